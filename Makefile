@@ -1,0 +1,58 @@
+# The front door. `make list` says what there is; the work is done by CMake (CMakePresets.json).
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+.DEFAULT_GOAL := release
+.PHONY: list release dev tsan demo test check-dev check-tsan bench install format lint clean
+
+list: ## print these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+release: ## build the optimised command and library (build/release)
+	@tools/install-packages.sh build test
+	@cmake --preset release >build-configure.log 2>&1 || { cat build-configure.log; rm -f build-configure.log; exit 1; }
+	@rm -f build-configure.log
+	@cmake --build --preset release -- -j $(JOBS)
+
+dev: ## build with warnings as errors, ASan and UBSan (build/dev)
+	@tools/install-packages.sh build test
+	@cmake --preset dev >/dev/null
+	@cmake --build --preset dev -- -j $(JOBS)
+
+tsan: ## build with TSan (build/tsan)
+	@tools/install-packages.sh build test
+	@cmake --preset tsan >/dev/null
+	@cmake --build --preset tsan -- -j $(JOBS)
+
+demo: ## train on the King James Bible and tell the story (runs/demo)
+	@tools/install-packages.sh demo
+	@$(MAKE) --no-print-directory release
+	@tools/demo.sh build/release/vectrail runs/demo
+
+test: ## build and run all tests: optimised, then under ASan and UBSan, then the threaded ones under TSan
+	@$(MAKE) --no-print-directory release
+	@ctest --preset release -j $(JOBS)
+	@$(MAKE) --no-print-directory check-dev check-tsan
+
+check-dev: dev ## run the tests under ASan and UBSan
+	@ctest --preset dev -j $(JOBS)
+
+check-tsan: tsan ## run the threaded tests under TSan
+	@ctest --preset tsan -j $(JOBS)
+
+bench: ## measure speed and memory (docs/benchmarks.md)
+	@tools/install-packages.sh bench
+	@$(MAKE) --no-print-directory release
+	@bench/run.sh build/release/vectrail
+
+install: release ## install the command, library, headers, man page and completions (PREFIX=/usr/local)
+	@cmake --install build/release --prefix $(PREFIX)
+
+format: ## format all C sources in place
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+lint: ## clang-format in check mode, clang-tidy, cppcheck and the include rules
+	@tools/lint.sh
+
+clean: ## remove what was built
+	@rm -rf build

@@ -1,0 +1,98 @@
+/*
+ * vectrail/corpus.h: from raw text to a mapped file of word ids.
+ *
+ * Text is UTF-8, one sentence a line. It comes from files, several files one after the other, or standard input
+ * ("-"), plain or compressed with gzip, zstd or xz (told by content, not by name), of any size: it is streamed.
+ * A byte that is not UTF-8 counts as U+FFFD; a leading byte order mark is skipped. Words are brought to NFC.
+ */
+#ifndef VECTRAIL_CORPUS_H
+#define VECTRAIL_CORPUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vectrail/status.h"
+#include "vectrail/vocab.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum vt_token_rule {
+  VT_TOKENS_WORDS = 0, /* runs of Unicode letters, marks and digits, with inner apostrophes (U+2019 becomes ') */
+  VT_TOKENS_SPACE = 1  /* whatever stands between ASCII white space: text that is tokenised already */
+};
+
+/* The longest word, in bytes of UTF-8. A longer run without a break means that this is not text (VT_ERROR_FORMAT). */
+#define VT_WORD_BYTES_MAX 4096
+/* In the id stream: the end of a sentence. */
+#define VT_CORPUS_END UINT32_MAX
+
+struct vt_corpus_options {
+  enum vt_token_rule tokens;
+  bool fold_case;      /* Unicode simple case folding by utf8proc, before counting */
+  uint64_t min_count;  /* words seen fewer times are dropped; at least 1 */
+  uint32_t max_vocab;  /* keep only the most frequent; 0: no limit */
+  int threads;         /* at least 1; changes no result */
+  /* Where given, this vocabulary is used instead of counting one (its counts are replaced by those of this text,
+   * ids unchanged; min_count and max_vocab do not apply). Not owned. */
+  const struct vt_vocab *vocab;
+  /* Called from one thread at a time while reading; may be NULL. input_bytes as stored on disk. */
+  void (*progress)(void *context, uint64_t input_bytes, uint64_t input_bytes_total);
+  void *progress_context;
+};
+
+/* Defaults: words, no folding, min_count 5, no limit, 1 thread. */
+VT_API void vt_corpus_options_init(struct vt_corpus_options *options);
+
+/* What the reading saw. */
+struct vt_corpus_report {
+  uint64_t input_bytes;     /* as stored */
+  uint64_t text_bytes;      /* after decompression */
+  uint64_t lines;           /* sentences that held at least one word of the vocabulary */
+  uint64_t tokens_read;     /* words of any frequency */
+  uint64_t types_read;      /* distinct words before min_count */
+  uint64_t tokens;          /* words of the vocabulary: what one epoch trains on */
+  uint64_t replaced_bytes;  /* bytes that were not UTF-8, each read as U+FFFD */
+  uint64_t replaced_offset; /* where the first of them stands, and in which input */
+  int replaced_input;
+  double seconds;
+};
+
+/* The encoded corpus: ids in order, VT_CORPUS_END after each sentence, mapped read-only. Safe to read from many
+ * threads. */
+struct vt_corpus;
+
+/* Counts and encodes the inputs, in the order given, into encoded_path (written beside, synced, renamed; it may
+ * live as long as the corpus or longer, and vt_corpus_open finds it again). Words outside the vocabulary are left
+ * out, as in word2vec; sentences left empty leave no mark. vocab and corpus are handed over to the caller; report
+ * may be NULL. The result depends on the text and the options alone.
+ *
+ * Errors name the input and the byte: VT_ERROR_IO (missing, unreadable, a directory, damaged compression),
+ * VT_ERROR_FORMAT (NUL bytes, a word too long, UTF-16, mostly not UTF-8: binary data), VT_ERROR_EMPTY (no text; no
+ * word reaches min_count). Cost: one pass over the text; memory for the distinct words and some buffers a thread. */
+VT_API enum vt_status vt_corpus_encode(const char *const *inputs, size_t input_count,
+                                       const struct vt_corpus_options *options, const char *encoded_path,
+                                       struct vt_vocab **vocab, struct vt_corpus **corpus,
+                                       struct vt_corpus_report *report, struct vt_error *error);
+
+/* Maps an encoded file; header, length and checksum of the header are verified (VT_ERROR_CORRUPT). */
+VT_API enum vt_status vt_corpus_open(const char *encoded_path, struct vt_corpus **corpus, struct vt_error *error);
+/* Accepts NULL. Unmaps; the file stays. */
+VT_API void vt_corpus_free(struct vt_corpus *corpus);
+
+/* The stream: entries = tokens + sentences ids and end marks; every id is below vocab_size. */
+VT_API const uint32_t *vt_corpus_ids(const struct vt_corpus *corpus);
+VT_API uint64_t vt_corpus_entries(const struct vt_corpus *corpus);
+VT_API uint64_t vt_corpus_tokens(const struct vt_corpus *corpus);
+VT_API uint64_t vt_corpus_sentences(const struct vt_corpus *corpus);
+VT_API uint32_t vt_corpus_vocab_size(const struct vt_corpus *corpus);
+/* A 64-bit hash of the id stream, the same for the same stream everywhere: tells whether a corpus has changed. */
+VT_API uint64_t vt_corpus_fingerprint(const struct vt_corpus *corpus);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * vectrail/train.h: train embeddings from text into a run folder.
+ *
+ * Training is block-synchronous SGD (docs/architecture.md): the same corpus, settings and seed give the same bits
+ * at every number of threads. `threads` and `progress` never change a result; every other field of the settings
+ * does and is written into the run.
+ */
+#ifndef VECTRAIL_TRAIN_H
+#define VECTRAIL_TRAIN_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vectrail/corpus.h"
+#include "vectrail/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum vt_model { VT_MODEL_SKIPGRAM = 0 };
+enum vt_loss { VT_LOSS_NEGATIVE_SAMPLING = 0 };
+
+/* What the optimiser does. vt_train_options_init gives the defaults in brackets. */
+struct vt_train_options {
+  enum vt_model model;
+  enum vt_loss loss;
+  uint32_t dim;          /* length of a vector, 1 to 4096 [100] */
+  uint32_t window;       /* context words each side, at most; each centre draws 1..window, 1 to 1000 [5] */
+  uint32_t negative;     /* noise words for each centre, 1 to 64 [5] */
+  double noise_exponent; /* noise is drawn with probability ~ count^exponent, 0 to 1 [0.75] */
+  double sample;         /* subsampling threshold, 0 for none [1e-4] */
+  uint32_t epochs;       /* passes over the corpus, at least 1 [5] */
+  double lr;             /* learning rate at the start; falls linearly to lr / 10000 [0.025] */
+  uint64_t seed;         /* [1] */
+  uint32_t block_tokens; /* corpus tokens in one block, 16 to 65536 [1024] */
+  uint32_t blocks;       /* blocks in one superstep, 1 to 4096 [16]; never derived from threads */
+  const char *kernel;    /* NULL: vt_kernel_resolve decides */
+  int threads;           /* at least 1 [the processors this process may use] */
+};
+
+VT_API void vt_train_options_init(struct vt_train_options *options);
+/* Whether the options can be trained with: VT_ERROR_ARGUMENT names the first that cannot, and its range. */
+VT_API enum vt_status vt_train_options_check(const struct vt_train_options *options, struct vt_error *error);
+
+/* What is written into the run folder. */
+struct vt_record_options {
+  uint32_t snapshots; /* how many over the run, start and end included, at least 2 [40]; the last is float32 */
+  bool float32;       /* all snapshots in float32 instead of float16 [false] */
+  bool output;        /* the output table too [false] */
+  uint32_t metrics;   /* about how many steps get a row of metrics [2000] */
+  uint32_t probes;    /* how many of those also measure the probe, spread evenly [100] */
+  /* Words whose vectors are kept at every metrics step; a word outside the vocabulary is VT_ERROR_NOT_FOUND. */
+  const char *const *watch;
+  size_t watch_count;
+};
+
+VT_API void vt_record_options_init(struct vt_record_options *options);
+
+/* What a progress callback sees, at superstep boundaries. */
+struct vt_train_progress {
+  uint64_t step;
+  uint64_t steps;        /* in the whole run; exact */
+  uint32_t epoch;        /* current, from 1 */
+  uint32_t epochs;
+  uint64_t tokens;       /* trained so far, over all epochs */
+  uint64_t tokens_total; /* epochs x corpus tokens */
+  double seconds;        /* spent training in this process */
+  double words_per_second; /* over the last second or so */
+  double lr;
+  double loss;           /* running mean per pair, nats */
+  double probe_loss;     /* last measured; NaN before the first */
+  double probe_gradient; /* likewise */
+  double moving;         /* share of words whose speed exceeded 1% of their norm between the last two snapshots */
+  bool epoch_ended;      /* true on the call that ends an epoch */
+};
+
+struct vt_train_request {
+  const char *const *inputs; /* corpus files; "-" is standard input */
+  size_t input_count;
+  const char *run_path; /* folder to make; its parent must exist */
+  bool force;           /* replace an earlier run there (only a folder that holds a run.db is ever replaced) */
+  struct vt_corpus_options corpus; /* its threads and progress fields are used as given */
+  struct vt_train_options train;
+  struct vt_record_options record;
+  void (*progress)(void *context, const struct vt_train_progress *progress); /* may be NULL */
+  void *progress_context;
+  /* Called once the corpus is read, before training starts; may be NULL. */
+  void (*corpus_ready)(void *context, const struct vt_corpus_report *report, const struct vt_vocab *vocab);
+  void *corpus_ready_context;
+  /* Set to nonzero (from a signal handler, say) to finish the superstep, save and return VT_ERROR_INTERRUPTED. */
+  const volatile sig_atomic_t *interrupt;
+};
+
+struct vt_train_result {
+  uint64_t steps;
+  uint64_t tokens;
+  double seconds; /* training alone: no reading, no final writing */
+  double words_per_second;
+  double loss; /* on the probe, at the end */
+  bool converged;
+  const char *kernel; /* static */
+};
+
+/* Reads the corpus, trains, records. On VT_ERROR_DIVERGED the message names the word and the step, and the run keeps
+ * its last good snapshot; on VT_ERROR_INTERRUPTED the run holds a snapshot of where it stopped. On any error before
+ * the first step no folder is left behind. result may be NULL. */
+VT_API enum vt_status vt_train(const struct vt_train_request *request, struct vt_train_result *result,
+                               struct vt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

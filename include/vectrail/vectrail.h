@@ -1,0 +1,18 @@
+/*
+ * vectrail.h: everything. The headers are the manual of the library; read them in this order.
+ */
+#ifndef VECTRAIL_VECTRAIL_H
+#define VECTRAIL_VECTRAIL_H
+
+#include "vectrail/status.h"
+#include "vectrail/version.h"
+#include "vectrail/vocab.h"
+#include "vectrail/corpus.h"
+#include "vectrail/kernel.h"
+#include "vectrail/train.h"
+#include "vectrail/vectors.h"
+#include "vectrail/run.h"
+#include "vectrail/eval.h"
+#include "vectrail/export.h"
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * error.h: raising errors inside the library.
+ *
+ *   return VT_FAIL(error, VT_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
+ *   return VT_FAIL_HELP(error, VT_ERROR_EMPTY, "pass at least one file", "no corpus was given");
+ */
+#ifndef VECTRAIL_BASE_ERROR_H
+#define VECTRAIL_BASE_ERROR_H
+
+#include "vectrail/status.h"
+
+/* Fills *error (NULL is allowed) and returns status. help may be NULL. A message too long is cut with "...". */
+enum vt_status vt_error_set(struct vt_error *error, enum vt_status status, const char *file, int line,
+                            const char *help, const char *format, ...) VT_PRINTF(6, 7);
+
+#define VT_FAIL(error, status, ...) vt_error_set((error), (status), __FILE__, __LINE__, NULL, __VA_ARGS__)
+#define VT_FAIL_HELP(error, status, help, ...) vt_error_set((error), (status), __FILE__, __LINE__, (help), __VA_ARGS__)
+#define VT_FAIL_MEMORY(error, bytes)                                                                                   \
+  VT_FAIL_HELP((error), VT_ERROR_MEMORY, "free some memory, or use a smaller vocabulary or dimension",                 \
+               "cannot allocate %zu bytes", (size_t)(bytes))
+
+/* Runs a fallible call and leaves the function when it failed. For functions that hold nothing to release. */
+#define VT_TRY(call)                                                                                                   \
+  do {                                                                                                                 \
+    enum vt_status vt_try_status_ = (call);                                                                            \
+    if (vt_try_status_ != VT_OK) return vt_try_status_;                                                                \
+  } while (0)
+
+#endif

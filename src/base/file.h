@@ -1,0 +1,41 @@
+/*
+ * file.h: files that are either whole or absent, and files read at one look.
+ *
+ * A vt_output is written beside its target, in the same folder, under a name of its own; commit flushes, syncs and
+ * renames it over the target and syncs the folder; abort, or failing to commit, leaves nothing. One thread.
+ */
+#ifndef VECTRAIL_BASE_FILE_H
+#define VECTRAIL_BASE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct vt_output;
+
+/* Free by vt_output_commit or vt_output_abort. */
+enum vt_status vt_output_open(const char *path, struct vt_output **output, struct vt_error *error);
+enum vt_status vt_output_write(struct vt_output *output, const void *data, size_t bytes, struct vt_error *error);
+enum vt_status vt_output_printf(struct vt_output *output, struct vt_error *error, const char *format, ...)
+    VT_PRINTF(3, 4);
+/* Overwrites bytes already written, at an offset from the start (a header whose fields are known last). */
+enum vt_status vt_output_rewrite(struct vt_output *output, uint64_t offset, const void *data, size_t bytes,
+                                 struct vt_error *error);
+enum vt_status vt_output_commit(struct vt_output *output, struct vt_error *error);
+void vt_output_abort(struct vt_output *output); /* accepts NULL */
+
+/* A whole file mapped read-only. An empty file maps to bytes 0 with data not NULL. */
+struct vt_mapping {
+  const unsigned char *data;
+  size_t bytes;
+};
+enum vt_status vt_mapping_open(const char *path, struct vt_mapping *mapping, struct vt_error *error);
+void vt_mapping_release(struct vt_mapping *mapping); /* accepts an all-zero one */
+
+/* Syncs a folder, so that names made or renamed in it survive a power cut. */
+enum vt_status vt_sync_folder(const char *path, struct vt_error *error);
+/* folder + "/" + name, owned by the caller (vt_free); NULL when out of memory. */
+char *vt_path_join(const char *folder, const char *name);
+
+#endif

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Installs the Debian or Ubuntu packages that are missing, saying which and why; does nothing where all are there.
+# usage: tools/install-packages.sh build|test|demo|bench ...
+set -eu
+
+packages_of() {
+  case "$1" in
+  build) # compiler and tools, then the libraries in the order of docs/architecture.md
+    echo gcc libc6-dev cmake ninja-build pkg-config \
+      libsqlite3-dev libzstd-dev liblzma-dev zlib1g-dev libutf8proc-dev libjansson-dev nettle-dev ;;
+  test) # cmocka runs the unit tests; python3-gensim reads our exports back
+    echo libcmocka-dev xz-utils zstd python3-numpy python3-gensim sqlite3 ;;
+  demo) # the King James Bible, the text that the demonstration trains on
+    echo bible-kjv bible-kjv-text ;;
+  bench) # the peers that are timed beside us
+    echo fasttext python3-gensim xz-utils ;;
+  *)
+    echo "install-packages: unknown group '$1'" >&2
+    exit 2 ;;
+  esac
+}
+
+wanted=""
+for group in "$@"; do wanted="$wanted $(packages_of "$group")"; done
+
+if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
+  if [ "${VECTRAIL_SKIP_PACKAGES:-}" = 1 ]; then exit 0; fi
+  echo "vectrail needs these packages, under the names Debian gives them:" >&2
+  echo " $wanted" >&2
+  echo "This system has no apt to install them with. Install what they are called here, then run" >&2
+  echo "the same command again with VECTRAIL_SKIP_PACKAGES=1." >&2
+  exit 1
+fi
+
+missing=""
+for package in $wanted; do
+  case " $missing " in *" $package "*) continue ;; esac
+  status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+  [ "$status" = "install ok installed" ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+echo "vectrail ($*) needs packages that are not installed yet:"
+echo " $missing"
+as_root=""
+if [ "$(id -u)" != 0 ]; then
+  if ! command -v sudo >/dev/null 2>&1; then
+    echo "Installing them takes root, and there is no sudo here. As root, run:" >&2
+    echo "  apt-get install --no-install-recommends$missing" >&2
+    exit 1
+  fi
+  as_root=sudo
+fi
+echo "Installing them with apt-get${as_root:+ (sudo may ask for your password)}."
+$as_root apt-get update -qq
+# shellcheck disable=SC2086 # a list of words on purpose
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
