@@ -14,10 +14,10 @@ extern "C" {
 
 #if defined(__GNUC__)
 #define VT_API __attribute__((visibility("default")))
-#define VT_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define VT_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define VT_API
-#define VT_PRINTF(format, first)
+#define VT_PRINTF(text, first)
 #endif
 
 /* name, value, text */

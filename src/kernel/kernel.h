@@ -1,0 +1,101 @@
+/*
+ * kernel.h: the numeric kernels, one table of functions for each instruction set.
+ *
+ * Every kernel does the same operations in the same order: sums run in 16 partial sums (lane l takes elements
+ * l, l+16, ...) folded by one tree (8, 4, 2, 1 apart), products are fused into sums (FMA), and the sigmoid is one
+ * sequence of IEEE operations. So all kernels give the same bits; the tests hold them to that. The reference
+ * kernel is plain C; the others are the same template (step_template.h) over another set of vector operations.
+ *
+ * A row is `width` floats, width a multiple of VT_KERNEL_PAD, aligned to 32 bytes, elements past the dimension
+ * zero: steps keep them zero. The rows of a step are aligned to 64 bytes and followed by zeros up to a multiple of
+ * 16, which a step may rewrite with zeros. Kernels allocate nothing, log nothing and keep no state.
+ */
+#ifndef VECTRAIL_KERNEL_KERNEL_H
+#define VECTRAIL_KERNEL_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vectrail/kernel.h"
+
+#define VT_KERNEL_PAD 8           /* rows are padded to this many floats */
+#define VT_STEP_INPUTS_MAX 16     /* input rows in one step */
+#define VT_STEP_OUTPUTS_MAX 6     /* output rows in one step: with their sums they fill an AVX2 register file */
+#define VT_STEP_SCORE_STRIDE 8    /* scores[input * VT_STEP_SCORE_STRIDE + output] */
+#define VT_KERNEL_WIDTH_MAX 4096  /* floats in a row */
+
+/* dim rounded up to a whole number of pads. */
+static inline size_t vt_kernel_width(size_t dim) {
+  return (dim + VT_KERNEL_PAD - 1) / VT_KERNEL_PAD * VT_KERNEL_PAD;
+}
+
+/*
+ * One step of logistic regression of outputs on inputs, both moving (Mikolov et al. 2013, eq. 4, as a minibatch):
+ *
+ *   s_ij = v_i . u_j                        written to scores
+ *   g_ij = rate (label_j - sigma(s_ij))
+ *   v_i += sum_j g_ij u_j                   with the old u and the old v on the right
+ *   u_j += sum_i g_ij v_i
+ */
+struct vt_step {
+  float *inputs[VT_STEP_INPUTS_MAX];   /* distinct rows v_i */
+  float *outputs[VT_STEP_OUTPUTS_MAX]; /* distinct rows u_j, none of them an input */
+  int input_count;                     /* 1 .. VT_STEP_INPUTS_MAX */
+  int output_count;                    /* 1 .. VT_STEP_OUTPUTS_MAX */
+  size_t width;
+  float rate;
+  _Alignas(64) float labels[2 * VT_STEP_SCORE_STRIDE]; /* per output, 0 or 1; the second half repeats the first */
+  /* Out. Columns from output_count on are undefined. */
+  _Alignas(64) float scores[VT_STEP_INPUTS_MAX * VT_STEP_SCORE_STRIDE];
+};
+
+/* The same step in double, from the same source text: what finite differences and error bounds are held against. */
+struct vt_step_double {
+  double *inputs[VT_STEP_INPUTS_MAX];
+  double *outputs[VT_STEP_OUTPUTS_MAX];
+  int input_count;
+  int output_count;
+  size_t width;
+  double rate;
+  double labels[2 * VT_STEP_SCORE_STRIDE];
+  double scores[VT_STEP_INPUTS_MAX * VT_STEP_SCORE_STRIDE];
+};
+
+/*
+ * Adds to a row the sum of what several blocks did to their copies of it, its length capped:
+ *
+ *   step = sum_b (copy_b - row), in order;  step *= min(1, max(cap, cap_share |row|) / |step|);  row += step
+ *
+ * Where |step|^2 or |row|^2 is not finite the row is left alone and finite is false.
+ */
+struct vt_merge {
+  float *row;
+  const float *const *copies;
+  size_t copy_count; /* at least 1 */
+  size_t width;
+  float cap;
+  float cap_share;
+  /* Out. */
+  float step_squared; /* |applied step|^2 */
+  bool capped;
+  bool finite;
+};
+
+struct vt_kernel {
+  const char *name;
+  bool (*runs_here)(void);
+  void (*step)(struct vt_step *step);
+  void (*merge)(struct vt_merge *merge);
+  float (*dot)(const float *a, const float *b, size_t width);
+  void (*sigmoid)(float *values, size_t count); /* in place; count a multiple of 8, values 32-byte aligned */
+};
+
+extern const struct vt_kernel vt_kernel_reference;
+void vt_kernel_step_double(struct vt_step_double *step);
+
+/* The kernel for a name as vt_kernel_resolve takes it. */
+enum vt_status vt_kernel_choose(const char *choice, const struct vt_kernel **kernel, struct vt_error *error);
+/* index < vt_kernel_count(). */
+const struct vt_kernel *vt_kernel_at(size_t index);
+
+#endif
