@@ -1,0 +1,301 @@
+/* engine.c: supersteps. The order of everything that reaches a table or a reported number is fixed by block, shard and
+ * row numbers; threads only choose who works. */
+#include "train/engine.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+#include "base/memory.h"
+#include "base/pool.h"
+#include "train/blocks.h"
+#include "train/merge.h"
+#include "train/objective/objective.h"
+#include "train/probe.h"
+
+#define LR_FLOOR 1e-4 /* the rate falls to this share of its start, as in word2vec */
+
+struct vt_engine {
+  struct vt_train_options options;
+  const struct vt_vocab *vocab;
+  const uint32_t *ids;
+  uint64_t entries;
+  uint64_t position; /* in this epoch: where the next block begins */
+  struct vt_engine_state state;
+
+  const struct vt_objective *objective;
+  struct vt_objective_setup setup;
+  struct vt_noise noise;
+  uint32_t *keep;
+  struct vt_probe *probe;
+
+  struct vt_table tables[VT_TABLE_COUNT];
+  struct vt_merger mergers[VT_TABLE_COUNT];
+  struct vt_block *blocks;                            /* options.blocks */
+  uint32_t block_count;                               /* in this superstep */
+  const struct vt_working_set **sets[VT_TABLE_COUNT]; /* the same, by table */
+
+  struct vt_pool *pool;
+  struct vt_objective_scratch **scratch;     /* by worker */
+  struct vt_merger_scratch **merger_scratch; /* by worker */
+  atomic_uint next_task;
+};
+
+/* ---- making and freeing ---------------------------------------------------------------------------------------- */
+
+/* The probability that a token of a word survives subsampling, as word2vec.c computes it: with f the word's share of
+ * the text and t the threshold, (sqrt(f / t) + 1) t / f; as a threshold on 32 random bits. */
+static uint32_t keep_threshold(double share, double sample) {
+  if (sample == 0 || share == 0) return UINT32_MAX;
+  double keep = (sqrt(share / sample) + 1) * sample / share;
+  return keep >= 1 ? UINT32_MAX : (uint32_t)(keep * 4294967296.0);
+}
+
+static enum vt_status create_keep(struct vt_engine *engine, struct vt_error *error) {
+  size_t size = vt_vocab_size(engine->vocab);
+  double tokens = (double)vt_vocab_tokens(engine->vocab);
+  engine->keep = vt_alloc(size, sizeof *engine->keep);
+  if (engine->keep == NULL) return VT_FAIL_MEMORY(error, size * sizeof *engine->keep);
+  for (uint32_t w = 0; w < size; w++) {
+    double share = tokens > 0 ? (double)vt_vocab_count(engine->vocab, w) / tokens : 0;
+    engine->keep[w] = keep_threshold(share, engine->options.sample);
+  }
+  return VT_OK;
+}
+
+static enum vt_status create_tables(struct vt_engine *engine, struct vt_error *error) {
+  uint32_t rows = (uint32_t)vt_vocab_size(engine->vocab), dim = engine->options.dim;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    VT_TRY(vt_table_init(&engine->tables[t], rows, dim, error));
+    VT_TRY(vt_merger_init(&engine->mergers[t], &engine->tables[t], engine->setup.kernel, error));
+  }
+  /* The output table starts at zero, as in word2vec. */
+  struct vt_table *input = &engine->tables[VT_TABLE_INPUT];
+  for (uint32_t row = 0; row < rows; row++)
+    vt_table_start_row(engine->options.seed, row, dim, vt_table_row(input, row));
+  return VT_OK;
+}
+
+static enum vt_status create_blocks(struct vt_engine *engine, struct vt_error *error) {
+  uint32_t count = engine->options.blocks, capacities[VT_TABLE_COUNT];
+  engine->objective->capacities(&engine->options, vt_block_entries_max(engine->options.block_tokens), capacities);
+  engine->blocks = vt_alloc_zero(count, sizeof *engine->blocks);
+  if (engine->blocks == NULL) return VT_FAIL_MEMORY(error, count * sizeof *engine->blocks);
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    engine->sets[t] = vt_alloc(count, sizeof *engine->sets[t]);
+    if (engine->sets[t] == NULL) return VT_FAIL_MEMORY(error, count * sizeof *engine->sets[t]);
+    for (uint32_t b = 0; b < count; b++) {
+      VT_TRY(vt_working_set_init(&engine->blocks[b].sets[t], &engine->tables[t], capacities[t], error));
+      engine->sets[t][b] = &engine->blocks[b].sets[t];
+    }
+  }
+  return VT_OK;
+}
+
+static enum vt_status create_workers(struct vt_engine *engine, struct vt_error *error) {
+  int count = engine->options.threads;
+  VT_TRY(vt_pool_create(count, &engine->pool, error));
+  engine->scratch = vt_alloc_zero((size_t)count, sizeof(void *));
+  engine->merger_scratch = vt_alloc_zero((size_t)count, sizeof(void *));
+  if (engine->scratch == NULL || engine->merger_scratch == NULL)
+    return VT_FAIL_MEMORY(error, (size_t)count * sizeof(void *));
+  uint32_t entries = vt_block_entries_max(engine->options.block_tokens);
+  for (int worker = 0; worker < count; worker++) {
+    VT_TRY(engine->objective->scratch_create(&engine->options, entries, &engine->scratch[worker], error));
+    VT_TRY(vt_merger_scratch_create(&engine->merger_scratch[worker], error));
+  }
+  return VT_OK;
+}
+
+static enum vt_status create_parts(struct vt_engine *engine, struct vt_error *error) {
+  const struct vt_train_options *options = &engine->options;
+  VT_TRY(vt_kernel_choose(options->kernel, &engine->setup.kernel, error));
+  VT_TRY(create_keep(engine, error));
+  VT_TRY(vt_noise_init(&engine->noise, engine->vocab, options->noise_exponent, error));
+  engine->objective = &vt_objective_skipgram;
+  engine->setup.options = options;
+  engine->setup.noise = &engine->noise;
+  engine->setup.keep = engine->keep;
+  VT_TRY(vt_probe_create(engine->ids, engine->entries, vt_vocab_tokens(engine->vocab), &engine->setup, &engine->probe,
+                         error));
+  engine->setup.probe_positions = vt_probe_positions(engine->probe);
+  engine->setup.probe_count = vt_probe_pairs(engine->probe);
+  VT_TRY(create_tables(engine, error));
+  VT_TRY(create_blocks(engine, error));
+  return create_workers(engine, error);
+}
+
+enum vt_status vt_engine_create(const struct vt_train_options *options, const struct vt_vocab *vocab,
+                                const struct vt_corpus *corpus, struct vt_engine **out, struct vt_error *error) {
+  struct vt_engine *engine = vt_alloc_zero(1, sizeof *engine);
+  if (engine == NULL) return VT_FAIL_MEMORY(error, sizeof *engine);
+  engine->options = *options;
+  engine->vocab = vocab;
+  engine->ids = vt_corpus_ids(corpus);
+  engine->entries = vt_corpus_entries(corpus);
+  enum vt_status status = create_parts(engine, error);
+  if (status != VT_OK) {
+    vt_engine_free(engine);
+    return status;
+  }
+  engine->options.kernel = engine->setup.kernel->name;
+  uint64_t blocks = vt_block_count(engine->ids, engine->entries, options->block_tokens);
+  engine->state.steps = (blocks + options->blocks - 1) / options->blocks * options->epochs;
+  engine->state.epoch = 1;
+  engine->state.lr = options->lr;
+  *out = engine;
+  return VT_OK;
+}
+
+void vt_engine_free(struct vt_engine *engine) {
+  if (engine == NULL) return;
+  for (int worker = 0; engine->pool != NULL && worker < engine->options.threads; worker++) {
+    if (engine->scratch != NULL) engine->objective->scratch_free(engine->scratch[worker]);
+    if (engine->merger_scratch != NULL) vt_merger_scratch_free(engine->merger_scratch[worker]);
+  }
+  vt_free(engine->scratch);
+  vt_free(engine->merger_scratch);
+  vt_pool_free(engine->pool);
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    for (uint32_t b = 0; engine->blocks != NULL && b < engine->options.blocks; b++)
+      vt_working_set_release(&engine->blocks[b].sets[t]);
+    vt_free(engine->sets[t]);
+    vt_merger_release(&engine->mergers[t]);
+    vt_table_release(&engine->tables[t]);
+  }
+  vt_free(engine->blocks);
+  vt_probe_free(engine->probe);
+  vt_noise_release(&engine->noise);
+  vt_free(engine->keep);
+  vt_free(engine);
+}
+
+/* ---- one superstep --------------------------------------------------------------------------------------------- */
+
+/* Cuts the next blocks; a superstep ends with its epoch. */
+static void lay_out_blocks(struct vt_engine *engine) {
+  const struct vt_train_options *options = &engine->options;
+  uint32_t epoch = engine->state.epoch - 1;
+  engine->block_count = 0;
+  while (engine->block_count < options->blocks && engine->position < engine->entries) {
+    struct vt_block *block = &engine->blocks[engine->block_count];
+    double done = ((double)epoch * (double)engine->entries + (double)engine->position) /
+                  ((double)options->epochs * (double)engine->entries);
+    double lr = options->lr * (1 - done > LR_FLOOR ? 1 - done : LR_FLOOR);
+    if (engine->block_count == 0) engine->state.lr = lr;
+    block->ids = engine->ids;
+    block->begin = engine->position;
+    block->end = vt_block_end(engine->ids, engine->entries, engine->position, options->block_tokens);
+    block->rate = (float)lr;
+    block->rng = vt_rng_make(VT_RNG_BLOCK, options->seed, epoch, block->begin);
+    engine->position = block->end;
+    engine->block_count++;
+  }
+}
+
+static void train_blocks(void *context, int worker) {
+  struct vt_engine *engine = context;
+  for (;;) {
+    uint32_t b = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
+    if (b >= engine->block_count) return;
+    struct vt_block *block = &engine->blocks[b];
+    for (int t = 0; t < VT_TABLE_COUNT; t++) vt_working_set_clear(&block->sets[t]);
+    engine->objective->block(&engine->setup, engine->scratch[worker], block);
+    for (int t = 0; t < VT_TABLE_COUNT; t++) vt_working_set_sort(&block->sets[t]);
+  }
+}
+
+static void merge_shards(void *context, int worker) {
+  struct vt_engine *engine = context;
+  for (;;) {
+    uint32_t task = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
+    if (task >= VT_SHARDS * VT_TABLE_COUNT) return;
+    uint32_t t = task / VT_SHARDS;
+    vt_merger_shard(&engine->mergers[t], engine->merger_scratch[worker], engine->sets[t], engine->block_count,
+                    task % VT_SHARDS);
+  }
+}
+
+static void run_workers(struct vt_engine *engine, vt_pool_work *work) {
+  atomic_store_explicit(&engine->next_task, 0, memory_order_relaxed);
+  vt_pool_run(engine->pool, work, engine);
+}
+
+static enum vt_status reserve_scratch(struct vt_engine *engine, struct vt_error *error) {
+  for (int worker = 0; worker < engine->options.threads; worker++)
+    for (int t = 0; t < VT_TABLE_COUNT; t++)
+      VT_TRY(vt_merger_scratch_reserve(engine->merger_scratch[worker], engine->sets[t], engine->block_count, error));
+  return VT_OK;
+}
+
+/* Sums up the superstep in block and shard order, and reports a row that left the numbers. */
+static enum vt_status account(struct vt_engine *engine, struct vt_error *error) {
+  struct vt_engine_state *state = &engine->state;
+  state->step++;
+  state->loss_sum = 0;
+  state->loss_pairs = 0;
+  for (uint32_t b = 0; b < engine->block_count; b++) {
+    state->tokens += engine->blocks[b].tokens;
+    state->loss_sum += engine->blocks[b].loss_sum;
+    state->loss_pairs += engine->blocks[b].loss_pairs;
+  }
+  state->step_squared = 0;
+  state->rows_moved = state->rows_capped = 0;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    struct vt_merge_totals totals = vt_merger_totals(&engine->mergers[t]);
+    if (totals.bad_row != VT_NO_SLOT) {
+      return VT_FAIL_HELP(error, VT_ERROR_DIVERGED, "use a smaller learning rate (--lr)",
+                          "training diverged at step %llu: the %s vector of \"%s\" is no longer finite",
+                          (unsigned long long)state->step, t == VT_TABLE_INPUT ? "input" : "output",
+                          vt_vocab_text(engine->vocab, totals.bad_row));
+    }
+    state->step_squared += totals.step_squared;
+    state->rows_moved += totals.moved;
+    state->rows_capped += totals.capped;
+  }
+  return VT_OK;
+}
+
+static enum vt_status superstep(struct vt_engine *engine, struct vt_error *error) {
+  if (engine->state.epoch_ended) {
+    engine->state.epoch++;
+    engine->position = 0;
+  }
+  lay_out_blocks(engine);
+  run_workers(engine, train_blocks);
+  VT_TRY(reserve_scratch(engine, error));
+  run_workers(engine, merge_shards);
+  engine->state.epoch_ended = engine->position == engine->entries;
+  return account(engine, error);
+}
+
+static enum vt_status observe(struct vt_engine *engine, const struct vt_observer *observers, size_t count,
+                              struct vt_error *error) {
+  for (size_t o = 0; o < count; o++) VT_TRY(observers[o].boundary(observers[o].context, engine, error));
+  return VT_OK;
+}
+
+enum vt_status vt_engine_run(struct vt_engine *engine, const struct vt_observer *observers, size_t observer_count,
+                             struct vt_error *error) {
+  if (engine->state.step == 0) VT_TRY(observe(engine, observers, observer_count, error));
+  while (engine->state.step < engine->state.steps) {
+    VT_TRY(superstep(engine, error));
+    VT_TRY(observe(engine, observers, observer_count, error));
+  }
+  return VT_OK;
+}
+
+/* ---- looking in ------------------------------------------------------------------------------------------------ */
+
+const struct vt_engine_state *vt_engine_state(const struct vt_engine *engine) { return &engine->state; }
+
+const struct vt_table *vt_engine_table(const struct vt_engine *engine, enum vt_table_role role) {
+  return &engine->tables[role];
+}
+
+const char *vt_engine_kernel_name(const struct vt_engine *engine) { return engine->setup.kernel->name; }
+
+struct vt_probe_result vt_engine_probe(struct vt_engine *engine) {
+  return vt_probe_measure(engine->probe, engine->tables, engine->pool);
+}
+
+size_t vt_engine_probe_pairs(const struct vt_engine *engine) { return vt_probe_pairs(engine->probe); }

@@ -1,0 +1,69 @@
+/*
+ * engine.h: the sparse engine, block-synchronous SGD (docs/architecture.md).
+ *
+ * A superstep takes `blocks` blocks of text. Workers take blocks one by one; each block copies the rows it touches,
+ * runs plain sequential SGD on the copies with a random stream of its own, and stops. Then the copies are merged into
+ * the tables, in block order, each row by one thread. No float is ever written by one thread while another reads it,
+ * and nothing depends on which worker did what: the same bits at any number of threads.
+ */
+#ifndef VECTRAIL_TRAIN_ENGINE_H
+#define VECTRAIL_TRAIN_ENGINE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "train/table.h"
+#include "vectrail/corpus.h"
+#include "vectrail/train.h"
+#include "vectrail/vocab.h"
+
+struct vt_engine;
+
+/* Where the training stands, at a superstep boundary. The lower half is about the superstep just done. */
+struct vt_engine_state {
+  uint64_t step;
+  uint64_t steps;
+  uint32_t epoch; /* of the superstep just done, from 1; 1 before the first */
+  uint64_t tokens;
+  double lr;       /* of its first block; at step 0 the rate to start with */
+  double loss_sum; /* nats, over the loss_pairs measured */
+  uint64_t loss_pairs;
+  double step_squared; /* sum over all rows of both tables of |applied step|^2 */
+  uint64_t rows_moved;
+  uint64_t rows_capped;
+  bool epoch_ended;
+};
+
+/* Called at step 0 and after every superstep, on the calling thread, with the workers at rest; a status other than
+ * VT_OK ends the run and is handed through. */
+struct vt_observer {
+  enum vt_status (*boundary)(void *context, struct vt_engine *engine, struct vt_error *error);
+  void *context;
+};
+
+/* Options are copied and must have passed vt_train_options_check; vocab and corpus are borrowed. Memory: two tables of
+ * vocabulary x dim float32, and the working sets of one superstep. */
+enum vt_status vt_engine_create(const struct vt_train_options *options, const struct vt_vocab *vocab,
+                                const struct vt_corpus *corpus, struct vt_engine **engine, struct vt_error *error);
+void vt_engine_free(struct vt_engine *engine); /* accepts NULL */
+
+/* Trains to the end. VT_ERROR_DIVERGED names the word and the step; the tables then hold what was finite. */
+enum vt_status vt_engine_run(struct vt_engine *engine, const struct vt_observer *observers, size_t observer_count,
+                             struct vt_error *error);
+
+const struct vt_engine_state *vt_engine_state(const struct vt_engine *engine);
+const struct vt_table *vt_engine_table(const struct vt_engine *engine, enum vt_table_role role);
+/* Static. */
+const char *vt_engine_kernel_name(const struct vt_engine *engine);
+
+/* Loss and gradient on the probe (probe.h), by all threads; NaN where the corpus is too small to have one. */
+struct vt_probe_result {
+  double loss;     /* mean over the pairs of - log sigma(v.u) - sum_k log sigma(- v.u_k), nats */
+  double gradient; /* |gradient of that mean| over all rows of both tables */
+};
+struct vt_probe_result vt_engine_probe(struct vt_engine *engine);
+size_t vt_engine_probe_pairs(const struct vt_engine *engine);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * objective.h: what an objective supplies to the sparse engine: the step over one block of text.
+ *
+ * The engine owns everything else: blocks, merge, schedule, recording. A block step reads ids, draws from the block's
+ * own random stream, and moves private copies of rows; it must be a pure function of its arguments.
+ */
+#ifndef VECTRAIL_TRAIN_OBJECTIVE_H
+#define VECTRAIL_TRAIN_OBJECTIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/rng.h"
+#include "kernel/kernel.h"
+#include "train/noise.h"
+#include "train/working_set.h"
+#include "vectrail/train.h"
+
+/* Constant during a run, shared by all threads. */
+struct vt_objective_setup {
+  const struct vt_train_options *options;
+  const struct vt_kernel *kernel;
+  const struct vt_noise *noise;
+  const uint32_t *keep;            /* per word: a token survives subsampling if its 32 random bits are <= keep[word] */
+  const uint64_t *probe_positions; /* ascending places in the corpus whose word is no centre in training */
+  size_t probe_count;
+};
+
+struct vt_block {
+  /* In: entries begin .. end of the id stream. */
+  const uint32_t *ids;
+  uint64_t begin;
+  uint64_t end;
+  float rate;
+  struct vt_rng rng;
+  struct vt_working_set sets[VT_TABLE_COUNT]; /* emptied by the engine */
+  /* Out. */
+  uint64_t tokens; /* words read, subsampled away or not */
+  double loss_sum; /* over the pairs that were measured, nats */
+  uint64_t loss_pairs;
+};
+
+/* Scratch memory of one worker; opaque to the engine. */
+struct vt_objective_scratch;
+
+struct vt_objective {
+  const char *name;
+  /* Distinct rows that one block of `entries` may touch in each table. */
+  void (*capacities)(const struct vt_train_options *options, uint32_t entries, uint32_t capacities[VT_TABLE_COUNT]);
+  enum vt_status (*scratch_create)(const struct vt_train_options *options, uint32_t entries,
+                                   struct vt_objective_scratch **scratch, struct vt_error *error);
+  void (*scratch_free)(struct vt_objective_scratch *scratch); /* accepts NULL */
+  void (*block)(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch, struct vt_block *block);
+};
+
+extern const struct vt_objective vt_objective_skipgram;
+
+#endif

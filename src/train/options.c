@@ -1,0 +1,63 @@
+/* options.c: defaults and ranges of the trainer's settings. */
+#include <math.h>
+
+#include "base/error.h"
+#include "base/pool.h"
+#include "vectrail/kernel.h"
+#include "vectrail/train.h"
+
+void vt_train_options_init(struct vt_train_options *options) {
+  *options = (struct vt_train_options){
+      .model = VT_MODEL_SKIPGRAM,
+      .loss = VT_LOSS_NEGATIVE_SAMPLING,
+      .dim = 100,
+      .window = 5,
+      .negative = 5,
+      .noise_exponent = 0.75,
+      .sample = 1e-4,
+      .epochs = 5,
+      .lr = 0.025,
+      .seed = 1,
+      .block_tokens = 1024,
+      .blocks = 16,
+      .kernel = NULL,
+      .threads = vt_pool_processors(),
+  };
+}
+
+void vt_record_options_init(struct vt_record_options *options) {
+  *options = (struct vt_record_options){.snapshots = 40, .metrics = 2000, .probes = 100};
+}
+
+static enum vt_status check_count(const char *name, uint64_t value, uint64_t low, uint64_t high,
+                                  struct vt_error *error) {
+  if (value >= low && value <= high) return VT_OK;
+  return VT_FAIL(error, VT_ERROR_ARGUMENT, "%s is %llu; it must lie between %llu and %llu", name,
+                 (unsigned long long)value, (unsigned long long)low, (unsigned long long)high);
+}
+
+static enum vt_status check_number(const char *name, double value, double low, double high, struct vt_error *error) {
+  if (value >= low && value <= high) return VT_OK; /* NaN fails both */
+  return VT_FAIL(error, VT_ERROR_ARGUMENT, "%s is %g; it must lie between %g and %g", name, value, low, high);
+}
+
+enum vt_status vt_train_options_check(const struct vt_train_options *options, struct vt_error *error) {
+  if (options->model != VT_MODEL_SKIPGRAM)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown model %d", (int)options->model);
+  if (options->loss != VT_LOSS_NEGATIVE_SAMPLING)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown loss %d", (int)options->loss);
+  VT_TRY(check_count("dim", options->dim, 1, 4096, error));
+  VT_TRY(check_count("window", options->window, 1, 1000, error));
+  VT_TRY(check_count("negative", options->negative, 1, 64, error));
+  VT_TRY(check_number("noise-exponent", options->noise_exponent, 0, 1, error));
+  VT_TRY(check_number("sample", options->sample, 0, 1, error));
+  VT_TRY(check_count("epochs", options->epochs, 1, 1000000, error));
+  if (!(options->lr > 0)) return VT_FAIL(error, VT_ERROR_ARGUMENT, "lr is %g; it must be above 0", options->lr);
+  VT_TRY(check_number("lr", options->lr, 0, 1000, error));
+  VT_TRY(check_count("block-tokens", options->block_tokens, 16, 65536, error));
+  VT_TRY(check_count("blocks", options->blocks, 1, 4096, error));
+  if (options->threads < 1 || options->threads > 1024)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "threads is %d; it must lie between 1 and 1024", options->threads);
+  const char *name;
+  return vt_kernel_resolve(options->kernel, &name, error);
+}

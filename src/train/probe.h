@@ -1,0 +1,35 @@
+/*
+ * probe.h: a fixed sample of training pairs that no step trains on, to measure the loss and its gradient on.
+ *
+ * Drawn once, from a random stream of its own, as training draws its pairs: a place in the corpus (kept or not by
+ * subsampling), a context word within a window drawn for it, and K noise words, each with the probability it has in
+ * training. Those places are left out as centres in all epochs. At most one place in a hundred is taken.
+ */
+#ifndef VECTRAIL_TRAIN_PROBE_H
+#define VECTRAIL_TRAIN_PROBE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/pool.h"
+#include "train/engine.h"
+#include "train/objective/objective.h"
+
+#define VT_PROBE_PAIRS 2000 /* at most */
+
+struct vt_probe;
+
+/* setup: options, noise, keep and kernel are used, and borrowed as long as the probe lives. */
+enum vt_status vt_probe_create(const uint32_t *ids, uint64_t entries, uint64_t tokens,
+                               const struct vt_objective_setup *setup, struct vt_probe **probe, struct vt_error *error);
+void vt_probe_free(struct vt_probe *probe); /* accepts NULL */
+
+size_t vt_probe_pairs(const struct vt_probe *probe);
+/* Ascending, one for each pair. */
+const uint64_t *vt_probe_positions(const struct vt_probe *probe);
+
+/* tables[VT_TABLE_COUNT]. The same result whatever the size of the pool. */
+struct vt_probe_result vt_probe_measure(struct vt_probe *probe, const struct vt_table *tables, struct vt_pool *pool);
+
+#endif

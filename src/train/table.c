@@ -1,0 +1,24 @@
+/* table.c: memory and start values of the tables. */
+#include "train/table.h"
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "kernel/kernel.h"
+
+enum vt_status vt_table_init(struct vt_table *table, uint32_t rows, uint32_t dim, struct vt_error *error) {
+  size_t width = vt_kernel_width(dim);
+  float *data = vt_alloc_aligned(rows, width * sizeof *data);
+  if (data == NULL) return VT_FAIL_MEMORY(error, rows * width * sizeof *data);
+  *table = (struct vt_table){.data = data, .rows = rows, .dim = dim, .width = width};
+  return VT_OK;
+}
+
+void vt_table_release(struct vt_table *table) {
+  vt_free_aligned(table->data);
+  *table = (struct vt_table){0};
+}
+
+void vt_table_start_row(uint64_t seed, uint32_t row, uint32_t dim, float *to) {
+  struct vt_rng rng = vt_rng_make(VT_RNG_INIT, seed, VT_TABLE_INPUT, row);
+  for (uint32_t k = 0; k < dim; k++) to[k] = (vt_rng_unit(&rng) - 0.5F) / (float)dim;
+}

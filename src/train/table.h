@@ -1,0 +1,37 @@
+/*
+ * table.h: a table of trainable rows, float32, row-major, rows padded to the kernels' width with zeros.
+ */
+#ifndef VECTRAIL_TRAIN_TABLE_H
+#define VECTRAIL_TRAIN_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum vt_table_role {
+  VT_TABLE_INPUT = 0,  /* V: the vectors v_w that are published */
+  VT_TABLE_OUTPUT = 1, /* U: the vectors u_c that predict contexts */
+  VT_TABLE_COUNT = 2
+};
+
+struct vt_table {
+  float *data; /* rows x width */
+  uint32_t rows;
+  uint32_t dim;
+  size_t width; /* vt_kernel_width(dim): the distance from row to row */
+};
+
+/* All zeros. On error nothing is held. */
+enum vt_status vt_table_init(struct vt_table *table, uint32_t rows, uint32_t dim, struct vt_error *error);
+void vt_table_release(struct vt_table *table);
+
+/* word2vec's start of the input table: uniform on [-1/2, 1/2) / dim. A pure function of seed and row, so that the
+ * start of any run can be had again without having been kept. to[dim]. */
+void vt_table_start_row(uint64_t seed, uint32_t row, uint32_t dim, float *to);
+
+static inline float *vt_table_row(const struct vt_table *table, uint32_t row) {
+  return table->data + (size_t)row * table->width;
+}
+
+#endif

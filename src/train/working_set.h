@@ -1,0 +1,70 @@
+/*
+ * working_set.h: a block's private copies of the rows it touches.
+ *
+ * A block trains on copies, in the order of its text, and leaves them for the merge; the table itself is not written
+ * while blocks run. The copies of a block sit together in the second-level cache, which is most of the speed.
+ * Rows are aligned to 64 bytes and padded with zeros to a multiple of 16 floats (kernel.h).
+ */
+#ifndef VECTRAIL_TRAIN_WORKING_SET_H
+#define VECTRAIL_TRAIN_WORKING_SET_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "train/table.h"
+
+#define VT_SHARDS 64        /* parts of a table that merge independently; fixed, whatever the threads */
+#define VT_SHARD_RUN_BITS 4 /* 16 neighbouring rows share a shard: a cache line of the merge's index */
+#define VT_NO_SLOT UINT32_MAX
+
+static inline uint32_t vt_shard_of(uint32_t row) { return (row >> VT_SHARD_RUN_BITS) % VT_SHARDS; }
+
+struct vt_working_set {
+  const struct vt_table *table;
+  uint32_t capacity;
+  uint32_t count;
+  size_t stride;   /* floats from row to row */
+  float *rows;     /* capacity x stride */
+  uint32_t *ids;   /* by slot: which row of the table it copies */
+  uint32_t *index; /* open addressing over ids: slot or VT_NO_SLOT */
+  uint32_t index_mask;
+  int index_shift;
+  uint32_t *by_shard; /* slots ordered by shard, first touched first; see vt_working_set_sort */
+  uint32_t shard_start[VT_SHARDS + 1];
+};
+
+/* capacity: distinct rows at most. On error nothing is held. */
+enum vt_status vt_working_set_init(struct vt_working_set *set, const struct vt_table *table, uint32_t capacity,
+                                   struct vt_error *error);
+void vt_working_set_release(struct vt_working_set *set);
+/* Forgets all rows. */
+void vt_working_set_clear(struct vt_working_set *set);
+/* Orders the slots by shard, for the merge. */
+void vt_working_set_sort(struct vt_working_set *set);
+
+/* The slot of a row of the table, copied in at its first call. */
+static inline uint32_t vt_working_set_slot(struct vt_working_set *set, uint32_t id) {
+  uint32_t at = (id * UINT32_C(2654435769)) >> set->index_shift;
+  for (;;) {
+    uint32_t slot = set->index[at];
+    if (slot == VT_NO_SLOT) break;
+    if (set->ids[slot] == id) return slot;
+    at = (at + 1) & set->index_mask;
+  }
+  uint32_t slot = set->count++;
+  set->index[at] = slot;
+  set->ids[slot] = id;
+  float *row = set->rows + (size_t)slot * set->stride;
+  size_t width = set->table->width;
+  memcpy(row, vt_table_row(set->table, id), width * sizeof *row);
+  if (width < set->stride) memset(row + width, 0, (set->stride - width) * sizeof *row);
+  return slot;
+}
+
+static inline float *vt_working_set_row(const struct vt_working_set *set, uint32_t slot) {
+  return set->rows + (size_t)slot * set->stride;
+}
+
+#endif
