@@ -1,0 +1,192 @@
+/*
+ * eval_similarity.c: how well cosines rank pairs of words as people did.
+ *
+ * The files in use differ in everything but the order "word, word, ..., score". What is accepted: tab, comma, semicolon
+ * or blanks between fields; one header line; '#' lines; columns between the words and the score (a part of speech) and
+ * after it (single raters, labels): the score is the first number from the third field on. MEN's lemma form, where
+ * every word ends in "-n", "-v" or "-j", is known by exactly that and read without the endings.
+ *
+ * Spearman's rho is Pearson's correlation of ranks, tied values taking the mean of their ranks. Ranks are multiples of
+ * one half and sums run in file order, so the result is the same everywhere.
+ *
+ * Memory: a few numbers a pair. Threads: none.
+ */
+#include "vectrail/eval.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/text_file.h"
+#include "base/error.h"
+#include "base/memory.h"
+
+#define FIELDS_MAX 8 /* the score is among these, or the line is malformed */
+
+struct pair {
+  struct vt_field first;
+  struct vt_field second;
+  double score;
+  double cosine;
+};
+
+struct pair_list {
+  struct pair *pairs;
+  size_t count;
+  size_t capacity;
+};
+
+static enum vt_status append(struct pair_list *list, struct pair pair, struct vt_error *error) {
+  if (list->count == list->capacity) {
+    size_t capacity = list->capacity == 0 ? 1024 : 2 * list->capacity;
+    struct pair *pairs = vt_realloc(list->pairs, capacity, sizeof *pairs);
+    if (pairs == NULL) return VT_FAIL_MEMORY(error, capacity * sizeof *pairs);
+    list->pairs = pairs;
+    list->capacity = capacity;
+  }
+  list->pairs[list->count++] = pair;
+  return VT_OK;
+}
+
+static char separator_of(struct vt_field line) {
+  for (const char *separator = "\t;,"; *separator != '\0'; separator++)
+    if (memchr(line.text, *separator, line.bytes) != NULL) return *separator;
+  return ' ';
+}
+
+/* Reads a line into *pair; false where it has no two words or no score. */
+static bool read_pair(struct vt_field line, struct pair *pair) {
+  struct vt_field fields[FIELDS_MAX];
+  size_t count = vt_field_split(line, separator_of(line), fields, FIELDS_MAX);
+  if (count < 3 || fields[0].bytes == 0 || fields[1].bytes == 0) return false;
+  *pair = (struct pair){.first = fields[0], .second = fields[1]};
+  for (size_t i = 2; i < count && i < FIELDS_MAX; i++)
+    if (vt_field_number(fields[i], &pair->score)) return true;
+  return false;
+}
+
+static enum vt_status read_pairs(const char *path, struct vt_text_file *file, struct pair_list *list,
+                                 struct vt_error *error) {
+  struct vt_field line;
+  bool header_allowed = true;
+  while (vt_text_file_next(file, &line)) {
+    if (line.text[0] == '#') continue;
+    struct pair pair;
+    struct vt_field fields[3];
+    if (read_pair(line, &pair)) {
+      VT_TRY(append(list, pair, error));
+    } else if (!header_allowed || vt_field_split(line, separator_of(line), fields, 3) < 3) {
+      return VT_FAIL_HELP(error, VT_ERROR_FORMAT, "each line is: word, word, score (tab, space, comma or semicolon)",
+                          "%s: line %zu is not two words and a number", path, file->line_number);
+    }
+    header_allowed = false;
+  }
+  if (list->count == 0)
+    return VT_FAIL_HELP(error, VT_ERROR_EMPTY, "each line is: word, word, score", "%s: holds no word pairs", path);
+  return VT_OK;
+}
+
+static bool has_lemma_ending(struct vt_field word) {
+  return word.bytes > 2 && word.text[word.bytes - 2] == '-' && strchr("nvj", word.text[word.bytes - 1]) != NULL;
+}
+
+static void strip_lemma_endings(struct pair_list *list) {
+  for (size_t i = 0; i < list->count; i++)
+    if (!has_lemma_ending(list->pairs[i].first) || !has_lemma_ending(list->pairs[i].second)) return;
+  for (size_t i = 0; i < list->count; i++) {
+    list->pairs[i].first.bytes -= 2;
+    list->pairs[i].second.bytes -= 2;
+  }
+}
+
+/* Measures the pairs whose words are known, and keeps only those. */
+static enum vt_status measure(const struct vt_vectors *vectors, const char *path, struct pair_list *list,
+                              struct vt_error *error) {
+  size_t covered = 0;
+  for (size_t i = 0; i < list->count; i++) {
+    struct pair pair = list->pairs[i];
+    uint32_t a, b;
+    if (!vt_field_find(pair.first, vectors->vocab, &a) || !vt_field_find(pair.second, vectors->vocab, &b)) continue;
+    pair.cosine = vt_vectors_cosine(vectors, a, b);
+    if (isnan(pair.cosine))
+      return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, "take an earlier step, or train with a smaller learning rate",
+                          "%s: the vector of \"%s\" or \"%s\" holds NaN or infinity", path,
+                          vt_vocab_text(vectors->vocab, a), vt_vocab_text(vectors->vocab, b));
+    list->pairs[covered++] = pair;
+  }
+  list->count = covered;
+  return VT_OK;
+}
+
+struct ranked {
+  double value;
+  size_t pair;
+};
+
+static int by_value(const void *a, const void *b) {
+  const struct ranked *x = a, *y = b;
+  if (x->value != y->value) return x->value < y->value ? -1 : 1;
+  return (x->pair > y->pair) - (x->pair < y->pair);
+}
+
+/* Sorts values and writes each one's rank, from 1, equal values sharing their mean, to ranks[values[i].pair]. */
+static void rank(struct ranked *values, size_t count, double *ranks) {
+  qsort(values, count, sizeof *values, by_value);
+  for (size_t begin = 0, end; begin < count; begin = end) {
+    for (end = begin + 1; end < count && values[end].value == values[begin].value;) end++;
+    double shared = ((double)begin + 1 + (double)end) / 2;
+    for (size_t i = begin; i < end; i++) ranks[values[i].pair] = shared;
+  }
+}
+
+static double correlate(const double *x, const double *y, size_t count) {
+  double mean = ((double)count + 1) / 2, xy = 0, xx = 0, yy = 0;
+  for (size_t i = 0; i < count; i++) {
+    xy += (x[i] - mean) * (y[i] - mean);
+    xx += (x[i] - mean) * (x[i] - mean);
+    yy += (y[i] - mean) * (y[i] - mean);
+  }
+  return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : (double)NAN;
+}
+
+static enum vt_status spearman(const struct pair_list *list, double *rho, struct vt_error *error) {
+  size_t count = list->count;
+  struct ranked *values = vt_alloc(count, sizeof *values);
+  double *ranks = vt_alloc(2 * count, sizeof *ranks);
+  enum vt_status status = VT_OK;
+  if (values == NULL || ranks == NULL) {
+    status = VT_FAIL_MEMORY(error, count * (sizeof *values + 2 * sizeof *ranks));
+  } else {
+    for (size_t i = 0; i < count; i++) values[i] = (struct ranked){list->pairs[i].score, i};
+    rank(values, count, ranks);
+    for (size_t i = 0; i < count; i++) values[i] = (struct ranked){list->pairs[i].cosine, i};
+    rank(values, count, ranks + count);
+    *rho = correlate(ranks, ranks + count, count);
+  }
+  vt_free(values);
+  vt_free(ranks);
+  return status;
+}
+
+enum vt_status vt_eval_similarity(const struct vt_vectors *vectors, const char *path, struct vt_eval_similarity *result,
+                                  struct vt_error *error) {
+  struct vt_text_file file;
+  struct pair_list list = {0};
+  struct vt_eval_similarity found = {.spearman = (double)NAN};
+  VT_TRY(vt_text_file_open(path, &file, error));
+  enum vt_status status = read_pairs(path, &file, &list, error);
+  if (status == VT_OK) {
+    found.pairs = list.count;
+    strip_lemma_endings(&list);
+    status = measure(vectors, path, &list, error);
+  }
+  if (status == VT_OK) {
+    found.covered = list.count;
+    status = spearman(&list, &found.spearman, error);
+  }
+  if (status == VT_OK) *result = found;
+  vt_free(list.pairs);
+  vt_text_file_release(&file);
+  return status;
+}
