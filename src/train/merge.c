@@ -3,6 +3,8 @@
 
 #include "base/memory.h"
 
+#define PREFETCH_AHEAD 3 /* rows */
+
 struct touched {
   uint32_t row;
   uint32_t first; /* chain of copies, in block order */
@@ -99,6 +101,13 @@ static uint32_t list_touched(const struct vt_merger *merger, struct vt_merger_sc
   return rows;
 }
 
+/* Asks for the row and its first copy ahead of time: they lie anywhere, and the kernel would wait for each line. */
+static void prefetch_touched(const struct vt_merger *merger, const struct vt_merger_scratch *scratch, uint32_t at) {
+  const struct touched *touched = &scratch->touched[at];
+  vt_prefetch_row(vt_table_row(merger->table, touched->row), merger->table->width);
+  vt_prefetch_row(scratch->copies[touched->first].data, merger->table->width);
+}
+
 void vt_merger_shard(struct vt_merger *merger, struct vt_merger_scratch *scratch,
                      const struct vt_working_set *const *sets, size_t set_count, uint32_t shard) {
   uint32_t rows = list_touched(merger, scratch, sets, set_count, shard);
@@ -107,6 +116,7 @@ void vt_merger_shard(struct vt_merger *merger, struct vt_merger_scratch *scratch
       .copies = scratch->gathered, .width = merger->table->width, .cap = VT_MERGE_CAP, .cap_share = VT_MERGE_CAP_SHARE};
   for (uint32_t r = 0; r < rows; r++) {
     const struct touched *touched = &scratch->touched[r];
+    if (r + PREFETCH_AHEAD < rows) prefetch_touched(merger, scratch, r + PREFETCH_AHEAD);
     uint32_t at = touched->first;
     for (uint32_t c = 0; c < touched->count; c++, at = scratch->copies[at].next)
       scratch->gathered[c] = scratch->copies[at].data;

@@ -63,6 +63,11 @@ static inline uint32_t vt_working_set_slot(struct vt_working_set *set, uint32_t 
   return slot;
 }
 
+/* Asks the cache for the table's row, if the set will have to copy it. */
+static inline void vt_working_set_prefetch(const struct vt_working_set *set, uint32_t id) {
+  vt_prefetch_row(vt_table_row(set->table, id), set->table->width);
+}
+
 static inline float *vt_working_set_row(const struct vt_working_set *set, uint32_t slot) {
   return set->rows + (size_t)slot * set->stride;
 }

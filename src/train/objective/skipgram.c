@@ -19,9 +19,10 @@
 #include "train/objective/objective.h"
 #include "vectrail/corpus.h"
 
-#define POOL_DRAWS 1024 /* noise words drawn for a block */
-#define REDRAWS 8       /* tries to find a noise word that is not in the step already */
-#define LOSS_EVERY 16   /* the running loss is measured on every 16th centre: enough, and nearly free */
+#define POOL_DRAWS 1024  /* noise words drawn for a block */
+#define PREFETCH_AHEAD 4 /* rows */
+#define REDRAWS 8        /* tries to find a noise word that is not in the step already */
+#define LOSS_EVERY 16    /* the running loss is measured on every 16th centre: enough, and nearly free */
 #define NEGATIVE_MAX 64
 
 struct token {
@@ -174,6 +175,17 @@ static size_t first_probe(const struct vt_objective_setup *setup, uint64_t posit
   return low;
 }
 
+/* The rows are copied from all over the table, so they are asked for some draws ahead. */
+static void draw_pool(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
+                      struct vt_block *block) {
+  struct vt_working_set *outputs = &block->sets[VT_TABLE_OUTPUT];
+  for (int k = 0; k < POOL_DRAWS; k++) scratch->pool[k] = vt_noise_draw(setup->noise, &block->rng);
+  for (int k = 0; k < POOL_DRAWS; k++) {
+    if (k + PREFETCH_AHEAD < POOL_DRAWS) vt_working_set_prefetch(outputs, scratch->pool[k + PREFETCH_AHEAD]);
+    scratch->pool[k] = vt_working_set_slot(outputs, scratch->pool[k]);
+  }
+}
+
 static void start_block(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
                         struct vt_block *block) {
   block->tokens = 0;
@@ -188,8 +200,7 @@ static void start_block(const struct vt_objective_setup *setup, struct vt_object
     for (uint32_t slot = 0; slot < block->sets[VT_TABLE_INPUT].capacity; slot++) scratch->last_seen[slot] = 0;
     scratch->steps = 0;
   }
-  for (int k = 0; k < POOL_DRAWS; k++)
-    scratch->pool[k] = vt_working_set_slot(&block->sets[VT_TABLE_OUTPUT], vt_noise_draw(setup->noise, &block->rng));
+  draw_pool(setup, scratch, block);
 }
 
 static void train_block(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
