@@ -24,11 +24,13 @@
 #include "base/memory.h"
 #include "base/pool.h"
 
-#define TILE 32 /* rows; a multiple of BLOCK_ROWS */
-#define BLOCK_WORDS                                                                                                    \
-  4                  /* the block of cosines that one pass over the dimensions accumulates: eight pairs of doubles,    \
-                      */
-#define BLOCK_ROWS 4 /* which with their operands fit the sixteen registers that every x86-64 has */
+/* Rows in a tile, a multiple of BLOCK_ROWS: a panel of 100 dimensions then stays in the first-level cache, and the
+ * cosines of a thousand words in the second. */
+#define TILE 32
+/* The block of cosines that one pass over the dimensions accumulates: eight pairs of doubles, which with their operands
+ * fit the sixteen registers that every x86-64 has. */
+#define BLOCK_WORDS 4
+#define BLOCK_ROWS 4
 #define NO_ANSWER UINT32_MAX
 
 struct best {

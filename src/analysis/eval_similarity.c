@@ -49,20 +49,19 @@ static enum vt_status append(struct pair_list *list, struct pair pair, struct vt
   return VT_OK;
 }
 
-static char separator_of(struct vt_field line) {
-  for (const char *separator = "\t;,"; *separator != '\0'; separator++)
-    if (memchr(line.text, *separator, line.bytes) != NULL) return *separator;
-  return ' ';
-}
-
-/* Reads a line into *pair; false where it has no two words or no score. */
-static bool read_pair(struct vt_field line, struct pair *pair) {
-  struct vt_field fields[FIELDS_MAX];
-  size_t count = vt_field_split(line, separator_of(line), fields, FIELDS_MAX);
-  if (count < 3 || fields[0].bytes == 0 || fields[1].bytes == 0) return false;
-  *pair = (struct pair){.first = fields[0], .second = fields[1]};
-  for (size_t i = 2; i < count && i < FIELDS_MAX; i++)
-    if (vt_field_number(fields[i], &pair->score)) return true;
+/* Reads a line into *pair; false where no separator makes two words and a score of it. *fields_most, where a header
+ * would show, is the largest number of fields that one makes. */
+static bool read_pair(struct vt_field line, struct pair *pair, size_t *fields_most) {
+  *fields_most = 0;
+  for (const char *separator = "\t;, "; *separator != '\0'; separator++) {
+    struct vt_field fields[FIELDS_MAX];
+    size_t count = vt_field_split(line, *separator, fields, FIELDS_MAX);
+    if (count > *fields_most) *fields_most = count;
+    if (count < 3 || fields[0].bytes == 0 || fields[1].bytes == 0) continue;
+    *pair = (struct pair){.first = fields[0], .second = fields[1]};
+    for (size_t i = 2; i < count && i < FIELDS_MAX; i++)
+      if (vt_field_number(fields[i], &pair->score)) return true;
+  }
   return false;
 }
 
@@ -73,10 +72,10 @@ static enum vt_status read_pairs(const char *path, struct vt_text_file *file, st
   while (vt_text_file_next(file, &line)) {
     if (line.text[0] == '#') continue;
     struct pair pair;
-    struct vt_field fields[3];
-    if (read_pair(line, &pair)) {
+    size_t fields;
+    if (read_pair(line, &pair, &fields)) {
       VT_TRY(append(list, pair, error));
-    } else if (!header_allowed || vt_field_split(line, separator_of(line), fields, 3) < 3) {
+    } else if (!header_allowed || fields < 3) {
       return VT_FAIL_HELP(error, VT_ERROR_FORMAT, "each line is: word, word, score (tab, space, comma or semicolon)",
                           "%s: line %zu is not two words and a number", path, file->line_number);
     }
