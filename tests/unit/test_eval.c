@@ -97,8 +97,7 @@ static void test_similarity_formats(void **state) {
   static const char *const same[] = {
       "base\ta\t10\nbase\tb\t8\nbase\td\t1\n",
       "base a 10\r\nbase  b\t8 \r\n\r\n  base d 1",
-      "\xEF\xBB\xBF"
-      "Word 1,Word 2,Human (mean)\nbase,a,10.0\nbase,b,8.00\nbase,d,1\n",
+      "\xEF\xBB\xBFWord 1,Word 2,Human (mean)\nbase,a,10.0\nbase,b,8.00\nbase,d,1\n",
       "# a comment\nbase;a;10\n# another\nbase; b ;8\nbase;d;.1\n",
       "word1\tword2\tPOS\tSimLex999\tconc\nbase\ta\tN\t10\t1\nbase\tb\tV\t8\t2\nbase\td\tA\t1\t3\n",
       "base-n a-n 10\nbase-n b-v 8\nbase-n d-j 1\n",
