@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Holds the source tree to its layers: who may include what, and that every header compiles on its own.
+# usage: tools/check-includes.sh [ROOT]    exit 0: clean; 1: violations, one a line; 2: cannot check
+# CC and CXX name the compilers (cc, and c++ where there is one).
+set -euo pipefail
+export LC_ALL=C
+
+root=${1:-$(dirname "$0")/..}
+cd "$root" || exit 2
+if [ ! -d src ] || [ ! -d include/vectrail ]; then
+  echo "check-includes: $root holds no src/ and include/vectrail/" >&2
+  exit 2
+fi
+status=0
+
+# ---- who includes what ----------------------------------------------------------------------------------------------
+# layer: what it may include between quotes, as a folder ("base/") or a file. A layer may include itself, and all but
+# kernel the public headers. Those who are not named here have no rule, and having no rule is a violation.
+sources=$(find include src cli -name '*.[ch]' 2>/dev/null | sort)
+# shellcheck disable=SC2086 # names in this tree have no white space
+awk '
+  BEGIN {
+    allowed["include"] = "vectrail/"
+    allowed["base"] = "base/ vectrail/"
+    allowed["text"] = "text/ base/ vectrail/"
+    allowed["kernel"] = "kernel/ vectrail/kernel.h vectrail/status.h base/error.h"
+    allowed["train"] = "train/ base/ text/ kernel/ vectrail/"
+    allowed["network"] = "network/ base/ text/ kernel/ train/ vectrail/"
+    allowed["run"] = "run/ base/ text/ train/ vectrail/"
+    allowed["analysis"] = "analysis/ base/ text/ kernel/ run/ vectrail/"
+    allowed["serve"] = "serve/ vectrail/"
+    allowed["cli"] = "vectrail/"
+    # Libraries that one place alone may see.
+    owner["sqlite3.h"] = "src/run/store.c"
+    owner["microhttpd.h"] = "src/serve/"
+  }
+  function violation(text) { printf "%s:%d: %s\n", FILENAME, FNR, text; found = 1 }
+  function layer_of(path,    parts) {
+    split(path, parts, "/")
+    return parts[1] == "src" ? parts[2] : parts[1]
+  }
+  function is_allowed(layer, header,    rules, count, i) {
+    if (layer == "cli" && header !~ /\//) return 1 # its own folder is flat
+    count = split(allowed[layer], rules, " ")
+    for (i = 1; i <= count; i++)
+      if (header == rules[i] || (rules[i] ~ /\/$/ && index(header, rules[i]) == 1)) return 1
+    return 0
+  }
+  FNR == 1 {
+    layer = layer_of(FILENAME)
+    if (!(layer in allowed)) violation("no rule says what src/" layer "/ may include; give it one in check-includes.sh")
+  }
+  /^[ \t]*#[ \t]*include/ {
+    rest = $0
+    sub(/^[ \t]*#[ \t]*include[ \t]*/, "", rest)
+    if (match(rest, /^"[^"]*"/) || match(rest, /^<[^>]*>/)) {
+      header = substr(rest, 2, RLENGTH - 2)
+    } else {
+      violation("an include must name its file")
+      next
+    }
+    base_name = header
+    sub(/^.*\//, "", base_name)
+    if (base_name in owner && index(FILENAME, owner[base_name]) != 1)
+      violation(base_name " belongs to " owner[base_name] " alone")
+    if (header ~ /(^|\/)\.\.?\//) { violation("\"" header "\": includes are named from src/ or include/"); next }
+    first = header
+    sub(/\/.*$/, "", first)
+    # An angle bracket is no way around the rules for our own folders.
+    if (rest ~ /^</ && !(header ~ /\// && (first in allowed || first == "vectrail"))) next
+    if (layer in allowed && !is_allowed(layer, header)) violation(layer " may not include \"" header "\"")
+  }
+  END { exit found }
+' $sources || status=1
+
+# ---- headers on their own -------------------------------------------------------------------------------------------
+# Templates are written to be included several times over other definitions, and say so in their name.
+compiler=${CC:-cc}
+command -v "${compiler%% *}" >/dev/null 2>&1 || { echo "check-includes: no compiler '$compiler'" >&2; exit 2; }
+plus=${CXX:-c++}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+check_alone() { # check_alone HEADER COMPILER OPTIONS...: compiles a file that includes the header alone, twice
+  local header=$1 name
+  shift
+  name=${header#include/}
+  name=${name#src/}
+  name=${name#cli/}
+  if ! printf '#include "%s"\n#include "%s"\n' "$name" "$name" |
+    "$@" -Wall -Wextra -Werror -fsyntax-only -Iinclude -Isrc -Icli - >"$log" 2>&1; then
+    echo "$header: does not compile on its own"
+    sed 's/^/    /' "$log" | head -5
+    status=1
+  fi
+}
+
+for header in $(find include src cli -name '*.h' ! -name '*_template.h' 2>/dev/null | sort); do
+  # shellcheck disable=SC2086 # CC may carry options
+  check_alone "$header" $compiler -std=c17 -x c
+  case $header in
+  include/*)
+    # shellcheck disable=SC2086 # CXX may carry options
+    if command -v "${plus%% *}" >/dev/null 2>&1; then check_alone "$header" $plus -std=c++17 -x c++; fi ;;
+  esac
+done
+
+exit "$status"
