@@ -1,0 +1,324 @@
+#define _POSIX_C_SOURCE 200809L
+/* Every kernel against the step in double, and against each other bit for bit. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "kernel/kernel.h"
+
+#define WIDTH_PADDED(width) (((width) + 15) / 16 * 16)
+
+/* One step's rows in both precisions. */
+struct fixture {
+  struct vt_step step;
+  struct vt_step_double exact;
+  size_t row_floats;
+  float *rows; /* inputs, then outputs */
+  double *exact_rows;
+};
+
+static float uniform(struct vt_rng *rng, float scale) { return (vt_rng_unit(rng) - 0.5F) * 2 * scale; }
+
+static struct fixture *fixture_create(int inputs, int outputs, size_t dim, float scale, uint64_t seed) {
+  struct fixture *f = vt_alloc_aligned(1, sizeof *f);
+  assert_non_null(f);
+  struct vt_rng rng = vt_rng_make(VT_RNG_TEST, seed, dim, (uint64_t)(inputs * 100 + outputs));
+  size_t width = vt_kernel_width(dim), count = (size_t)(inputs + outputs);
+  f->row_floats = WIDTH_PADDED(width);
+  f->rows = vt_alloc_aligned(count, f->row_floats * sizeof *f->rows);
+  f->exact_rows = vt_alloc_aligned(count, f->row_floats * sizeof *f->exact_rows);
+  assert_true(f->rows != NULL && f->exact_rows != NULL);
+  for (size_t r = 0; r < count; r++) {
+    for (size_t k = 0; k < dim; k++) {
+      f->rows[r * f->row_floats + k] = uniform(&rng, scale);
+      f->exact_rows[r * f->row_floats + k] = (double)f->rows[r * f->row_floats + k];
+    }
+  }
+  f->step.input_count = f->exact.input_count = inputs;
+  f->step.output_count = f->exact.output_count = outputs;
+  f->step.width = f->exact.width = width;
+  f->step.rate = 0.05F;
+  f->exact.rate = (double)f->step.rate;
+  for (int i = 0; i < inputs; i++) {
+    f->step.inputs[i] = f->rows + (size_t)i * f->row_floats;
+    f->exact.inputs[i] = f->exact_rows + (size_t)i * f->row_floats;
+  }
+  for (int j = 0; j < outputs; j++) {
+    f->step.outputs[j] = f->rows + (size_t)(inputs + j) * f->row_floats;
+    f->exact.outputs[j] = f->exact_rows + (size_t)(inputs + j) * f->row_floats;
+  }
+  f->step.labels[0] = f->step.labels[VT_STEP_SCORE_STRIDE] = 1;
+  f->exact.labels[0] = f->exact.labels[VT_STEP_SCORE_STRIDE] = 1;
+  return f;
+}
+
+static void fixture_free(struct fixture *f) {
+  vt_free_aligned(f->rows);
+  vt_free_aligned(f->exact_rows);
+  vt_free_aligned(f);
+}
+
+static const size_t dims[] = {1, 3, 8, 15, 16, 17, 24, 100, 104, 128, 300, 1000};
+static const float scales[] = {0.005F, 0.5F, 4.0F};
+
+static void step_is_near_the_exact_one(void **state) {
+  (void)state;
+  for (size_t kernel = 0; kernel < vt_kernel_count(); kernel++) {
+    if (!vt_kernel_runs_here(kernel)) continue;
+    for (int inputs = 1; inputs <= VT_STEP_INPUTS_MAX; inputs++) {
+      for (int outputs = 1; outputs <= VT_STEP_OUTPUTS_MAX; outputs++) {
+        size_t dim = dims[(size_t)(inputs * 7 + outputs) % (sizeof dims / sizeof *dims)];
+        float scale = scales[(inputs + outputs) % 3];
+        struct fixture *f = fixture_create(inputs, outputs, dim, scale, 1);
+        vt_kernel_at(kernel)->step(&f->step);
+        vt_kernel_step_double(&f->exact);
+        /* A coefficient is off by at most rate x (error of a score / 4 + 4 ULP), a score by about sqrt(dim) x 2^-24
+         * of the sum of absolute products; a row adds at most 16 terms. */
+        double score_bound = (double)dim * (double)scale * (double)scale * 0x1p-23;
+        double row_bound = 16 * 0.05 * (score_bound + 0x1p-21) * (double)scale + (double)scale * 0x1p-22 * 16;
+        for (int i = 0; i < inputs; i++)
+          for (int j = 0; j < outputs; j++)
+            assert_true(fabs((double)f->step.scores[i * VT_STEP_SCORE_STRIDE + j] -
+                             f->exact.scores[i * VT_STEP_SCORE_STRIDE + j]) <= score_bound);
+        for (size_t k = 0; k < (size_t)(inputs + outputs) * f->row_floats; k++)
+          assert_true(fabs((double)f->rows[k] - f->exact_rows[k]) <= row_bound);
+        fixture_free(f);
+      }
+    }
+  }
+}
+
+static void step_moves_rows(void **state) {
+  (void)state;
+  struct fixture *f = fixture_create(3, 6, 100, 0.5F, 2), *before = fixture_create(3, 6, 100, 0.5F, 2);
+  const struct vt_kernel *kernel;
+  assert_int_equal(vt_kernel_choose(NULL, &kernel, NULL), VT_OK);
+  kernel->step(&f->step);
+  for (size_t row = 0; row < 9; row++)
+    assert_memory_not_equal(f->rows + row * f->row_floats, before->rows + row * f->row_floats, 100 * sizeof(float));
+  fixture_free(f);
+  fixture_free(before);
+}
+
+/* Also the zeros behind a row must stay zeros. */
+static void all_kernels_give_the_same_bits(void **state) {
+  (void)state;
+  for (size_t d = 0; d < sizeof dims / sizeof *dims; d++) {
+    for (int inputs = 1; inputs <= VT_STEP_INPUTS_MAX; inputs += inputs < 5 ? 1 : 3) {
+      for (int outputs = 1; outputs <= VT_STEP_OUTPUTS_MAX; outputs++) {
+        struct fixture *reference = fixture_create(inputs, outputs, dims[d], scales[d % 3], 3);
+        vt_kernel_reference.step(&reference->step);
+        size_t floats = (size_t)(inputs + outputs) * reference->row_floats;
+        for (size_t kernel = 0; kernel < vt_kernel_count(); kernel++) {
+          if (!vt_kernel_runs_here(kernel)) continue;
+          struct fixture *f = fixture_create(inputs, outputs, dims[d], scales[d % 3], 3);
+          vt_kernel_at(kernel)->step(&f->step);
+          assert_memory_equal(f->rows, reference->rows, floats * sizeof(float));
+          for (int i = 0; i < inputs; i++)
+            assert_memory_equal(f->step.scores + i * VT_STEP_SCORE_STRIDE,
+                                reference->step.scores + i * VT_STEP_SCORE_STRIDE, (size_t)outputs * sizeof(float));
+          for (size_t row = 0; row < (size_t)(inputs + outputs); row++)
+            for (size_t k = dims[d]; k < f->row_floats; k++) assert_true(f->rows[row * f->row_floats + k] == 0);
+          fixture_free(f);
+        }
+        fixture_free(reference);
+      }
+    }
+  }
+}
+
+static void sigmoid_is_accurate_everywhere(void **state) {
+  (void)state;
+  _Alignas(64) float values[64], reference[64];
+  for (float from = -100; from < 100; from += 0.37F) {
+    for (int k = 0; k < 64; k++) values[k] = reference[k] = from + (float)k * 0.0057F;
+    vt_kernel_reference.sigmoid(reference, 64);
+    for (size_t kernel = 0; kernel < vt_kernel_count(); kernel++) {
+      if (!vt_kernel_runs_here(kernel)) continue;
+      for (int k = 0; k < 64; k++) values[k] = from + (float)k * 0.0057F;
+      vt_kernel_at(kernel)->sigmoid(values, 64);
+      assert_memory_equal(values, reference, sizeof values);
+    }
+    for (int k = 0; k < 64; k++) {
+      long double x = (long double)(from + (float)k * 0.0057F);
+      long double exact = 1 / (1 + expl(-x));
+      /* 4 ULP; below e^-87 the exponential is held, so the result is small but not exact. */
+      if (x > -86)
+        assert_true(fabsl((long double)values[k] - exact) <= exact * 0x1p-21L);
+      else
+        assert_true(values[k] >= 0 && values[k] < 1e-37F);
+    }
+  }
+}
+
+static void sigmoid_hands_nan_on(void **state) {
+  (void)state;
+  for (size_t kernel = 0; kernel < vt_kernel_count(); kernel++) {
+    if (!vt_kernel_runs_here(kernel)) continue;
+    _Alignas(64) float values[8] = {0, NAN, INFINITY, -INFINITY, 1e30F, -1e30F, 88, -88};
+    vt_kernel_at(kernel)->sigmoid(values, 8);
+    assert_true(isnan(values[1]));
+    assert_true(values[2] == 1.0F && values[4] == 1.0F && values[6] == 1.0F);
+    assert_true(values[3] >= 0 && values[3] < 1e-37F && values[5] == values[3] && values[7] == values[3]);
+  }
+}
+
+static void dot_is_near_and_the_same(void **state) {
+  (void)state;
+  for (size_t d = 0; d < sizeof dims / sizeof *dims; d++) {
+    struct fixture *f = fixture_create(1, 1, dims[d], 0.7F, 4);
+    double exact = 0;
+    for (size_t k = 0; k < dims[d]; k++) exact += f->exact.inputs[0][k] * f->exact.outputs[0][k];
+    float reference = vt_kernel_reference.dot(f->step.inputs[0], f->step.outputs[0], f->step.width);
+    assert_true(fabs((double)reference - exact) <= (double)dims[d] * 0.49 * 0x1p-23);
+    for (size_t kernel = 0; kernel < vt_kernel_count(); kernel++) {
+      if (!vt_kernel_runs_here(kernel)) continue;
+      float got = vt_kernel_at(kernel)->dot(f->step.inputs[0], f->step.outputs[0], f->step.width);
+      assert_memory_equal(&got, &reference, sizeof got);
+    }
+    fixture_free(f);
+  }
+}
+
+/* ---- merge ----------------------------------------------------------------------------------------------------- */
+
+/* The definition in kernel.h, in double. */
+static void merge_exactly(const double *row, const float *const *copies, size_t count, size_t dim, double cap,
+                          double share, double *to, double *length) {
+  double step_squared = 0, row_squared = 0;
+  for (size_t k = 0; k < dim; k++) {
+    to[k] = 0;
+    for (size_t b = 0; b < count; b++) to[k] += (double)copies[b][k] - row[k];
+    step_squared += to[k] * to[k];
+    row_squared += row[k] * row[k];
+  }
+  double limit = fmax(cap, share * sqrt(row_squared)), scale = fmin(1, limit / sqrt(step_squared));
+  *length = scale * sqrt(step_squared);
+  for (size_t k = 0; k < dim; k++) to[k] = row[k] + scale * to[k];
+}
+
+static void check_merge(const struct vt_kernel *kernel, size_t dim, int copies, float step_scale, bool capped) {
+  /* The row is the only input; the outputs are its copies, moved. */
+  struct fixture *f = fixture_create(1, copies, dim, 0.5F, 5);
+  for (int b = 0; b < copies; b++)
+    for (size_t k = 0; k < dim; k++) f->step.outputs[b][k] = f->step.inputs[0][k] + step_scale * f->step.outputs[b][k];
+  double *exact = calloc(dim, sizeof *exact), length;
+  assert_non_null(exact);
+  const float *const *moved = (const float *const *)f->step.outputs;
+  merge_exactly(f->exact.inputs[0], moved, (size_t)copies, dim, 0.5, 0.2, exact, &length);
+  struct vt_merge merge = {.row = f->step.inputs[0],
+                           .copies = moved,
+                           .copy_count = (size_t)copies,
+                           .width = f->step.width,
+                           .cap = 0.5F,
+                           .cap_share = 0.2F};
+  kernel->merge(&merge);
+  assert_true(merge.finite);
+  assert_int_equal(merge.capped, capped);
+  assert_true(fabs(sqrt((double)merge.step_squared) - length) <= 1e-5 * length);
+  for (size_t k = 0; k < dim; k++) assert_true(fabs((double)merge.row[k] - exact[k]) <= 4e-6);
+  free(exact);
+  fixture_free(f);
+}
+
+static void merge_adds_and_caps(void **state) {
+  (void)state;
+  for (size_t kernel = 0; kernel < vt_kernel_count(); kernel++) {
+    if (!vt_kernel_runs_here(kernel)) continue;
+    for (int copies = 1; copies <= VT_STEP_OUTPUTS_MAX; copies++) {
+      check_merge(vt_kernel_at(kernel), 100, copies, 0.001F, false);
+      check_merge(vt_kernel_at(kernel), 100, copies, 1.0F, true);
+      check_merge(vt_kernel_at(kernel), 24, copies, 0.01F, false);
+    }
+  }
+}
+
+static void merge_gives_the_same_bits(void **state) {
+  (void)state;
+  for (int copies = 1; copies <= VT_STEP_OUTPUTS_MAX; copies++) {
+    float reference[128];
+    for (size_t at = vt_kernel_count(); at-- > 0;) { /* the reference is the last */
+      if (!vt_kernel_runs_here(at)) continue;
+      struct fixture *f = fixture_create(1, copies, 100, 0.5F, 6);
+      struct vt_merge merge = {.row = f->step.inputs[0],
+                               .copies = (const float *const *)f->step.outputs,
+                               .copy_count = (size_t)copies,
+                               .width = f->step.width,
+                               .cap = 0.5F,
+                               .cap_share = 0.2F};
+      vt_kernel_at(at)->merge(&merge);
+      if (at == vt_kernel_count() - 1)
+        memcpy(reference, merge.row, f->step.width * sizeof *reference);
+      else
+        assert_memory_equal(merge.row, reference, f->step.width * sizeof *reference);
+      fixture_free(f);
+    }
+  }
+}
+
+static void merge_refuses_what_is_not_finite(void **state) {
+  (void)state;
+  const float poisons[] = {NAN, INFINITY, -INFINITY, 3e38F};
+  for (size_t kernel = 0; kernel < vt_kernel_count(); kernel++) {
+    if (!vt_kernel_runs_here(kernel)) continue;
+    for (size_t p = 0; p < 4; p++) {
+      struct fixture *f = fixture_create(1, 2, 100, 0.5F, 7);
+      float before[100];
+      memcpy(before, f->step.inputs[0], sizeof before);
+      f->step.outputs[1][37] = poisons[p];
+      struct vt_merge merge = {.row = f->step.inputs[0],
+                               .copies = (const float *const *)f->step.outputs,
+                               .copy_count = 2,
+                               .width = f->step.width,
+                               .cap = 0.5F,
+                               .cap_share = 0.2F};
+      vt_kernel_at(kernel)->merge(&merge);
+      assert_false(merge.finite);
+      assert_memory_equal(f->step.inputs[0], before, sizeof before);
+      fixture_free(f);
+    }
+  }
+}
+
+/* ---- choosing -------------------------------------------------------------------------------------------------- */
+
+static void choosing_by_name(void **state) {
+  (void)state;
+  struct vt_error error;
+  const char *name;
+  assert_string_equal(vt_kernel_name(vt_kernel_count() - 1), "reference");
+  assert_true(vt_kernel_runs_here(vt_kernel_count() - 1));
+  assert_int_equal(vt_kernel_resolve("reference", &name, &error), VT_OK);
+  assert_string_equal(name, "reference");
+  assert_int_equal(vt_kernel_resolve("mmx", &name, &error), VT_ERROR_UNSUPPORTED);
+  setenv("VECTRAIL_KERNEL", "reference", 1);
+  assert_int_equal(vt_kernel_resolve(NULL, &name, &error), VT_OK);
+  assert_string_equal(name, "reference");
+  setenv("VECTRAIL_KERNEL", "nonsense", 1);
+  assert_int_equal(vt_kernel_resolve(NULL, &name, &error), VT_ERROR_UNSUPPORTED);
+  unsetenv("VECTRAIL_KERNEL");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(step_is_near_the_exact_one),
+      cmocka_unit_test(step_moves_rows),
+      cmocka_unit_test(all_kernels_give_the_same_bits),
+      cmocka_unit_test(sigmoid_is_accurate_everywhere),
+      cmocka_unit_test(sigmoid_hands_nan_on),
+      cmocka_unit_test(dot_is_near_and_the_same),
+      cmocka_unit_test(merge_adds_and_caps),
+      cmocka_unit_test(merge_gives_the_same_bits),
+      cmocka_unit_test(merge_refuses_what_is_not_finite),
+      cmocka_unit_test(choosing_by_name),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
