@@ -1,0 +1,74 @@
+/*
+ * json.c: jansson, with the checks in one place: a value is either in its place or the program has ended.
+ */
+#include "json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utf8proc.h>
+
+#include "report.h"
+
+static json_t *checked(json_t *value) {
+  if (value == NULL) {
+    report(NULL, "out of memory");
+    exit(EXIT_FAILED);
+  }
+  return value;
+}
+
+json_t *json_new_object(void) { return checked(json_object()); }
+json_t *json_new_array(void) { return checked(json_array()); }
+
+/* text with U+FFFD in place of each byte that is not UTF-8; freed by the caller. */
+static char *repair(const char *text) {
+  size_t bytes = strlen(text), at = 0;
+  char *out = cli_alloc(3 * bytes + 1, 1);
+  for (size_t i = 0; i < bytes;) {
+    utf8proc_int32_t code;
+    utf8proc_ssize_t used = utf8proc_iterate((const utf8proc_uint8_t *)text + i, (utf8proc_ssize_t)(bytes - i), &code);
+    const char *from = used >= 1 ? text + i : "\xef\xbf\xbd";
+    size_t copied = used >= 1 ? (size_t)used : 3;
+    memcpy(out + at, from, copied);
+    at += copied;
+    i += used >= 1 ? (size_t)used : 1;
+  }
+  return out;
+}
+
+json_t *json_new_text(const char *text) {
+  json_t *value = json_string(text);
+  if (value != NULL) return value;
+  char *repaired = repair(text);
+  value = checked(json_string(repaired));
+  free(repaired);
+  return value;
+}
+
+json_t *json_new_count(uint64_t value) {
+  /* jansson's integers are signed; beyond them a double is the nearest that JSON readers hold anyway. */
+  return value <= INT64_MAX ? checked(json_integer((json_int_t)value)) : json_new_real((double)value);
+}
+
+json_t *json_new_real(double value) { return checked(isfinite(value) ? json_real(value) : json_null()); }
+
+void json_put(json_t *object, const char *key, json_t *value) {
+  json_t *name = json_new_text(key);
+  if (json_object_set_new(object, json_string_value(name), value) != 0) checked(NULL);
+  json_decref(name);
+}
+
+void json_push(json_t *array, json_t *value) {
+  if (json_array_append_new(array, value) != 0) checked(NULL);
+}
+
+void json_print_line(json_t *value) {
+  char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(17));
+  if (text == NULL) checked(NULL);
+  fputs(text, stdout);
+  fputc('\n', stdout);
+  free(text);
+  json_decref(value);
+}

@@ -1,0 +1,15 @@
+/*
+ * watch.h: the words named by --watch.
+ */
+#ifndef VECTRAIL_CLI_WATCH_H
+#define VECTRAIL_CLI_WATCH_H
+
+#include <stdbool.h>
+
+#include "options.h"
+
+/* Values of the form "king,queen" or "@FILE" (a word a line) as single words, each once, normalised as the text will
+ * be. False: the error has been printed. The words are owned by the list, until the program ends. */
+bool watch_words_read(const struct text_list *values, bool words_rule, bool fold_case, struct text_list *words);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * words.c: from what is typed to ids.
+ *
+ * A vocabulary compares bytes. The same word can be typed with other bytes (macOS decomposes accents, phones set
+ * curly apostrophes), so a word that is not found as it stands is normalised by the rules its text was read with.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "words.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utf8proc.h>
+
+#include "report.h"
+#include "vectrail/vectors.h"
+
+static char *copy_text(const char *text) {
+  size_t bytes = strlen(text) + 1;
+  char *copy = cli_alloc(bytes, 1);
+  memcpy(copy, text, bytes);
+  return copy;
+}
+
+/* U+2019 as ', in place. */
+static void straighten_apostrophes(char *text) {
+  char *to = text;
+  for (const char *from = text; *from != '\0';) {
+    if (strncmp(from, "\xe2\x80\x99", 3) == 0) {
+      *to++ = '\'';
+      from += 3;
+    } else {
+      *to++ = *from++;
+    }
+  }
+  *to = '\0';
+}
+
+char *word_normalised(const char *typed, bool words_rule, bool fold_case) {
+  utf8proc_uint8_t *mapped = NULL;
+  utf8proc_option_t options = UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE;
+  if (fold_case) options |= UTF8PROC_CASEFOLD;
+  if (utf8proc_map((const utf8proc_uint8_t *)typed, 0, &mapped, options) < 0) return copy_text(typed);
+  char *text = copy_text((const char *)mapped);
+  free(mapped);
+  if (words_rule) straighten_apostrophes(text);
+  return text;
+}
+
+enum exit_status view_open(struct view *view, const char *path, uint64_t step) {
+  struct vt_error error;
+  *view = (struct view){0};
+  if (vt_run_open(path, &view->run, &error) != VT_OK) return report_error(&error);
+  view->vocab = vt_run_vocab(view->run);
+  if (vt_run_vectors(view->run, step, &view->vectors, &error) == VT_OK) return EXIT_DONE;
+  view_close(view);
+  return report_error(&error);
+}
+
+void view_close(struct view *view) {
+  vt_vectors_free(view->vectors);
+  vt_run_close(view->run);
+  *view = (struct view){0};
+}
+
+static bool meta_is(const struct vt_run *run, const char *key, const char *value) {
+  const char *found = vt_run_meta(run, key);
+  return found != NULL && strcmp(found, value) == 0;
+}
+
+static void report_absent(const struct view *view, const char *typed, const char *normalised) {
+  enum { SUGGESTIONS = 3 };
+  uint32_t ids[SUGGESTIONS];
+  size_t count = vt_vocab_suggest(view->vocab, normalised, ids, SUGGESTIONS);
+  char help[512] = "", rule[64] = "";
+  size_t at = 0;
+  for (size_t i = 0; i < count && at < sizeof help; i++)
+    at += (size_t)snprintf(help + at, sizeof help - at, "%s%s", i > 0 ? ", " : "did you mean ",
+                           vt_vocab_text(view->vocab, ids[i]));
+  if (count > 0 && at + 1 < sizeof help) memcpy(help + at, "?", 2);
+  const char *min_count = vt_run_meta(view->run, "min_count");
+  if (min_count != NULL) snprintf(rule, sizeof rule, " (min-count %.20s)", min_count);
+  report(help, "the word '%.200s' is not in the vocabulary%s", typed, rule);
+}
+
+bool view_find(const struct view *view, const char *typed, uint32_t *id) {
+  if (vt_vocab_find(view->vocab, typed, id)) return true;
+  char *normalised =
+      word_normalised(typed, !meta_is(view->run, "tokens_rule", "space"), meta_is(view->run, "fold_case", "1"));
+  bool found = vt_vocab_find(view->vocab, normalised, id);
+  if (!found) report_absent(view, typed, normalised);
+  free(normalised);
+  return found;
+}
