@@ -12,11 +12,13 @@ if [ ! -d src ] || [ ! -d include/vectrail ]; then
   exit 2
 fi
 status=0
+folders=(include src)
+if [ -d cli ]; then folders+=(cli); fi
 
 # ---- who includes what ----------------------------------------------------------------------------------------------
 # layer: what it may include between quotes, as a folder ("base/") or a file. A layer may include itself, and all but
 # kernel the public headers. Those who are not named here have no rule, and having no rule is a violation.
-sources=$(find include src cli -name '*.[ch]' 2>/dev/null | sort)
+sources=$(find "${folders[@]}" -name '*.[ch]' | sort)
 # shellcheck disable=SC2086 # names in this tree have no white space
 awk '
   BEGIN {
@@ -95,7 +97,7 @@ check_alone() { # check_alone HEADER COMPILER OPTIONS...: compiles a file that i
   fi
 }
 
-for header in $(find include src cli -name '*.h' ! -name '*_template.h' 2>/dev/null | sort); do
+for header in $(find "${folders[@]}" -name '*.h' ! -name '*_template.h' | sort); do
   # shellcheck disable=SC2086 # CC may carry options
   check_alone "$header" $compiler -std=c17 -x c
   case $header in
