@@ -326,6 +326,5 @@ const struct command command_info = {
     .prepare = prepare,
     .operands_low = 0,
     .operands_high = 1,
-    .operands_missing = "info needs a run folder",
     .run = run_info,
 };

@@ -60,7 +60,7 @@ static void describe(const struct option *option, const void *target, char *text
   const char *shown = option->unset != NULL ? option->unset : value;
   size_t at = append(text, 0, capacity, "%s", option->help);
   if (option->kind == OPTION_CHOICE && option->choices[1] != NULL) {
-    at = append(text, at, capacity, ": ");
+    at = append(text, at, capacity, "; one of ");
     for (size_t i = 0; option->choices[i] != NULL; i++)
       at = append(text, at, capacity, "%s%s", i > 0 ? ", " : "", option->choices[i]);
   }

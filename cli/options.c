@@ -135,8 +135,8 @@ static bool read_real(const char *text, double *value) {
 /* "must be a whole number from 1 to 4096" and its like. */
 static void say_range(const struct option *option, char *text, size_t capacity) {
   if (option->kind == OPTION_REAL) {
-    snprintf(text, capacity, "a number %s %g, up to %g", option->above_low ? "above" : "from", option->real_low,
-             option->real_high);
+    snprintf(text, capacity, option->above_low ? "a number above %g, up to %g" : "a number from %g to %g",
+             option->real_low, option->real_high);
   } else if (option->kind == OPTION_CHOICE) {
     size_t at = 0;
     for (size_t i = 0; option->choices[i] != NULL && at < capacity; i++)
@@ -145,8 +145,6 @@ static void say_range(const struct option *option, char *text, size_t capacity) 
                              : option->choices[i + 1] == NULL ? " or "
                                                               : ", ",
                              option->choices[i]);
-  } else if (option->high == UINT64_MAX) {
-    snprintf(text, capacity, "a whole number from %llu", (unsigned long long)option->low);
   } else {
     snprintf(text, capacity, "a whole number from %llu to %llu", (unsigned long long)option->low,
              (unsigned long long)option->high);

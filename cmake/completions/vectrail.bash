@@ -1,0 +1,43 @@
+# Completion of vectrail in bash. Written by tools/make-docs.py.
+_vectrail() {
+  local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" options="" words=""
+  COMPREPLY=()
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    words="help --help --version train info neighbors similarity analogy eval export"
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+    return
+  fi
+  case "${COMP_WORDS[1]}" in
+  help)
+    mapfile -t COMPREPLY < <(compgen -W "train info neighbors similarity analogy eval export" -- "$word")
+    return ;;
+  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --vocab --model --loss --dim --window --negative --noise-exponent --sample --epochs --lr --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --watch --cbow --sg --hs --color --quiet -q --help -h" ;;
+  info) options="--metric --kernels --json --color --quiet -q --help -h" ;;
+  neighbors) options="--count -k --step --json --color --quiet -q --help -h" ;;
+  similarity) options="--over-time --step --json --color --quiet -q --help -h" ;;
+  analogy) options="--count -k --step --json --color --quiet -q --help -h" ;;
+  eval) options="--similarity --analogy --restrict --over-time --step --threads --json --color --quiet -q --help -h" ;;
+  export) options="--output -o --format --step --json --color --quiet -q --help -h" ;;
+  *) return ;;
+  esac
+  case "${COMP_WORDS[1]} $before" in
+  "train --tokens") words="words space" ;;
+  "train --color") words="auto always never" ;;
+  "info --color") words="auto always never" ;;
+  "neighbors --color") words="auto always never" ;;
+  "similarity --color") words="auto always never" ;;
+  "analogy --color") words="auto always never" ;;
+  "eval --color") words="auto always never" ;;
+  "export --format") words="auto w2v-text w2v-binary npy safetensors projector" ;;
+  "export --color") words="auto always never" ;;
+  esac
+  if [ -n "$words" ]; then
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+  elif [ "${word#-}" != "$word" ]; then
+    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+  else
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -f -- "$word")
+  fi
+}
+complete -F _vectrail vectrail
