@@ -82,7 +82,7 @@ static void multiply_block(const double *units, const double *panel, size_t dim,
 
 static void measure_tile(const struct job *job, const struct worker *worker, size_t begin, size_t rows) {
   size_t dim = job->vectors->dim;
-  if (rows < TILE) memset(worker->panel, 0, dim * TILE * sizeof *worker->panel);
+  /* In the last tile, columns past `rows` keep what an earlier tile left there; nobody looks at their cosines. */
   for (size_t r = 0; r < rows; r++) put_unit(job->vectors->data + (begin + r) * dim, dim, worker->panel + r, TILE);
   for (size_t w = 0; w < job->padded_words; w += BLOCK_WORDS)
     for (size_t r = 0; r < TILE; r += BLOCK_ROWS)

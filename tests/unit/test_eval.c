@@ -39,8 +39,10 @@ static void empty(struct fixture *f) {
 }
 
 /* "base" points east; the others turn away from it, so their cosines with base fall in this order. */
-static const char *const fan[] = {"base", "a", "b", "c", "d", "jerusalem", "\xC3\xA9t\xC3\xA9", "nan", "zero"};
-static const float fan_data[][2] = {{1, 0}, {9, 1}, {8, 4}, {8, 4}, {1, 9}, {-1, 5}, {-3, 1}, {NAN, 1}, {0, 0}};
+static const char *const fan[] = {"base", "a",    "b",       "c", "d", "jerusalem", "\xC3\xA9t\xC3\xA9",
+                                  "nan",  "zero", "\xC3\x85"};
+static const float fan_data[][2] = {{1, 0},  {9, 1},  {8, 4},   {8, 4}, {1, 9},
+                                    {-1, 5}, {-3, 1}, {NAN, 1}, {0, 0}, {-5, 1}};
 
 static int setup_fan(void **state) {
   static struct fixture f;
@@ -98,6 +100,7 @@ static void test_similarity_formats(void **state) {
       "base\ta\t10\nbase\tb\t8\nbase\td\t1\n",
       "base a 10\r\nbase  b\t8 \r\n\r\n  base d 1",
       "\xEF\xBB\xBFWord 1,Word 2,Human (mean)\nbase,a,10.0\nbase,b,8.00\nbase,d,1\n",
+      "\357\273\277base a 10\nbase b 8\nbase d 1\n",
       "# a comment\nbase;a;10\n# another\nbase; b ;8\nbase;d;.1\n",
       "word1\tword2\tPOS\tSimLex999\tconc\nbase\ta\tN\t10\t1\nbase\tb\tV\t8\t2\nbase\td\tA\t1\t3\n",
       "base-n a-n 10\nbase-n b-v 8\nbase-n d-j 1\n",
@@ -107,6 +110,8 @@ static void test_similarity_formats(void **state) {
   /* Folded where the exact form is absent, composed where it is written in two characters. */
   assert_rho(f, "base Jerusalem 2\nbase e\xCC\x81te\xCC\x81 1\n", 1, 2, 2);
   assert_rho(f, "base JERUSALEM 2\nbase \xC3\x89T\xC3\x89 1\n", 1, 2, 2);
+  /* Composed, and not folded: the vocabulary has the capital alone. */
+  assert_rho(f, "base a 2\nbase A\xCC\x8A 1\n", 1, 2, 2);
   /* One word without the ending: the endings are part of the words. */
   assert_rho(f, "base-n a-n 10\nbase-n b-n 8\nbase d-n 1\n", NAN, 0, 3);
   /* No UTF-8: a word that no vocabulary has. */
