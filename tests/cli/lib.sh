@@ -1,0 +1,115 @@
+# shellcheck shell=bash
+# lib.sh: what the tests of the command share. Each test sources it, works in a folder of its own that is removed at
+# the end, and ends with `finish`. A check that fails is reported with what was run, and the test goes on.
+set -u
+: "${VECTRAIL:?the path of the command to test}"
+: "${SOURCE:?the source folder}"
+VECTRAIL=$(realpath "$VECTRAIL")
+SOURCE=$(realpath "$SOURCE")
+export VECTRAIL SOURCE
+unset NO_COLOR VECTRAIL_KERNEL
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/vtt_XXXXXX") || exit 1
+captured=$(mktemp -d "${TMPDIR:-/tmp}/vtt_XXXXXX") || exit 1
+cleanup() { rm -rf "$work" "$captured"; }
+trap cleanup EXIT
+cd "$work" || exit 1
+
+failures=0
+command_line=""
+status=0
+out=""
+err=""
+
+# Runs the command; afterwards $status, $out and $err say what came of it. stdin is empty.
+vectrail() {
+  command_line="vectrail $*"
+  "$VECTRAIL" "$@" >"$captured/out" 2>"$captured/err" </dev/null
+  status=$?
+  out=$(<"$captured/out")
+  err=$(<"$captured/err")
+}
+
+fail() {
+  failures=$((failures + 1))
+  {
+    echo "FAILED: $1"
+    echo "  command: $command_line"
+    echo "  status: $status"
+    echo "  stdout: ${out:0:600}"
+    echo "  stderr: ${err:0:600}"
+  } >&2
+}
+
+expect_status() { [ "$status" -eq "$1" ] || fail "status $1 expected"; }
+expect_out() { [ "$out" = "$1" ] || fail "stdout should be: $1"; }
+expect_err() { [ "$err" = "$1" ] || fail "stderr should be: $1"; }
+expect_out_has() { [[ $out == *"$1"* ]] || fail "stdout should hold: $1"; }
+expect_err_has() { [[ $err == *"$1"* ]] || fail "stderr should hold: $1"; }
+expect_no_file() { [ ! -e "$1" ] || fail "$1 should not be there"; }
+
+# expect_error STATUS CAUSE [HELP]: nothing on stdout; on stderr one line "vectrail: ...CAUSE..." and at most one line
+# more, which holds HELP.
+expect_error() {
+  expect_status "$1"
+  expect_out ""
+  local lines
+  lines=$(wc -l <"$captured/err")
+  [ "$lines" -eq 1 ] || [ "$lines" -eq 2 ] || fail "one or two lines of error expected, not $lines"
+  local first=${err%%$'\n'*}
+  [[ $first == "vectrail: "*"$2"* ]] || fail "the error should be: vectrail: ...$2..."
+  if [ $# -ge 3 ]; then
+    [ "$lines" -eq 2 ] || fail "a line of help expected"
+    [[ ${err#*$'\n'} == *"$3"* ]] || fail "the help should hold: $3"
+  fi
+}
+
+# Everything in the folder of the test, hidden names too: `listing` before and after tells what was left behind.
+listing() { (cd "$work" && find . | LC_ALL=C sort); }
+remember() { before=$(listing); }
+expect_nothing_left() {
+  local now
+  now=$(listing)
+  [ "$now" = "$before" ] || fail "left behind: $(comm -13 <(echo "$before") <(echo "$now") | tr '\n' ' ')"
+}
+
+# json EXPRESSION: a Python expression over `d`, the JSON object in $out; the test fails where it is not true.
+expect_json() {
+  python3 -c '
+import json, math, sys
+lines = sys.argv[1].splitlines()
+assert len(lines) == 1, "one line of JSON expected"
+d = json.loads(lines[0])
+sys.exit(0 if eval(sys.argv[2], {"d": d, "math": math}) else 1)' "$out" "$1" || fail "JSON should satisfy: $1"
+}
+
+# A text of two topics that never meet in a sentence: words of one become neighbours.
+make_corpus() { # FILE SENTENCES
+  python3 - "$1" "$2" <<'PYTHON'
+import random
+import sys
+
+random.seed(7)
+topics = [
+    "king queen castle crown knight throne prince duke sword banner".split(),
+    "apple pear orchard fruit tree blossom cherry garden plum harvest".split(),
+]
+common = "the a of and in".split()
+with open(sys.argv[1], "w", encoding="utf-8") as file:
+    for _ in range(int(sys.argv[2])):
+        topic = random.choice(topics)
+        words = [random.choice(topic if random.random() < 0.75 else common) for _ in range(random.randint(6, 14))]
+        file.write(" ".join(words) + "\n")
+PYTHON
+}
+
+# Settings under which that text is learnt in a second.
+small=(--dim 16 --window 3 --sample 0 --epochs 12 --lr 0.05 --block-tokens 256 --blocks 4 --snapshots 6 --threads 2)
+
+finish() {
+  if [ "$failures" -gt 0 ]; then
+    echo "$failures checks failed" >&2
+    exit 1
+  fi
+  exit 0
+}
