@@ -1,0 +1,250 @@
+/*
+ * chunks.c: reading in turn.
+ *
+ * One thread at a time reads the next stretch of text, into its own memory, and tokenises it while others read theirs.
+ * A stretch ends at a place where scanning it apart changes nothing (vt_tokens_cut) or where its input ends; what was
+ * read behind the cut is kept for the next one. Lines may be of any length: a cut need not be a line end.
+ *
+ * Where no place to cut is found within a window, the text holds a word longer than any may be. The stretch then ends
+ * anywhere, and whoever scans it finds that word: memory stays bounded, and the error has its place in the text.
+ *
+ * The first HEAD_BYTES of an input are looked at before any of it is handed out: byte order marks, and data that are
+ * no text at all.
+ *
+ * Threads: a mutex around everything. The sequence of stretches depends on the inputs and chunk_bytes alone.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "text/chunks.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "text/input.h"
+#include "text/tokens.h"
+#include "text/utf8.h"
+
+#define HEAD_BYTES ((size_t)64 << 10)
+#define WINDOW_BYTES ((size_t)VT_TOKENS_CUT_WINDOW_BYTES)
+
+struct vt_chunks {
+  pthread_mutex_t mutex;
+  const char *const *inputs;
+  size_t input_count;
+  enum vt_token_rule rule;
+  size_t chunk_bytes;
+  void (*progress)(void *, uint64_t, uint64_t);
+  void *progress_context;
+  uint64_t stored_total; /* of the inputs whose size is known */
+  bool failed;
+  uint64_t index;         /* of the next stretch */
+  size_t current;         /* input that is open, or to be opened next */
+  struct vt_input *open;  /* NULL between inputs */
+  uint64_t offset;        /* of the next stretch in the text of the open input */
+  uint64_t stored_closed; /* stored bytes of the inputs read to their end */
+  uint64_t text_bytes;    /* handed out */
+  bool drained;           /* the open input has nothing behind what is pending */
+  size_t pending_start;   /* text read ahead: pending[start, end) */
+  size_t pending_end;
+  unsigned char pending[HEAD_BYTES];
+};
+_Static_assert(HEAD_BYTES >= 2 * VT_TOKENS_CUT_WINDOW_BYTES, "what is left behind a cut must fit");
+
+/* ---- the head of an input ---------------------------------------------------------------------------------------- */
+
+static enum vt_status check_byte_order_mark(const char *name, const unsigned char *head, size_t bytes,
+                                            struct vt_error *error) {
+  static const struct {
+    const char *mark;
+    size_t bytes;
+    const char *encoding;
+  } marks[] = {/* UTF-32 first: its little-endian mark begins with that of UTF-16 */
+               {"\xff\xfe\0\0", 4, "UTF-32"},
+               {"\0\0\xfe\xff", 4, "UTF-32"},
+               {"\xff\xfe", 2, "UTF-16"},
+               {"\xfe\xff", 2, "UTF-16"}};
+  for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+    if (bytes < marks[i].bytes || memcmp(head, marks[i].mark, marks[i].bytes) != 0) continue;
+    bool wide = marks[i].bytes == 4;
+    return VT_FAIL_HELP(
+        error, VT_ERROR_FORMAT,
+        wide ? "convert it first: iconv -f UTF-32 -t UTF-8" : "convert it first: iconv -f UTF-16 -t UTF-8",
+        "%s: byte 0 begins a byte order mark of %s, and the text must be UTF-8", name, marks[i].encoding);
+  }
+  return VT_OK;
+}
+
+static enum vt_status check_head(const char *name, const unsigned char *head, size_t bytes, bool whole,
+                                 struct vt_error *error) {
+  VT_TRY(check_byte_order_mark(name, head, bytes, error));
+  size_t first;
+  /* The last character may go on behind the head. */
+  size_t checked = bytes;
+  for (unsigned i = 0; !whole && i < 3 && checked > 0 && head[checked - 1] >= 0x80; i++) checked--;
+  size_t bad = vt_utf8_count_bad(head, checked, &first);
+  if (!vt_chunks_binary(bad, bytes)) return VT_OK;
+  return VT_FAIL_HELP(
+      error, VT_ERROR_FORMAT, "if it is text in another encoding, convert it with iconv",
+      "%s: %zu of the first %zu bytes are not UTF-8 (the first is byte %zu): this is binary data, not text", name, bad,
+      bytes, first);
+}
+
+static enum vt_status open_next(struct vt_chunks *chunks, struct vt_error *error) {
+  const char *path = chunks->inputs[chunks->current];
+  VT_TRY(vt_input_open(path, &chunks->open, error));
+  size_t bytes;
+  VT_TRY(vt_input_read(chunks->open, chunks->pending, HEAD_BYTES, &bytes, error));
+  chunks->drained = bytes < HEAD_BYTES;
+  VT_TRY(check_head(vt_input_name(path), chunks->pending, bytes, chunks->drained, error));
+  bool marked = bytes >= 3 && memcmp(chunks->pending, "\xEF\xBB\xBF", 3) == 0;
+  chunks->pending_start = marked ? 3 : 0;
+  chunks->pending_end = bytes;
+  chunks->offset = chunks->pending_start;
+  chunks->text_bytes += chunks->pending_start;
+  return VT_OK;
+}
+
+/* ---- stretches --------------------------------------------------------------------------------------------------- */
+
+/* Fills buffer up to `target` bytes, from `*bytes` on, or to the end of the input. */
+static enum vt_status fill(struct vt_chunks *chunks, unsigned char *buffer, size_t target, size_t *bytes,
+                           struct vt_error *error) {
+  size_t held = chunks->pending_end - chunks->pending_start;
+  if (held > target - *bytes) held = target - *bytes;
+  memcpy(buffer + *bytes, chunks->pending + chunks->pending_start, held);
+  chunks->pending_start += held;
+  *bytes += held;
+  if (*bytes == target || chunks->drained) return VT_OK;
+  size_t got;
+  VT_TRY(vt_input_read(chunks->open, buffer + *bytes, target - *bytes, &got, error));
+  chunks->drained = got < target - *bytes;
+  *bytes += got;
+  return VT_OK;
+}
+
+/* Gives bytes back that were read last. They came from pending itself where that is not used up. */
+static void put_back(struct vt_chunks *chunks, const unsigned char *text, size_t bytes) {
+  if (chunks->pending_start < chunks->pending_end) {
+    chunks->pending_start -= bytes;
+    return;
+  }
+  memcpy(chunks->pending, text, bytes);
+  chunks->pending_start = 0;
+  chunks->pending_end = bytes;
+}
+
+static bool at_end(const struct vt_chunks *chunks) {
+  return chunks->drained && chunks->pending_start == chunks->pending_end;
+}
+
+static enum vt_status read_stretch(struct vt_chunks *chunks, unsigned char *buffer, struct vt_chunk *chunk,
+                                   struct vt_error *error) {
+  if (chunks->open == NULL) VT_TRY(open_next(chunks, error));
+  size_t bytes = 0, target = chunks->chunk_bytes, cut = 0;
+  for (;;) {
+    VT_TRY(fill(chunks, buffer, target, &bytes, error));
+    if (at_end(chunks)) break;
+    cut = vt_tokens_cut(chunks->rule, buffer, bytes);
+    if (cut > 0 || bytes >= WINDOW_BYTES) break;
+    target = bytes + WINDOW_BYTES;
+  }
+  chunk->last = at_end(chunks);
+  if (!chunk->last && cut > 0 && cut < bytes) {
+    put_back(chunks, buffer + cut, bytes - cut);
+    bytes = cut;
+  }
+  chunk->input = chunks->current;
+  chunk->offset = chunks->offset;
+  chunk->bytes = bytes;
+  chunks->offset += bytes;
+  chunks->text_bytes += bytes;
+  return VT_OK;
+}
+
+static void close_input(struct vt_chunks *chunks) {
+  chunks->stored_closed += vt_input_stored_bytes(chunks->open);
+  vt_input_close(chunks->open);
+  chunks->open = NULL;
+  chunks->current++;
+}
+
+static enum vt_status next_locked(struct vt_chunks *chunks, unsigned char *buffer, struct vt_chunk *chunk, bool *more,
+                                  struct vt_error *error) {
+  *more = false;
+  if (chunks->failed || chunks->current == chunks->input_count) return VT_OK;
+  chunk->index = chunks->index++;
+  enum vt_status status = read_stretch(chunks, buffer, chunk, error);
+  if (status != VT_OK) {
+    chunks->failed = true;
+    return status;
+  }
+  *more = true;
+  if (chunk->last) close_input(chunks);
+  if (chunks->progress != NULL) {
+    uint64_t stored = chunks->stored_closed + (chunks->open != NULL ? vt_input_stored_bytes(chunks->open) : 0);
+    chunks->progress(chunks->progress_context, stored, chunks->stored_total);
+  }
+  return VT_OK;
+}
+
+enum vt_status vt_chunks_next(struct vt_chunks *chunks, unsigned char *buffer, struct vt_chunk *chunk, bool *more,
+                              struct vt_error *error) {
+  (void)pthread_mutex_lock(&chunks->mutex);
+  enum vt_status status = next_locked(chunks, buffer, chunk, more, error);
+  (void)pthread_mutex_unlock(&chunks->mutex);
+  return status;
+}
+
+/* ---- making and freeing ------------------------------------------------------------------------------------------ */
+
+static enum vt_status check_inputs(struct vt_chunks *chunks, struct vt_error *error) {
+  size_t standard = 0;
+  for (size_t i = 0; i < chunks->input_count; i++) {
+    uint64_t stored_bytes;
+    VT_TRY(vt_input_check(chunks->inputs[i], &stored_bytes, error));
+    chunks->stored_total += stored_bytes;
+    standard += strcmp(chunks->inputs[i], "-") == 0;
+  }
+  if (standard <= 1) return VT_OK;
+  return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "pass \"-\" once", "standard input is given %zu times as an input",
+                      standard);
+}
+
+enum vt_status vt_chunks_create(const char *const *inputs, size_t input_count, enum vt_token_rule rule,
+                                size_t chunk_bytes, void (*progress)(void *, uint64_t, uint64_t),
+                                void *progress_context, struct vt_chunks **out, struct vt_error *error) {
+  struct vt_chunks *chunks = vt_alloc_zero(1, sizeof *chunks);
+  if (chunks == NULL) return VT_FAIL_MEMORY(error, sizeof *chunks);
+  if (pthread_mutex_init(&chunks->mutex, NULL) != 0) {
+    vt_free(chunks);
+    return VT_FAIL_MEMORY(error, sizeof *chunks);
+  }
+  chunks->inputs = inputs;
+  chunks->input_count = input_count;
+  chunks->rule = rule;
+  chunks->chunk_bytes = chunk_bytes;
+  chunks->progress = progress;
+  chunks->progress_context = progress_context;
+  enum vt_status status = check_inputs(chunks, error);
+  if (status != VT_OK) {
+    vt_chunks_free(chunks);
+    return status;
+  }
+  *out = chunks;
+  return VT_OK;
+}
+
+void vt_chunks_free(struct vt_chunks *chunks) {
+  if (chunks == NULL) return;
+  vt_input_close(chunks->open);
+  (void)pthread_mutex_destroy(&chunks->mutex);
+  vt_free(chunks);
+}
+
+size_t vt_chunks_buffer_bytes(const struct vt_chunks *chunks) {
+  return chunks->chunk_bytes + 2 * WINDOW_BYTES + VT_SCAN_PADDING_BYTES;
+}
+
+struct vt_chunks_total vt_chunks_total(const struct vt_chunks *chunks) {
+  return (struct vt_chunks_total){chunks->stored_closed, chunks->text_bytes};
+}

@@ -1,0 +1,156 @@
+/*
+ * encode.c: text in, vocabulary and encoded corpus out.
+ *
+ * The steps, each in a file of its own: chunks.c reads, count.c tokenises, counts and puts word numbers away, tally.c
+ * makes the vocabulary, remap.c writes the ids. The text is read once, so pipes work like files. Measured on 2 cores
+ * with 100 MB of English reviews, counting takes about two thirds of the time, mapping and writing the rest.
+ *
+ * Memory does not grow with the text, but for some 80 bytes a stretch of CHUNK_BYTES: tables of distinct words, buffers
+ * for each thread, and the word numbers up to SPILL_MEMORY_BYTES, beyond which they go to disk.
+ */
+#include "text/encode.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/pool.h"
+#include "text/chunks.h"
+#include "text/corpus_internal.h"
+#include "text/count.h"
+#include "text/input.h"
+#include "text/remap.h"
+#include "text/spill.h"
+#include "text/tally.h"
+
+#define CHUNK_BYTES ((size_t)1 << 20)
+#define SPILL_MEMORY_BYTES ((size_t)64 << 20)
+
+/* What an encoding holds on its way; release frees whatever there is. */
+struct encoding {
+  struct vt_pool *pool;
+  struct vt_chunks *chunks;
+  struct vt_spill *spill;
+  struct vt_count count;
+  struct vt_tally tally;
+};
+
+void vt_corpus_options_init(struct vt_corpus_options *options) {
+  *options = (struct vt_corpus_options){.tokens = VT_TOKENS_WORDS, .min_count = 5, .threads = 1};
+}
+
+static enum vt_status check_options(const struct vt_corpus_options *options, size_t input_count,
+                                    struct vt_error *error) {
+  if (input_count == 0)
+    return VT_FAIL_HELP(error, VT_ERROR_EMPTY, "pass at least one file, or \"-\" for standard input",
+                        "no input was given");
+  if (options->threads < 1) return VT_FAIL(error, VT_ERROR_ARGUMENT, "%d threads: at least 1", options->threads);
+  if (options->min_count < 1) return VT_FAIL(error, VT_ERROR_ARGUMENT, "a min_count of 0: at least 1");
+  if (options->tokens != VT_TOKENS_WORDS && options->tokens != VT_TOKENS_SPACE)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "token rule %d is not known", (int)options->tokens);
+  return VT_OK;
+}
+
+static void release(struct encoding *encoding) {
+  vt_tally_release(&encoding->tally);
+  vt_count_release(&encoding->count);
+  vt_spill_free(encoding->spill);
+  vt_chunks_free(encoding->chunks);
+  vt_pool_free(encoding->pool);
+}
+
+/* Refuses an input of which too much is not UTF-8; counts what was replaced. */
+static enum vt_status judge_inputs(const struct vt_count *count, struct vt_corpus_report *report,
+                                   struct vt_error *error) {
+  uint64_t bytes = 0, bad_bytes = 0;
+  for (size_t i = 0; i < count->record_count; i++) {
+    const struct vt_count_record *record = &count->records[i];
+    bytes += record->bytes;
+    bad_bytes += record->bad_bytes;
+    if (record->bad_bytes > 0 && report->replaced_bytes == 0) {
+      report->replaced_offset = record->bad_offset;
+      report->replaced_input = (int)record->input;
+    }
+    report->replaced_bytes += record->bad_bytes;
+    if (i + 1 < count->record_count && record[1].input == record->input) continue;
+    if (vt_chunks_binary(bad_bytes, bytes))
+      return VT_FAIL_HELP(error, VT_ERROR_FORMAT, "if it is text in another encoding, convert it with iconv",
+                          "%s: %llu of %llu bytes are not UTF-8: this is binary data, not text",
+                          vt_input_name(count->inputs[record->input]), (unsigned long long)bad_bytes,
+                          (unsigned long long)bytes);
+    bytes = bad_bytes = 0;
+  }
+  return VT_OK;
+}
+
+static enum vt_status write_stream(struct encoding *encoding, struct vt_output *output, struct vt_remap_total *total,
+                                   struct vt_error *error) {
+  struct vt_corpus_header header = {0};
+  VT_TRY(vt_output_write(output, &header, sizeof header, error));
+  VT_TRY(vt_remap_run(&encoding->count, &encoding->tally, encoding->pool, output, total, error));
+  header.entries = total->entries;
+  header.tokens = total->tokens;
+  header.sentences = total->sentences;
+  header.fingerprint = total->fingerprint;
+  header.vocab_size = (uint32_t)vt_vocab_size(encoding->tally.vocab);
+  vt_corpus_header_seal(&header);
+  return vt_output_rewrite(output, 0, &header, sizeof header, error);
+}
+
+static enum vt_status write_corpus(struct encoding *encoding, const char *path, struct vt_remap_total *total,
+                                   struct vt_error *error) {
+  struct vt_output *output;
+  VT_TRY(vt_output_open(path, &output, error));
+  enum vt_status status = write_stream(encoding, output, total, error);
+  if (status == VT_OK) return vt_output_commit(output, error);
+  vt_output_abort(output);
+  return status;
+}
+
+static enum vt_status encode(struct encoding *encoding, const char *const *inputs, size_t input_count,
+                             const struct vt_corpus_options *options, const struct vt_encode_sizes *sizes,
+                             const char *path, struct vt_corpus_report *report, struct vt_error *error) {
+  VT_TRY(check_options(options, input_count, error));
+  VT_TRY(vt_chunks_create(inputs, input_count, options->tokens, sizes->chunk_bytes, options->progress,
+                          options->progress_context, &encoding->chunks, error));
+  VT_TRY(vt_pool_create(options->threads, &encoding->pool, error));
+  VT_TRY(vt_spill_create(path, sizes->spill_memory_bytes, &encoding->spill, error));
+  VT_TRY(vt_count_init(&encoding->count, inputs, options, encoding->chunks, encoding->spill, error));
+  VT_TRY(vt_count_run(&encoding->count, encoding->pool, error));
+  VT_TRY(judge_inputs(&encoding->count, report, error));
+  VT_TRY(vt_tally_make(&encoding->tally, &encoding->count, encoding->pool, error));
+  struct vt_remap_total total = {0};
+  VT_TRY(write_corpus(encoding, path, &total, error));
+  struct vt_chunks_total read = vt_chunks_total(encoding->chunks);
+  report->input_bytes = read.stored_bytes;
+  report->text_bytes = read.text_bytes;
+  report->lines = total.sentences;
+  report->tokens_read = encoding->tally.tokens_read;
+  report->types_read = encoding->tally.types_read;
+  report->tokens = total.tokens;
+  return VT_OK;
+}
+
+enum vt_status vt_corpus_encode_sized(const char *const *inputs, size_t input_count,
+                                      const struct vt_corpus_options *options, const struct vt_encode_sizes *sizes,
+                                      const char *encoded_path, struct vt_vocab **vocab, struct vt_corpus **corpus,
+                                      struct vt_corpus_report *report, struct vt_error *error) {
+  double start = vt_clock_seconds();
+  struct encoding encoding = {0};
+  struct vt_corpus_report seen = {0};
+  enum vt_status status = encode(&encoding, inputs, input_count, options, sizes, encoded_path, &seen, error);
+  if (status == VT_OK) status = vt_corpus_open(encoded_path, corpus, error);
+  if (status == VT_OK) {
+    *vocab = encoding.tally.vocab;
+    encoding.tally.vocab = NULL;
+  }
+  release(&encoding);
+  seen.seconds = vt_clock_seconds() - start;
+  if (status == VT_OK && report != NULL) *report = seen;
+  return status;
+}
+
+enum vt_status vt_corpus_encode(const char *const *inputs, size_t input_count, const struct vt_corpus_options *options,
+                                const char *encoded_path, struct vt_vocab **vocab, struct vt_corpus **corpus,
+                                struct vt_corpus_report *report, struct vt_error *error) {
+  static const struct vt_encode_sizes sizes = {CHUNK_BYTES, SPILL_MEMORY_BYTES};
+  return vt_corpus_encode_sized(inputs, input_count, options, &sizes, encoded_path, vocab, corpus, report, error);
+}

@@ -1,0 +1,25 @@
+/*
+ * remap.h: the numbers that counting put away become the encoded corpus.
+ */
+#ifndef VECTRAIL_TEXT_REMAP_H
+#define VECTRAIL_TEXT_REMAP_H
+
+#include <stdint.h>
+
+#include "base/file.h"
+#include "base/pool.h"
+#include "text/count.h"
+#include "text/tally.h"
+
+struct vt_remap_total {
+  uint64_t entries; /* tokens + sentences */
+  uint64_t tokens;
+  uint64_t sentences;
+  uint64_t fingerprint; /* vt_corpus_hash_entries of all of them */
+};
+
+/* Writes the ids of all stretches to output, in order, and drops the arrays that were put away. */
+enum vt_status vt_remap_run(struct vt_count *count, const struct vt_tally *tally, struct vt_pool *pool,
+                            struct vt_output *output, struct vt_remap_total *total, struct vt_error *error);
+
+#endif

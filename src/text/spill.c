@@ -1,0 +1,129 @@
+/*
+ * spill.c: what does not fit into memory waits in a file without a name.
+ *
+ * The file is made beside the result, where room for numbers of the same kind is needed anyway, and unlinked at once:
+ * the system frees it however the process ends. It is only made when memory is used up, so small inputs never see it.
+ * Arrays get their places from two counters; nothing is ever moved.
+ *
+ * Threads: the counters are atomic, the making of the file is under a mutex, reads and writes carry their offsets.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "text/spill.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+#define HELP_SPACE "make room on that disk, or choose a folder with more of it"
+
+struct vt_spill {
+  const char *path;
+  size_t memory_bytes;
+  _Atomic size_t memory_used;
+  _Atomic uint64_t file_used;
+  pthread_mutex_t mutex; /* the making of the file */
+  int descriptor;        /* -1 before that */
+};
+
+enum vt_status vt_spill_create(const char *path, size_t memory_bytes, struct vt_spill **out, struct vt_error *error) {
+  struct vt_spill *spill = vt_alloc_zero(1, sizeof *spill);
+  if (spill == NULL) return VT_FAIL_MEMORY(error, sizeof *spill);
+  if (pthread_mutex_init(&spill->mutex, NULL) != 0) {
+    vt_free(spill);
+    return VT_FAIL_MEMORY(error, sizeof *spill);
+  }
+  spill->path = path;
+  spill->memory_bytes = memory_bytes;
+  spill->descriptor = -1;
+  *out = spill;
+  return VT_OK;
+}
+
+void vt_spill_free(struct vt_spill *spill) {
+  if (spill == NULL) return;
+  if (spill->descriptor >= 0) (void)close(spill->descriptor);
+  (void)pthread_mutex_destroy(&spill->mutex);
+  vt_free(spill);
+}
+
+static enum vt_status make_file(struct vt_spill *spill, struct vt_error *error) {
+  static const char suffix[] = ".spill-XXXXXX";
+  size_t bytes = strlen(spill->path) + sizeof suffix;
+  char *name = vt_alloc(bytes, 1);
+  if (name == NULL) return VT_FAIL_MEMORY(error, bytes);
+  (void)snprintf(name, bytes, "%s%s", spill->path, suffix);
+  spill->descriptor = mkstemp(name);
+  enum vt_status status = VT_OK;
+  if (spill->descriptor < 0)
+    status = VT_FAIL(error, VT_ERROR_IO, "%s: cannot make a temporary file: %s", name, strerror(errno));
+  else
+    (void)unlink(name);
+  vt_free(name);
+  return status;
+}
+
+static enum vt_status open_file(struct vt_spill *spill, int *descriptor, struct vt_error *error) {
+  (void)pthread_mutex_lock(&spill->mutex);
+  enum vt_status status = spill->descriptor < 0 ? make_file(spill, error) : VT_OK;
+  *descriptor = spill->descriptor;
+  (void)pthread_mutex_unlock(&spill->mutex);
+  return status;
+}
+
+static enum vt_status put_into_file(struct vt_spill *spill, const uint32_t *numbers, size_t bytes,
+                                    struct vt_spill_place *place, struct vt_error *error) {
+  int descriptor = -1;
+  VT_TRY(open_file(spill, &descriptor, error));
+  *place = (struct vt_spill_place){NULL, atomic_fetch_add(&spill->file_used, bytes)};
+  const char *from = (const char *)numbers;
+  for (size_t done = 0; done < bytes;) {
+    ssize_t put = pwrite(descriptor, from + done, bytes - done, (off_t)(place->offset_bytes + done));
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0)
+      return VT_FAIL_HELP(error, VT_ERROR_IO, HELP_SPACE, "cannot write to a temporary file beside %s: %s", spill->path,
+                          strerror(errno));
+    done += (size_t)put;
+  }
+  return VT_OK;
+}
+
+enum vt_status vt_spill_put(struct vt_spill *spill, const uint32_t *numbers, size_t count, struct vt_spill_place *place,
+                            struct vt_error *error) {
+  size_t bytes = count * sizeof *numbers;
+  if (atomic_fetch_add(&spill->memory_used, bytes) + bytes <= spill->memory_bytes) {
+    *place = (struct vt_spill_place){vt_alloc(count, sizeof *numbers), 0};
+    if (place->memory == NULL) return VT_FAIL_MEMORY(error, bytes);
+    memcpy(place->memory, numbers, bytes);
+    return VT_OK;
+  }
+  atomic_fetch_sub(&spill->memory_used, bytes);
+  return put_into_file(spill, numbers, bytes, place, error);
+}
+
+enum vt_status vt_spill_get(struct vt_spill *spill, const struct vt_spill_place *place, size_t count, uint32_t *buffer,
+                            const uint32_t **numbers, struct vt_error *error) {
+  *numbers = place->memory != NULL ? place->memory : buffer;
+  if (place->memory != NULL) return VT_OK;
+  char *into = (char *)buffer;
+  size_t bytes = count * sizeof *buffer;
+  for (size_t done = 0; done < bytes;) {
+    ssize_t got = pread(spill->descriptor, into + done, bytes - done, (off_t)(place->offset_bytes + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0)
+      return VT_FAIL(error, VT_ERROR_IO, "cannot read back the temporary file beside %s: %s", spill->path,
+                     got < 0 ? strerror(errno) : "it is too short");
+    done += (size_t)got;
+  }
+  return VT_OK;
+}
+
+void vt_spill_drop(struct vt_spill_place *place) {
+  vt_free(place->memory);
+  place->memory = NULL;
+}

@@ -1,0 +1,219 @@
+/*
+ * tally.c: one vocabulary out of as many tables as there were threads.
+ *
+ * The tables are merged in pairs, worker w into the worker whose number lacks w's lowest set bit, so that the time
+ * grows with the logarithm of the threads. Each merge leaves a map from the numbers of the one table to those of the
+ * other; when the ids of table 0 are known, the maps are composed in the opposite order. Numbers depend on which thread
+ * met a word first, ids do not: they come from sorting by count and bytes.
+ *
+ * Memory: a map of 4 bytes for each word of each worker; a table is given up as soon as it is merged. Threads: the
+ * merges of one round touch different pairs of workers; each worker writes its own fields only.
+ */
+#include "text/tally.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "text/vocab_internal.h"
+
+struct round {
+  struct vt_tally *tally;
+  struct vt_count *count;
+  int distance;            /* worker w with lowest set bit `distance` belongs to worker w - distance in this round */
+  struct vt_error *errors; /* [worker_count]; status VT_OK where all is well */
+};
+
+static bool takes_part(const struct round *round, int worker) {
+  return worker > 0 && (worker & -worker) == round->distance;
+}
+
+/* Moves the counts of spellings to their canonical words. */
+static void settle(void *context, int worker) {
+  const struct round *round = context;
+  struct vt_word_table *table = &round->count->workers[worker].table;
+  vt_word_table_settle(table);
+  for (size_t id = 0; id < table->size; id++) {
+    struct vt_word *word = &table->words[id];
+    if (word->canonical == id) continue;
+    table->words[word->canonical].count += word->count;
+    word->count = 0;
+  }
+}
+
+static enum vt_status merge_tables(struct vt_word_table *into, const struct vt_word_table *from, uint32_t *map,
+                                   struct vt_error *error) {
+  for (size_t id = 0; id < from->size; id++) {
+    const struct vt_word *word = &from->words[id];
+    if (word->canonical != id) continue;
+    VT_TRY(vt_word_table_add(into, vt_word_table_text(from, id), word->bytes, &map[id], error));
+    into->words[map[id]].count += word->count;
+    into->words[map[id]].canonical = map[id];
+  }
+  for (size_t id = 0; id < from->size; id++) map[id] = map[from->words[id].canonical];
+  return VT_OK;
+}
+
+static void merge(void *context, int worker) {
+  struct round *round = context;
+  if (!takes_part(round, worker)) return;
+  struct vt_word_table *from = &round->count->workers[worker].table;
+  struct vt_word_table *into = &round->count->workers[worker - round->distance].table;
+  struct vt_tally_map *map = &round->tally->maps[worker];
+  struct vt_error *error = &round->errors[worker];
+  map->size = from->size;
+  map->ids = vt_alloc(map->size, sizeof *map->ids);
+  enum vt_status status;
+  if (map->ids == NULL)
+    status = VT_FAIL_MEMORY(error, map->size * sizeof *map->ids);
+  else
+    status = merge_tables(into, from, map->ids, error);
+  if (status == VT_OK) vt_word_table_release(from);
+}
+
+static void compose(void *context, int worker) {
+  const struct round *round = context;
+  if (!takes_part(round, worker)) return;
+  const struct vt_tally_map *map = &round->tally->maps[worker];
+  const uint32_t *next = round->tally->maps[worker - round->distance].ids;
+  for (size_t i = 0; i < map->size; i++) map->ids[i] = next[map->ids[i]];
+}
+
+static enum vt_status merge_all(struct round *round, struct vt_pool *pool, struct vt_error *error) {
+  vt_pool_run(pool, settle, round);
+  for (round->distance = 1; round->distance < round->tally->worker_count; round->distance *= 2) {
+    vt_pool_run(pool, merge, round);
+    for (int i = 0; i < round->tally->worker_count; i++) {
+      if (round->errors[i].status == VT_OK) continue;
+      if (error != NULL) *error = round->errors[i];
+      return round->errors[i].status;
+    }
+  }
+  return VT_OK;
+}
+
+static void compose_all(struct round *round, struct vt_pool *pool) {
+  for (round->distance /= 2; round->distance > 0; round->distance /= 2) vt_pool_run(pool, compose, round);
+}
+
+/* ---- the vocabulary ---------------------------------------------------------------------------------------------- */
+
+static bool is_counted(const struct vt_word_table *table, size_t id) {
+  return table->words[id].canonical == id && table->words[id].count > 0;
+}
+
+static enum vt_status fail_none(const struct vt_corpus_options *options, uint64_t largest, struct vt_error *error) {
+  if (largest == 0)
+    return VT_FAIL_HELP(error, VT_ERROR_EMPTY, "check that the inputs are text and not empty",
+                        "the inputs hold no word");
+  return VT_FAIL_HELP(error, VT_ERROR_EMPTY, "lower --min-count, or pass more text",
+                      "no word occurs %llu times, which --min-count asks for: the most frequent one occurs %llu times",
+                      (unsigned long long)options->min_count, (unsigned long long)largest);
+}
+
+static enum vt_status choose_counted(struct vt_tally *tally, const struct vt_word_table *table,
+                                     const struct vt_corpus_options *options, struct vt_error *error) {
+  uint64_t largest = 0;
+  size_t size = 0;
+  for (size_t id = 0; id < table->size; id++) {
+    if (!is_counted(table, id)) continue;
+    if (table->words[id].count > largest) largest = table->words[id].count;
+    size += table->words[id].count >= options->min_count;
+  }
+  if (size == 0) return fail_none(options, largest, error);
+  struct vt_vocab_entry *entries = vt_alloc(size, sizeof *entries);
+  if (entries == NULL) return VT_FAIL_MEMORY(error, size * sizeof *entries);
+  size_t used = 0;
+  for (size_t id = 0; id < table->size; id++) {
+    const struct vt_word *word = &table->words[id];
+    if (is_counted(table, id) && word->count >= options->min_count)
+      entries[used++] = (struct vt_vocab_entry){(const char *)vt_word_table_text(table, id), word->bytes, word->count};
+  }
+  vt_vocab_sort(entries, size);
+  if (options->max_vocab > 0 && size > options->max_vocab) size = options->max_vocab;
+  enum vt_status status = vt_vocab_build(entries, size, &tally->vocab, NULL, error);
+  vt_free(entries);
+  return status;
+}
+
+/* The words of a vocabulary that was given, with the counts of this text. */
+static enum vt_status recount_given(struct vt_tally *tally, const struct vt_word_table *table,
+                                    const struct vt_vocab *given, struct vt_error *error) {
+  struct vt_vocab_entry *entries = vt_alloc(given->size, sizeof *entries);
+  if (entries == NULL) return VT_FAIL_MEMORY(error, given->size * sizeof *entries);
+  for (size_t id = 0; id < given->size; id++) {
+    size_t bytes = (size_t)(given->offsets[id + 1] - given->offsets[id] - 1);
+    entries[id] = (struct vt_vocab_entry){given->texts + given->offsets[id], bytes, 0};
+  }
+  for (size_t id = 0; id < table->size; id++) {
+    uint32_t found;
+    if (is_counted(table, id) &&
+        vt_vocab_find_bytes(given, (const char *)vt_word_table_text(table, id), table->words[id].bytes, &found))
+      entries[found].count = table->words[id].count;
+  }
+  enum vt_status status = vt_vocab_build(entries, given->size, &tally->vocab, NULL, error);
+  vt_free(entries);
+  if (status != VT_OK || tally->vocab->tokens > 0) return status;
+  return VT_FAIL_HELP(error, VT_ERROR_EMPTY, "check that text and vocabulary belong together, case included",
+                      "none of the %llu words of the text is in the vocabulary",
+                      (unsigned long long)tally->tokens_read);
+}
+
+/* The map of worker 0, into whose table all were merged. */
+static enum vt_status map_root(struct vt_tally *tally, const struct vt_word_table *table, uint64_t min_count,
+                               struct vt_error *error) {
+  struct vt_tally_map *map = &tally->maps[0];
+  map->size = table->size;
+  map->ids = vt_alloc(map->size, sizeof *map->ids);
+  if (map->ids == NULL) return VT_FAIL_MEMORY(error, map->size * sizeof *map->ids);
+  for (size_t id = 0; id < map->size; id++) {
+    map->ids[id] = VT_TALLY_OUTSIDE;
+    if (is_counted(table, id) && table->words[id].count >= min_count)
+      (void)vt_vocab_find_bytes(tally->vocab, (const char *)vt_word_table_text(table, id), table->words[id].bytes,
+                                &map->ids[id]);
+  }
+  for (size_t id = 0; id < map->size; id++) map->ids[id] = map->ids[table->words[id].canonical];
+  return VT_OK;
+}
+
+static enum vt_status make(struct round *round, struct vt_pool *pool, struct vt_error *error) {
+  struct vt_tally *tally = round->tally;
+  const struct vt_corpus_options *options = round->count->options;
+  VT_TRY(merge_all(round, pool, error));
+  struct vt_word_table *table = &round->count->workers[0].table;
+  for (size_t id = 0; id < table->size; id++) {
+    if (!is_counted(table, id)) continue;
+    tally->types_read++;
+    tally->tokens_read += table->words[id].count;
+  }
+  if (tally->types_read == 0) return fail_none(options, 0, error);
+  if (options->vocab != NULL)
+    VT_TRY(recount_given(tally, table, options->vocab, error));
+  else
+    VT_TRY(choose_counted(tally, table, options, error));
+  VT_TRY(map_root(tally, table, options->vocab != NULL ? 1 : options->min_count, error));
+  vt_word_table_release(table);
+  compose_all(round, pool);
+  return VT_OK;
+}
+
+enum vt_status vt_tally_make(struct vt_tally *tally, struct vt_count *count, struct vt_pool *pool,
+                             struct vt_error *error) {
+  *tally = (struct vt_tally){.worker_count = count->worker_count};
+  size_t workers = (size_t)count->worker_count;
+  struct round round = {.tally = tally, .count = count, .errors = vt_alloc_zero(workers, sizeof(struct vt_error))};
+  tally->maps = vt_alloc_zero(workers, sizeof *tally->maps);
+  enum vt_status status;
+  if (round.errors == NULL || tally->maps == NULL)
+    status = VT_FAIL_MEMORY(error, workers * sizeof *round.errors);
+  else
+    status = make(&round, pool, error);
+  vt_free(round.errors);
+  return status;
+}
+
+void vt_tally_release(struct vt_tally *tally) {
+  for (int i = 0; i < tally->worker_count && tally->maps != NULL; i++) vt_free(tally->maps[i].ids);
+  vt_free(tally->maps);
+  vt_vocab_free(tally->vocab);
+  *tally = (struct vt_tally){0};
+}
