@@ -1,0 +1,148 @@
+/* folder.c: what may be replaced is looked at twice, before the work and before the rename. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "run/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+
+#define DEPTH_MAX 16 /* folders inside folders; a run has one level */
+
+enum occupant { OCCUPANT_NONE, OCCUPANT_EMPTY_FOLDER, OCCUPANT_RUN, OCCUPANT_OTHER };
+
+static bool is_dot(const char *name) { return strcmp(name, ".") == 0 || strcmp(name, "..") == 0; }
+
+static bool is_empty_folder(const char *path) {
+  DIR *folder = opendir(path);
+  if (folder == NULL) return false;
+  bool empty = true;
+  for (struct dirent *entry; empty && (entry = readdir(folder)) != NULL;) empty = is_dot(entry->d_name);
+  closedir(folder);
+  return empty;
+}
+
+static enum occupant look(const char *path) {
+  struct stat info;
+  if (lstat(path, &info) != 0) return errno == ENOENT ? OCCUPANT_NONE : OCCUPANT_OTHER;
+  if (!S_ISDIR(info.st_mode)) return OCCUPANT_OTHER;
+  if (is_empty_folder(path)) return OCCUPANT_EMPTY_FOLDER;
+  char *database = vt_path_join(path, VT_RUN_DATABASE);
+  bool run = database != NULL && lstat(database, &info) == 0 && S_ISREG(info.st_mode);
+  vt_free(database);
+  return run ? OCCUPANT_RUN : OCCUPANT_OTHER;
+}
+
+static enum vt_status check_place(const char *path, bool force, struct vt_error *error) {
+  switch (look(path)) {
+  case OCCUPANT_NONE:
+  case OCCUPANT_EMPTY_FOLDER:
+    return VT_OK;
+  case OCCUPANT_RUN:
+    if (force) return VT_OK;
+    return VT_FAIL_HELP(error, VT_ERROR_EXISTS, "pass --force to replace it, or choose another folder",
+                        "%s: holds a run already", path);
+  case OCCUPANT_OTHER:
+    break;
+  }
+  return VT_FAIL_HELP(error, VT_ERROR_EXISTS, "choose another folder: only runs are ever replaced",
+                      "%s: exists already and is not a run", path);
+}
+
+/* "runs/demo//" is "runs/demo": a new string, or NULL when out of memory. */
+static char *without_slashes(const char *path) {
+  size_t bytes = strlen(path);
+  while (bytes > 1 && path[bytes - 1] == '/') bytes--;
+  return vt_copy_bytes(path, bytes);
+}
+
+/* A name beside `path`: its folder, a dot, its name, the process, a word. NULL when out of memory. */
+static char *name_beside(const char *path, const char *word) {
+  char *plain = without_slashes(path);
+  if (plain == NULL) return NULL;
+  const char *slash = strrchr(plain, '/'), *name = slash == NULL ? plain : slash + 1;
+  size_t bytes = strlen(plain) + strlen(word) + 32;
+  char *beside = vt_alloc(bytes, 1);
+  if (beside != NULL) snprintf(beside, bytes, "%.*s.%s.%ld.%s", (int)(name - plain), plain, name, (long)getpid(), word);
+  vt_free(plain);
+  return beside;
+}
+
+enum vt_status vt_run_folder_stage(const char *path, bool force, char **out, struct vt_error *error) {
+  if (*path == '\0') return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "name a folder", "the run folder has no name");
+  VT_TRY(check_place(path, force, error));
+  char *staging = name_beside(path, "partial");
+  if (staging == NULL) return VT_FAIL_MEMORY(error, strlen(path));
+  /* Left over by a killed process that had our number. */
+  if (look(staging) != OCCUPANT_NONE) vt_run_folder_abandon(staging);
+  if (mkdir(staging, 0777) != 0) {
+    int reason = errno;
+    vt_free(staging);
+    return VT_FAIL_HELP(error, VT_ERROR_IO,
+                        reason == ENOENT ? "make the folder above it first" : "choose a folder that can be written to",
+                        "%s: cannot make the run folder: %s", path, strerror(reason));
+  }
+  *out = staging;
+  return VT_OK;
+}
+
+/* Takes away what is at `path`: an empty folder goes at once, a run is moved to `aside`. */
+static enum vt_status clear_place(const char *path, const char *aside, struct vt_error *error) {
+  enum occupant there = look(path);
+  int failed = 0;
+  if (there == OCCUPANT_EMPTY_FOLDER) failed = rmdir(path);
+  if (there == OCCUPANT_RUN) failed = rename(path, aside);
+  if (failed != 0) return VT_FAIL(error, VT_ERROR_IO, "%s: cannot replace it: %s", path, strerror(errno));
+  return VT_OK;
+}
+
+enum vt_status vt_run_folder_install(const char *staging, const char *path, bool force, struct vt_error *error) {
+  VT_TRY(check_place(path, force, error));
+  char *plain = without_slashes(path), *aside = name_beside(path, "replaced");
+  enum vt_status status = VT_OK;
+  if (plain == NULL || aside == NULL)
+    status = VT_FAIL_MEMORY(error, strlen(path));
+  else
+    status = clear_place(plain, aside, error);
+  if (status == VT_OK && rename(staging, plain) != 0) {
+    int reason = errno;
+    rename(aside, plain); /* what was there goes back, if it was moved */
+    status = VT_FAIL(error, VT_ERROR_IO, "%s: cannot put the run folder in place: %s", path, strerror(reason));
+  }
+  if (status == VT_OK && look(aside) != OCCUPANT_NONE) vt_run_folder_abandon(aside);
+  vt_free(plain);
+  vt_free(aside);
+  return status;
+}
+
+/* Empties an open folder; takes over the descriptor. */
+static void remove_entries(int descriptor, int depth) {
+  DIR *folder = fdopendir(descriptor);
+  if (folder == NULL) {
+    close(descriptor);
+    return;
+  }
+  for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+    if (is_dot(entry->d_name)) continue;
+    if (unlinkat(dirfd(folder), entry->d_name, 0) == 0 || depth == 0) continue;
+    int inner = openat(dirfd(folder), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (inner < 0) continue;
+    remove_entries(inner, depth - 1);
+    unlinkat(dirfd(folder), entry->d_name, AT_REMOVEDIR);
+  }
+  closedir(folder);
+}
+
+void vt_run_folder_abandon(const char *path) {
+  int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (descriptor < 0) return;
+  remove_entries(descriptor, DEPTH_MAX);
+  rmdir(path);
+}

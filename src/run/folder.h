@@ -1,0 +1,26 @@
+/*
+ * folder.h: making, replacing and removing the folder of a run.
+ *
+ * A run is first built in a staging folder beside its place and then renamed into it, so that its place holds a run
+ * or nothing.
+ */
+#ifndef VECTRAIL_RUN_FOLDER_H
+#define VECTRAIL_RUN_FOLDER_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+#define VT_RUN_DATABASE "run.db"
+#define VT_RUN_SNAPSHOTS "snapshots"
+
+/* Makes an empty staging folder beside `path` and hands its name over (vt_free). VT_ERROR_EXISTS: something is there
+ * that may not be replaced: without force anything but an empty folder, with force anything but that or a run.
+ * VT_ERROR_IO: the parent is missing or not writable. */
+enum vt_status vt_run_folder_stage(const char *path, bool force, char **staging, struct vt_error *error);
+/* Puts the staging folder in its place. An earlier run (force) is moved aside first and removed after. */
+enum vt_status vt_run_folder_install(const char *staging, const char *path, bool force, struct vt_error *error);
+/* Removes a folder with all that is in it; links are removed, never followed. Does what can be done. */
+void vt_run_folder_abandon(const char *path);
+
+#endif
