@@ -1,0 +1,432 @@
+/*
+ * recorder.c: a queue, and the thread that empties it.
+ *
+ * One mutex guards the queue and the flags; the thread takes the whole queue at a time and works on it unlocked. A
+ * transaction is open from the first row taken until the queue has been empty for a moment, a second has passed, or
+ * a snapshot was written. A snapshot's row is inserted after its file is synced and renamed, so a reader never finds
+ * a row without its file.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "run/recorder.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/half.h"
+#include "base/memory.h"
+#include "run/folder.h"
+#include "run/safetensors.h"
+#include "run/store.h"
+
+#define ROWS_WAITING_MAX 16384
+#define SNAPSHOTS_WAITING_MAX 2
+#define COMMIT_SECONDS 1.0
+#define VALUES_MAX 5
+
+struct snapshot {
+  uint64_t step;
+  enum vt_dtype dtype;
+  void *input;
+  void *output; /* or NULL */
+  size_t rows;
+  size_t dim;
+};
+
+/* A row for the database, or a snapshot. Texts and blobs that the values point to follow the item in one block. */
+struct item {
+  struct item *next;
+  struct snapshot *snapshot; /* NULL for a row */
+  enum vt_store_table table;
+  struct vt_store_value values[VALUES_MAX];
+};
+
+struct vt_recorder {
+  char *path;
+  struct vt_store *store; /* the thread's, once it runs */
+  pthread_t thread;
+  bool running;
+
+  pthread_mutex_t mutex;
+  pthread_cond_t changed; /* anything below */
+  struct item *first;
+  struct item *last;
+  size_t rows_waiting;
+  size_t snapshots_waiting; /* queued or being written */
+  bool busy;                /* the thread holds items or an open transaction */
+  bool flushing;            /* somebody waits for that to end */
+  bool stopping;
+  bool failed;
+  struct vt_error failure;
+
+  /* The thread's own. */
+  bool in_transaction;
+  double transaction_began;
+};
+
+/* ---- the thread -------------------------------------------------------------------------------------------------- */
+
+static void item_free(struct item *item) {
+  if (item->snapshot != NULL) {
+    vt_free(item->snapshot->input);
+    vt_free(item->snapshot->output);
+    vt_free(item->snapshot);
+  }
+  vt_free(item);
+}
+
+static enum vt_status begin(struct vt_recorder *recorder, struct vt_error *error) {
+  if (recorder->in_transaction) return VT_OK;
+  VT_TRY(vt_store_begin(recorder->store, error));
+  recorder->in_transaction = true;
+  recorder->transaction_began = vt_clock_seconds();
+  return VT_OK;
+}
+
+static enum vt_status commit(struct vt_recorder *recorder, struct vt_error *error) {
+  if (!recorder->in_transaction) return VT_OK;
+  recorder->in_transaction = false;
+  return vt_store_commit(recorder->store, error);
+}
+
+static enum vt_status write_snapshot(struct vt_recorder *recorder, const struct snapshot *snapshot,
+                                     struct vt_error *error) {
+  char name[64], step[24], sha256[VT_SHA256_TEXT_BYTES];
+  snprintf(step, sizeof step, "%" PRIu64, snapshot->step);
+  snprintf(name, sizeof name, VT_RUN_SNAPSHOTS "/%s.safetensors", step);
+  char *path = vt_path_join(recorder->path, name);
+  if (path == NULL) return VT_FAIL_MEMORY(error, strlen(recorder->path));
+  const struct vt_safetensors_meta meta[] = {{"format", "vectrail"}, {"step", step}};
+  struct vt_tensor tensors[2] = {
+      {.name = "input",
+       .dtype = snapshot->dtype,
+       .rank = 2,
+       .shape = {snapshot->rows, snapshot->dim},
+       .data = snapshot->input},
+      {.name = "output",
+       .dtype = snapshot->dtype,
+       .rank = 2,
+       .shape = {snapshot->rows, snapshot->dim},
+       .data = snapshot->output},
+  };
+  enum vt_status status = vt_safetensors_write(path, meta, 2, tensors, snapshot->output == NULL ? 1 : 2, sha256, error);
+  vt_free(path);
+  VT_TRY(status);
+  VT_TRY(begin(recorder, error));
+  const struct vt_store_value values[] = {vt_store_integer(snapshot->step), vt_store_text(name),
+                                          vt_store_text(vt_dtype_name(snapshot->dtype)), vt_store_text(sha256)};
+  VT_TRY(vt_store_insert(recorder->store, VT_STORE_SNAPSHOT, values, error));
+  return commit(recorder, error);
+}
+
+static enum vt_status write_item(struct vt_recorder *recorder, const struct item *item, struct vt_error *error) {
+  if (item->snapshot != NULL) return write_snapshot(recorder, item->snapshot, error);
+  VT_TRY(begin(recorder, error));
+  VT_TRY(vt_store_insert(recorder->store, item->table, item->values, error));
+  if (vt_clock_seconds() - recorder->transaction_began > COMMIT_SECONDS) return commit(recorder, error);
+  return VT_OK;
+}
+
+static void note_failure(struct vt_recorder *recorder, const struct vt_error *failure) {
+  pthread_mutex_lock(&recorder->mutex);
+  recorder->failed = true;
+  recorder->failure = *failure;
+  pthread_cond_broadcast(&recorder->changed);
+  pthread_mutex_unlock(&recorder->mutex);
+}
+
+/* Writes and frees a list; after a failure it only frees. */
+static void write_items(struct vt_recorder *recorder, struct item *list, bool failed) {
+  struct vt_error error;
+  while (list != NULL) {
+    struct item *item = list;
+    list = item->next;
+    if (!failed && write_item(recorder, item, &error) != VT_OK) {
+      failed = true;
+      note_failure(recorder, &error);
+    }
+    bool was_snapshot = item->snapshot != NULL;
+    item_free(item);
+    if (was_snapshot) {
+      pthread_mutex_lock(&recorder->mutex);
+      recorder->snapshots_waiting--;
+      pthread_cond_broadcast(&recorder->changed);
+      pthread_mutex_unlock(&recorder->mutex);
+    }
+  }
+}
+
+/* Waits for work with the mutex held; true when an open transaction should be committed first. */
+static bool wait_for_work(struct vt_recorder *recorder) {
+  while (recorder->first == NULL && !recorder->stopping) {
+    if (recorder->in_transaction && recorder->flushing) return true;
+    if (!recorder->in_transaction) {
+      recorder->busy = false;
+      pthread_cond_broadcast(&recorder->changed);
+      pthread_cond_wait(&recorder->changed, &recorder->mutex);
+      continue;
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 1;
+    if (pthread_cond_timedwait(&recorder->changed, &recorder->mutex, &until) == ETIMEDOUT) return true;
+  }
+  return false;
+}
+
+static void *write_all(void *context) {
+  struct vt_recorder *recorder = context;
+  struct vt_error error;
+  pthread_mutex_lock(&recorder->mutex);
+  for (;;) {
+    bool must_commit = wait_for_work(recorder);
+    if (recorder->stopping && recorder->first == NULL) break;
+    struct item *list = recorder->first;
+    bool failed = recorder->failed;
+    recorder->first = recorder->last = NULL;
+    recorder->rows_waiting = 0;
+    recorder->busy = true;
+    pthread_cond_broadcast(&recorder->changed);
+    pthread_mutex_unlock(&recorder->mutex);
+    write_items(recorder, list, failed);
+    if (must_commit && commit(recorder, &error) != VT_OK) note_failure(recorder, &error);
+    pthread_mutex_lock(&recorder->mutex);
+  }
+  pthread_mutex_unlock(&recorder->mutex);
+  if (commit(recorder, &error) != VT_OK) note_failure(recorder, &error);
+  return NULL;
+}
+
+/* ---- appending --------------------------------------------------------------------------------------------------- */
+
+/* With the mutex held: the sticky failure, if there is one. */
+static enum vt_status failure(const struct vt_recorder *recorder, struct vt_error *error) {
+  if (!recorder->failed) return VT_OK;
+  if (error != NULL) *error = recorder->failure;
+  return recorder->failure.status;
+}
+
+/* Takes the item over in any case. */
+static enum vt_status append(struct vt_recorder *recorder, struct item *item, struct vt_error *error) {
+  bool is_snapshot = item->snapshot != NULL;
+  pthread_mutex_lock(&recorder->mutex);
+  while (!recorder->failed && (recorder->rows_waiting >= ROWS_WAITING_MAX ||
+                               (is_snapshot && recorder->snapshots_waiting >= SNAPSHOTS_WAITING_MAX)))
+    pthread_cond_wait(&recorder->changed, &recorder->mutex);
+  enum vt_status status = failure(recorder, error);
+  if (status == VT_OK) {
+    if (recorder->last == NULL)
+      recorder->first = item;
+    else
+      recorder->last->next = item;
+    recorder->last = item;
+    recorder->rows_waiting++;
+    if (is_snapshot) recorder->snapshots_waiting++;
+    pthread_cond_broadcast(&recorder->changed);
+  }
+  pthread_mutex_unlock(&recorder->mutex);
+  if (status != VT_OK) item_free(item);
+  return status;
+}
+
+/* Copies the row with all it points to, and queues it. */
+static enum vt_status append_row(struct vt_recorder *recorder, enum vt_store_table table,
+                                 const struct vt_store_value *values, size_t count, struct vt_error *error) {
+  size_t bytes = sizeof(struct item);
+  for (size_t k = 0; k < count; k++) bytes += values[k].bytes;
+  struct item *item = vt_alloc(bytes, 1);
+  if (item == NULL) return VT_FAIL_MEMORY(error, bytes);
+  *item = (struct item){.table = table};
+  char *at = (char *)(item + 1);
+  for (size_t k = 0; k < count; k++) {
+    item->values[k] = values[k];
+    if (values[k].bytes == 0) continue;
+    memcpy(at, values[k].data, values[k].bytes);
+    item->values[k].data = at;
+    at += values[k].bytes;
+  }
+  return append(recorder, item, error);
+}
+
+#define APPEND(recorder, table, error, ...)                                                                            \
+  append_row((recorder), (table), (const struct vt_store_value[]){__VA_ARGS__},                                        \
+             sizeof((const struct vt_store_value[]){__VA_ARGS__}) / sizeof(struct vt_store_value), (error))
+
+enum vt_status vt_recorder_meta(struct vt_recorder *recorder, const char *key, const char *value,
+                                struct vt_error *error) {
+  return APPEND(recorder, VT_STORE_META, error, vt_store_text(key), vt_store_text(value));
+}
+
+enum vt_status vt_recorder_step(struct vt_recorder *recorder, uint64_t step, uint32_t epoch, uint64_t tokens,
+                                double seconds, double lr, struct vt_error *error) {
+  return APPEND(recorder, VT_STORE_STEP, error, vt_store_integer(step), vt_store_integer(epoch),
+                vt_store_integer(tokens), vt_store_real(seconds), vt_store_real(lr));
+}
+
+enum vt_status vt_recorder_metric(struct vt_recorder *recorder, uint64_t step, const char *name, double value,
+                                  struct vt_error *error) {
+  return APPEND(recorder, VT_STORE_METRIC, error, vt_store_integer(step), vt_store_text(name), vt_store_real(value));
+}
+
+enum vt_status vt_recorder_event(struct vt_recorder *recorder, uint64_t step, const char *kind, const char *severity,
+                                 const char *text, struct vt_error *error) {
+  return APPEND(recorder, VT_STORE_EVENT, error, vt_store_integer(step), vt_store_text(kind), vt_store_text(severity),
+                vt_store_text(text));
+}
+
+enum vt_status vt_recorder_pair(struct vt_recorder *recorder, uint32_t a, uint32_t b, uint64_t step, double cosine,
+                                struct vt_error *error) {
+  return APPEND(recorder, VT_STORE_PAIR, error, vt_store_integer(a), vt_store_integer(b), vt_store_integer(step),
+                vt_store_real(cosine));
+}
+
+enum vt_status vt_recorder_trail(struct vt_recorder *recorder, uint32_t word, uint64_t step, const float *vector,
+                                 size_t dim, struct vt_error *error) {
+  return APPEND(recorder, VT_STORE_TRAIL, error, vt_store_integer(word), vt_store_integer(step),
+                vt_store_blob(vector, dim * sizeof *vector));
+}
+
+/* A contiguous copy of a table in the type of the snapshot; NULL when out of memory. */
+static void *pack(const float *table, enum vt_dtype dtype, size_t rows, size_t dim, size_t stride) {
+  unsigned char *packed = vt_alloc(rows * dim, vt_dtype_bytes(dtype));
+  size_t row_bytes = dim * vt_dtype_bytes(dtype);
+  for (size_t row = 0; packed != NULL && row < rows; row++) {
+    void *to = packed + row * row_bytes;
+    if (dtype == VT_DTYPE_F16)
+      vt_half_from_float(to, table + row * stride, dim);
+    else
+      memcpy(to, table + row * stride, row_bytes);
+  }
+  return packed;
+}
+
+enum vt_status vt_recorder_snapshot(struct vt_recorder *recorder, uint64_t step, bool float32, const float *input,
+                                    const float *output, size_t rows, size_t dim, size_t stride,
+                                    struct vt_error *error) {
+  struct item *item = vt_alloc_zero(1, sizeof *item);
+  struct snapshot *snapshot = vt_alloc_zero(1, sizeof *snapshot);
+  if (item == NULL || snapshot == NULL) {
+    vt_free(item);
+    vt_free(snapshot);
+    return VT_FAIL_MEMORY(error, sizeof *item + sizeof *snapshot);
+  }
+  item->snapshot = snapshot;
+  *snapshot = (struct snapshot){.step = step, .dtype = float32 ? VT_DTYPE_F32 : VT_DTYPE_F16, .rows = rows, .dim = dim};
+  snapshot->input = pack(input, snapshot->dtype, rows, dim, stride);
+  if (output != NULL) snapshot->output = pack(output, snapshot->dtype, rows, dim, stride);
+  if (snapshot->input == NULL || (output != NULL && snapshot->output == NULL)) {
+    item_free(item);
+    return VT_FAIL_MEMORY(error, rows * dim * vt_dtype_bytes(snapshot->dtype));
+  }
+  return append(recorder, item, error);
+}
+
+enum vt_status vt_recorder_flush(struct vt_recorder *recorder, struct vt_error *error) {
+  pthread_mutex_lock(&recorder->mutex);
+  recorder->flushing = true;
+  pthread_cond_broadcast(&recorder->changed);
+  while (!recorder->failed && (recorder->first != NULL || recorder->busy))
+    pthread_cond_wait(&recorder->changed, &recorder->mutex);
+  recorder->flushing = false;
+  enum vt_status status = failure(recorder, error);
+  pthread_mutex_unlock(&recorder->mutex);
+  return status;
+}
+
+/* ---- making and ending ------------------------------------------------------------------------------------------- */
+
+static enum vt_status write_words(struct vt_store *store, const struct vt_vocab *vocab, struct vt_error *error) {
+  VT_TRY(vt_store_begin(store, error));
+  for (uint32_t id = 0; id < vt_vocab_size(vocab); id++) {
+    const struct vt_store_value values[] = {vt_store_integer(id), vt_store_text(vt_vocab_text(vocab, id)),
+                                            vt_store_integer(vt_vocab_count(vocab, id))};
+    VT_TRY(vt_store_insert(store, VT_STORE_WORD, values, error));
+  }
+  return vt_store_commit(store, error);
+}
+
+static enum vt_status create_files(struct vt_recorder *recorder, const struct vt_vocab *vocab, struct vt_error *error) {
+  char *database = vt_path_join(recorder->path, VT_RUN_DATABASE);
+  char *snapshots = vt_path_join(recorder->path, VT_RUN_SNAPSHOTS);
+  enum vt_status status = VT_OK;
+  if (database == NULL || snapshots == NULL)
+    status = VT_FAIL_MEMORY(error, strlen(recorder->path));
+  else if (mkdir(snapshots, 0777) != 0)
+    status = VT_FAIL(error, VT_ERROR_IO, "%s: cannot make the folder: %s", snapshots, strerror(errno));
+  else
+    status = vt_store_create(database, &recorder->store, error);
+  vt_free(database);
+  vt_free(snapshots);
+  VT_TRY(status);
+  return write_words(recorder->store, vocab, error);
+}
+
+enum vt_status vt_recorder_create(const char *run_path, const struct vt_vocab *vocab, struct vt_recorder **out,
+                                  struct vt_error *error) {
+  struct vt_recorder *recorder = vt_alloc_zero(1, sizeof *recorder);
+  if (recorder == NULL) return VT_FAIL_MEMORY(error, sizeof *recorder);
+  pthread_mutex_init(&recorder->mutex, NULL);
+  pthread_cond_init(&recorder->changed, NULL);
+  recorder->path = vt_copy_string(run_path);
+  recorder->busy = true; /* until the thread says otherwise */
+  enum vt_status status = VT_OK;
+  if (recorder->path == NULL)
+    status = VT_FAIL_MEMORY(error, strlen(run_path));
+  else
+    status = create_files(recorder, vocab, error);
+  if (status == VT_OK) {
+    int code = pthread_create(&recorder->thread, NULL, write_all, recorder);
+    recorder->running = code == 0;
+    if (code != 0) status = VT_FAIL(error, VT_ERROR_THREAD, "cannot start the recorder: %s", strerror(code));
+  }
+  if (status != VT_OK) {
+    vt_recorder_free(recorder);
+    return status;
+  }
+  *out = recorder;
+  return VT_OK;
+}
+
+static void stop(struct vt_recorder *recorder) {
+  pthread_mutex_lock(&recorder->mutex);
+  recorder->stopping = true;
+  pthread_cond_broadcast(&recorder->changed);
+  pthread_mutex_unlock(&recorder->mutex);
+  if (recorder->running) pthread_join(recorder->thread, NULL);
+  recorder->running = false;
+}
+
+void vt_recorder_free(struct vt_recorder *recorder) {
+  if (recorder == NULL) return;
+  pthread_mutex_lock(&recorder->mutex);
+  struct item *dropped = recorder->first;
+  recorder->first = recorder->last = NULL;
+  pthread_mutex_unlock(&recorder->mutex);
+  stop(recorder);
+  while (dropped != NULL) {
+    struct item *next = dropped->next;
+    item_free(dropped);
+    dropped = next;
+  }
+  vt_store_close(recorder->store);
+  pthread_cond_destroy(&recorder->changed);
+  pthread_mutex_destroy(&recorder->mutex);
+  vt_free(recorder->path);
+  vt_free(recorder);
+}
+
+enum vt_status vt_recorder_close(struct vt_recorder **recorder, struct vt_error *error) {
+  struct vt_recorder *ending = *recorder;
+  *recorder = NULL;
+  enum vt_status status = vt_recorder_flush(ending, error);
+  if (status == VT_OK) status = vt_sync_folder(ending->path, error);
+  vt_recorder_free(ending);
+  return status;
+}

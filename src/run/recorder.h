@@ -1,0 +1,54 @@
+/*
+ * recorder.h: writes a run while it is trained, without holding it up.
+ *
+ * The calls append to a queue in memory; one background thread owns the database and the snapshot files, and commits
+ * once a second and after every snapshot. The queue is bounded: at most two snapshots and some ten thousand rows
+ * wait, then the caller waits too. What went wrong in the background is returned by the next call and by every call
+ * after it. Used by one thread.
+ */
+#ifndef VECTRAIL_RUN_RECORDER_H
+#define VECTRAIL_RUN_RECORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "vectrail/vocab.h"
+
+struct vt_recorder;
+
+/* Makes run.db and snapshots/ in a folder that exists, and writes all words. End with vt_recorder_close, or give up
+ * with vt_recorder_free. */
+enum vt_status vt_recorder_create(const char *run_path, const struct vt_vocab *vocab, struct vt_recorder **recorder,
+                                  struct vt_error *error);
+
+/* Texts are copied. A value of NaN is recorded as NULL. */
+enum vt_status vt_recorder_meta(struct vt_recorder *recorder, const char *key, const char *value,
+                                struct vt_error *error);
+enum vt_status vt_recorder_step(struct vt_recorder *recorder, uint64_t step, uint32_t epoch, uint64_t tokens,
+                                double seconds, double lr, struct vt_error *error);
+enum vt_status vt_recorder_metric(struct vt_recorder *recorder, uint64_t step, const char *name, double value,
+                                  struct vt_error *error);
+enum vt_status vt_recorder_event(struct vt_recorder *recorder, uint64_t step, const char *kind, const char *severity,
+                                 const char *text, struct vt_error *error);
+enum vt_status vt_recorder_pair(struct vt_recorder *recorder, uint32_t a, uint32_t b, uint64_t step, double cosine,
+                                struct vt_error *error);
+/* vector[dim] is copied. */
+enum vt_status vt_recorder_trail(struct vt_recorder *recorder, uint32_t word, uint64_t step, const float *vector,
+                                 size_t dim, struct vt_error *error);
+
+/* Tables of rows x dim floats, rows `stride` floats apart; output may be NULL. Converted into memory of the recorder's
+ * own before the call returns; the file and its row in `snapshot` follow. */
+enum vt_status vt_recorder_snapshot(struct vt_recorder *recorder, uint64_t step, bool float32, const float *input,
+                                    const float *output, size_t rows, size_t dim, size_t stride,
+                                    struct vt_error *error);
+
+/* Waits until all so far is written, synced, and visible to readers. */
+enum vt_status vt_recorder_flush(struct vt_recorder *recorder, struct vt_error *error);
+/* Flushes and closes; *recorder is NULL afterwards, whatever the status. */
+enum vt_status vt_recorder_close(struct vt_recorder **recorder, struct vt_error *error);
+/* Stops without waiting for what is queued. Accepts NULL. */
+void vt_recorder_free(struct vt_recorder *recorder);
+
+#endif
