@@ -325,6 +325,12 @@ static enum exit_status check_settings(const struct text_list *operands) {
 struct scene {
   struct progress progress;
   const struct text_list *watch;
+  struct vt_corpus_report corpus;
+  size_t vocab_size;
+  bool announced;
+  /* The first word to watch that the text does not hold, and what may have been meant. */
+  const char *absent;
+  char suggestion[SUGGESTION_BYTES];
   /* Two words of the run, for the commands that are suggested at the end. */
   char examples[2][64];
 };
@@ -345,22 +351,52 @@ static void choose_examples(struct scene *scene, const struct vt_vocab *vocab) {
   }
 }
 
-static void on_corpus_ready(void *context, const struct vt_corpus_report *report_read, const struct vt_vocab *vocab) {
+static void on_corpus_ready(void *context, const struct vt_corpus_report *corpus, const struct vt_vocab *vocab) {
   struct scene *scene = context;
-  char a[NUMBER_TEXT_BYTES], b[NUMBER_TEXT_BYTES], c[NUMBER_TEXT_BYTES], d[NUMBER_TEXT_BYTES];
+  scene->corpus = *corpus;
+  scene->vocab_size = vt_vocab_size(vocab);
   choose_examples(scene, vocab);
-  if (scene->progress.quiet) return;
-  progress_clear(&scene->progress);
-  fprintf(stderr, "read %s words of %s kinds in %s; training on %s words", format_count(report_read->tokens_read, a),
-          format_count(report_read->types_read, b), format_seconds(report_read->seconds, c),
-          format_count(report_read->tokens, d));
-  fprintf(stderr, " of %s kinds\n", format_count(vt_vocab_size(vocab), a));
-  if (report_read->replaced_bytes > 0)
+  for (size_t i = 0; i < scene->watch->count && scene->absent == NULL; i++) {
+    uint32_t id;
+    if (vt_vocab_find(vocab, scene->watch->items[i], &id)) continue;
+    scene->absent = scene->watch->items[i];
+    words_suggest(vocab, scene->absent, scene->suggestion);
+  }
+}
+
+/* What was read, and the settings that result; once it is sure that the training begins, so that an error stands
+ * alone. */
+static void announce(const struct scene *scene) {
+  const struct vt_corpus_report *corpus = &scene->corpus;
+  char a[NUMBER_TEXT_BYTES], b[NUMBER_TEXT_BYTES], c[NUMBER_TEXT_BYTES];
+  fprintf(stderr, "read %s words, %s different ones, in %s", format_count(corpus->tokens_read, a),
+          format_count(corpus->types_read, b), format_seconds(corpus->seconds, c));
+  fprintf(stderr, "; training on %s words, %s different ones\n", format_count(corpus->tokens, a),
+          format_count(scene->vocab_size, b));
+  if (corpus->replaced_bytes > 0)
     fprintf(stderr, "note: %s bytes are not UTF-8, the first of them byte %llu of input %d\n",
-            format_count(report_read->replaced_bytes, a), (unsigned long long)report_read->replaced_offset,
-            report_read->replaced_input + 1);
+            format_count(corpus->replaced_bytes, a), (unsigned long long)corpus->replaced_offset,
+            corpus->replaced_input + 1);
   fputs("settings:\n", stderr);
   help_settings(stderr, &command_train);
+}
+
+static void on_progress(void *context, const struct vt_train_progress *state) {
+  struct scene *scene = context;
+  if (!scene->announced && !scene->progress.quiet) {
+    progress_clear(&scene->progress);
+    announce(scene);
+  }
+  scene->announced = true;
+  progress_training(&scene->progress, state);
+}
+
+/* The library's error, or about a word to watch the one with a suggestion. */
+static enum exit_status report_training(const struct scene *scene, const struct vt_error *error) {
+  if (error->status != VT_ERROR_NOT_FOUND || scene->absent == NULL) return report_error(error);
+  report(scene->suggestion, "the word '%.200s' to watch is not in the vocabulary (min-count %llu)", scene->absent,
+         (unsigned long long)settings.corpus.min_count);
+  return EXIT_FAILED;
 }
 
 static void print_result_json(const struct vt_train_result *result) {
@@ -442,8 +478,8 @@ static enum exit_status run(const struct common_settings *common, const struct t
       .corpus = settings.corpus,
       .train = settings.train,
       .record = settings.record,
-      .progress = progress_training,
-      .progress_context = &scene.progress,
+      .progress = on_progress,
+      .progress_context = &scene,
       .corpus_ready = on_corpus_ready,
       .corpus_ready_context = &scene,
       .interrupt = &interrupt_flag,
@@ -465,7 +501,7 @@ static enum exit_status run(const struct common_settings *common, const struct t
   enum vt_status trained = vt_train(&request, &result, &error);
   progress_clear(&scene.progress);
   vt_vocab_free(vocab);
-  if (trained != VT_OK) return report_error(&error);
+  if (trained != VT_OK) return report_training(&scene, &error);
   if (settings.output != NULL) status = write_output();
   if (status != EXIT_DONE) return status;
   if (settings.json)

@@ -152,8 +152,7 @@ static void print_pairs(const struct vt_train_progress *state) {
           seconds_left(state));
 }
 
-void progress_training(void *context, const struct vt_train_progress *state) {
-  struct progress *progress = context;
+void progress_training(struct progress *progress, const struct vt_train_progress *state) {
   if (progress->quiet || !is_due(progress, !progress->redraw && state->epoch_ended)) return;
   if (!progress->redraw) {
     print_pairs(state);

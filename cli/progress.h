@@ -20,9 +20,9 @@ struct progress {
 };
 
 void progress_init(struct progress *progress, bool quiet);
-/* The callbacks of struct vt_corpus_options and struct vt_train_request; context is the struct progress. */
+/* The callback of struct vt_corpus_options; context is the struct progress. */
 void progress_reading(void *context, uint64_t input_bytes, uint64_t input_bytes_total);
-void progress_training(void *context, const struct vt_train_progress *state);
+void progress_training(struct progress *progress, const struct vt_train_progress *state);
 /* Erases the line, so that something else can be printed. */
 void progress_clear(struct progress *progress);
 

@@ -38,13 +38,23 @@ static void straighten_apostrophes(char *text) {
   *to = '\0';
 }
 
-char *word_normalised(const char *typed, bool words_rule, bool fold_case) {
+/* NFC, or with folding NFC(fold(NFD(word))), as the reader of text does; NULL where it is not UTF-8. */
+static char *map_unicode(const char *typed, bool fold_case) {
   utf8proc_uint8_t *mapped = NULL;
-  utf8proc_option_t options = UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE;
-  if (fold_case) options |= UTF8PROC_CASEFOLD;
-  if (utf8proc_map((const utf8proc_uint8_t *)typed, 0, &mapped, options) < 0) return copy_text(typed);
-  char *text = copy_text((const char *)mapped);
-  free(mapped);
+  if (!fold_case) {
+    mapped = utf8proc_NFC((const utf8proc_uint8_t *)typed);
+  } else {
+    utf8proc_uint8_t *decomposed = utf8proc_NFD((const utf8proc_uint8_t *)typed);
+    utf8proc_option_t options = UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD;
+    if (decomposed != NULL && utf8proc_map(decomposed, 0, &mapped, options) < 0) mapped = NULL;
+    free(decomposed);
+  }
+  return (char *)mapped;
+}
+
+char *word_normalised(const char *typed, bool words_rule, bool fold_case) {
+  char *text = map_unicode(typed, fold_case);
+  if (text == NULL) text = copy_text(typed);
   if (words_rule) straighten_apostrophes(text);
   return text;
 }
@@ -70,16 +80,22 @@ static bool meta_is(const struct vt_run *run, const char *key, const char *value
   return found != NULL && strcmp(found, value) == 0;
 }
 
-static void report_absent(const struct view *view, const char *typed, const char *normalised) {
+void words_suggest(const struct vt_vocab *vocab, const char *word, char text[SUGGESTION_BYTES]) {
   enum { SUGGESTIONS = 3 };
   uint32_t ids[SUGGESTIONS];
-  size_t count = vt_vocab_suggest(view->vocab, normalised, ids, SUGGESTIONS);
-  char help[512] = "", rule[64] = "";
-  size_t at = 0;
-  for (size_t i = 0; i < count && at < sizeof help; i++)
-    at += (size_t)snprintf(help + at, sizeof help - at, "%s%s", i > 0 ? ", " : "did you mean ",
-                           vt_vocab_text(view->vocab, ids[i]));
-  if (count > 0 && at + 1 < sizeof help) memcpy(help + at, "?", 2);
+  size_t count = vt_vocab_suggest(vocab, word, ids, SUGGESTIONS), at = 0;
+  text[0] = '\0';
+  for (size_t i = 0; i < count; i++) {
+    const char *near = vt_vocab_text(vocab, ids[i]);
+    if (at + strlen(near) + sizeof "did you mean ?" > SUGGESTION_BYTES) break;
+    at += (size_t)snprintf(text + at, SUGGESTION_BYTES - at, "%s%s", at > 0 ? ", " : "did you mean ", near);
+  }
+  if (at > 0) memcpy(text + at, "?", 2);
+}
+
+static void report_absent(const struct view *view, const char *typed, const char *normalised) {
+  char help[SUGGESTION_BYTES], rule[64] = "";
+  words_suggest(view->vocab, normalised, help);
   const char *min_count = vt_run_meta(view->run, "min_count");
   if (min_count != NULL) snprintf(rule, sizeof rule, " (min-count %.20s)", min_count);
   report(help, "the word '%.200s' is not in the vocabulary%s", typed, rule);

@@ -104,6 +104,7 @@ PYTHON
 }
 
 # Settings under which that text is learnt in a second.
+# shellcheck disable=SC2034 # the tests use them
 small=(--dim 16 --window 3 --sample 0 --epochs 12 --lr 0.05 --block-tokens 256 --blocks 4 --snapshots 6 --threads 2)
 
 finish() {

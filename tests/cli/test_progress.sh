@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# label: threads
+# Progress: one redrawn line on a terminal, fitted to its width, at most 10 times a second; lines elsewhere. Signals.
+. "${SOURCE:?}/tests/cli/lib.sh"
+make_corpus text.txt 12000
+command_line="see tests/cli/terminal.py"
+python3 "$SOURCE/tests/cli/terminal.py" "$VECTRAIL" text.txt || fail "progress on a terminal, and signals"
+finish
