@@ -3,8 +3,8 @@
  *
  * Text is taken 64 bytes at a time. Each block is turned into bit masks, one bit a byte: which bytes stand inside a
  * word, which end a line. A word is then a run of ones, found by counting zeros, without a branch for every byte: a
- * loop over bytes mispredicts the end of nearly every word, which alone costs more than the rest of the scan. Eight
- * bytes are classified at a time in an ordinary 64-bit integer.
+ * loop over bytes mispredicts the end of nearly every word, which alone costs more than the rest of the scan.
+ * The scanning loop is compiled twice, once for each rule.
  *
  * Bytes outside ASCII are looked at one character at a time, and only in blocks that have any: their bits are set by
  * the category of the character (rule "words"), and what is not UTF-8 is counted (both rules).
@@ -21,16 +21,14 @@
 
 #include <string.h>
 
+#include "text/bytes.h"
 #include "text/utf8.h"
 
-#define BLOCK_BYTES 64
+#define BLOCK_BYTES VT_BYTES_BLOCK
 /* A block of single-letter lines: 32 words and 32 line ends; one more word may be open from before. */
 #define BLOCK_TOKENS_MAX 65
 _Static_assert(VT_SCAN_TOKENS_MIN >= BLOCK_TOKENS_MAX, "a block must fit");
 _Static_assert(VT_SCAN_PADDING_BYTES >= BLOCK_BYTES + 4, "a block and one character behind it must be readable");
-
-#define BYTES_OF(value) ((uint64_t)(value)*UINT64_C(0x0101010101010101))
-#define HIGH_BITS BYTES_OF(0x80)
 
 struct masks {
   uint64_t inside; /* ASCII only: part of a word */
@@ -39,41 +37,13 @@ struct masks {
   uint64_t high; /* not ASCII */
 };
 
-/* ---- eight bytes in one integer: x has the high bit of each byte clear, the answer is in the high bits ----------- */
-
-static inline uint64_t bytes_equal(uint64_t x, unsigned value) {
-  return ~((x ^ BYTES_OF(value)) + BYTES_OF(0x7F)) & HIGH_BITS;
-}
-
-static inline uint64_t bytes_within(uint64_t x, unsigned low, unsigned high) {
-  return (x + BYTES_OF(0x80 - low)) & ~(x + BYTES_OF(0x7F - high)) & HIGH_BITS;
-}
-
-/* The high bits of the eight bytes as one byte, the first byte in memory lowest. */
-static inline uint64_t gather(uint64_t bits) {
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-  bits = __builtin_bswap64(bits);
-#endif
-  return ((bits >> 7) * UINT64_C(0x0102040810204080)) >> 56;
-}
-
-static inline struct masks classify(const unsigned char *block, enum vt_token_rule rule) {
-  struct masks masks = {0, 0, 0, 0};
-  for (unsigned i = 0; i < BLOCK_BYTES / 8; i++) {
-    uint64_t raw;
-    memcpy(&raw, block + 8 * (size_t)i, 8);
-    uint64_t x = raw & ~HIGH_BITS, high = raw & HIGH_BITS;
-    unsigned shift = 8 * i;
-    masks.newline |= gather(bytes_equal(x, '\n') & ~high) << shift;
-    masks.high |= gather(high) << shift;
-    if (rule == VT_TOKENS_SPACE) {
-      uint64_t space = bytes_equal(x, ' ') | bytes_within(x, '\t', '\r');
-      masks.inside |= gather(~space & HIGH_BITS & ~high) << shift;
-    } else {
-      uint64_t letter = bytes_within(x | BYTES_OF(0x20), 'a', 'z');
-      masks.inside |= gather((letter | bytes_within(x, '0', '9')) & ~high) << shift;
-      masks.apostrophe |= gather(bytes_equal(x, '\'') & ~high) << shift;
-    }
+VT_BYTES_INLINE struct masks classify(const unsigned char *block, enum vt_token_rule rule) {
+  struct masks masks = {.newline = vt_bytes_within(block, 0, '\n', '\n'), .high = vt_bytes_high(block)};
+  if (rule == VT_TOKENS_SPACE) {
+    masks.inside = ~(vt_bytes_within(block, 0, ' ', ' ') | vt_bytes_within(block, 0, '\t', '\r') | masks.high);
+  } else {
+    masks.inside = vt_bytes_within(block, 0x20, 'a', 'z') | vt_bytes_within(block, 0, '0', '9');
+    masks.apostrophe = vt_bytes_within(block, 0, '\'', '\'');
   }
   return masks;
 }
@@ -123,7 +93,7 @@ static uint64_t classify_high(struct vt_scan *scan, uint64_t high, uint64_t insi
 }
 
 /* The bytes of the block at scan->position that stand inside words. */
-static inline uint64_t inside_words(struct vt_scan *scan, const struct masks *masks, enum vt_token_rule rule) {
+VT_BYTES_INLINE uint64_t inside_words(struct vt_scan *scan, const struct masks *masks, enum vt_token_rule rule) {
   uint64_t inside = masks->inside;
   if (masks->high != 0) {
     uint64_t classified = classify_high(scan, masks->high, inside);
@@ -146,7 +116,8 @@ void vt_scan_start(struct vt_scan *scan, enum vt_token_rule rule, unsigned char 
 }
 
 /* Words that end at the bits of ends, in order; *starts loses those used up. */
-static inline struct vt_token *put_words(struct vt_scan *scan, uint64_t ends, uint64_t *starts, struct vt_token *out) {
+VT_BYTES_INLINE struct vt_token *put_words(struct vt_scan *scan, uint64_t ends, uint64_t *starts,
+                                           struct vt_token *out) {
   uint32_t base = (uint32_t)scan->position;
   if (scan->open && ends != 0) {
     /* Only a word that was open before this block can be long. */
@@ -171,8 +142,8 @@ static inline struct vt_token *put_words(struct vt_scan *scan, uint64_t ends, ui
   return out;
 }
 
-static inline size_t scan_blocks(struct vt_scan *scan, struct vt_token *tokens, size_t capacity,
-                                 enum vt_token_rule rule) {
+VT_BYTES_INLINE size_t scan_blocks(struct vt_scan *scan, struct vt_token *tokens, size_t capacity,
+                                   enum vt_token_rule rule) {
   struct vt_token *out = tokens, *limit = tokens + capacity - BLOCK_TOKENS_MAX;
   while (scan->position <= scan->bytes && out <= limit) {
     struct masks masks = classify(scan->data + scan->position, rule);

@@ -16,7 +16,7 @@
 /* Not a word number; what vt_word.canonical holds until it is set. */
 #define VT_WORD_NONE (UINT32_MAX - 1)
 /* How many tokens vt_word_table_count takes at a time, at most. */
-#define VT_WORD_TABLE_BATCH 512
+#define VT_WORD_TABLE_BATCH 256
 
 struct vt_word {
   uint64_t offset; /* of its bytes in the arena */
