@@ -1,8 +1,8 @@
 /*
  * cli.h: what the commands share: exit statuses, the settings that every command takes, the table of commands.
  *
- * The program is one process, one command, then out: settings live in one static struct a command, and small pieces
- * of memory that last until the end are not given back. stdout carries results, stderr everything else.
+ * The program is one process, one command, then out: settings live in one static struct a command. stdout carries
+ * results, stderr everything else.
  */
 #ifndef VECTRAIL_CLI_CLI_H
 #define VECTRAIL_CLI_CLI_H

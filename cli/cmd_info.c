@@ -199,13 +199,12 @@ static void print_settings(const struct vt_run *run) {
     print_cell(stdout, key, 22, false);
     putchar(' ');
     /* The inputs stand one a line. */
-    for (const char *c = value; *c != '\0';) {
-      char line[256];
-      size_t bytes = strcspn(c, "\n");
-      snprintf(line, sizeof line, "%.*s", (int)(bytes < sizeof line ? bytes : sizeof line - 1), c);
-      print_clean(stdout, line);
-      c += bytes;
-      if (*c == '\n') printf("\n  %22s ", ""), c++;
+    for (size_t bytes = strcspn(value, "\n");; bytes = strcspn(value, "\n")) {
+      print_clean_bytes(stdout, value, bytes);
+      value += bytes;
+      if (*value == '\0') break;
+      value++;
+      printf("\n  %22s ", "");
     }
     putchar('\n');
   }

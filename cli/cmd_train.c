@@ -7,18 +7,15 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
 #include "export_file.h"
-#include "help.h"
 #include "interrupt.h"
-#include "json.h"
 #include "progress.h"
 #include "report.h"
-#include "terminal.h"
+#include "train_report.h"
 #include "watch.h"
 #include "words.h"
 #include "vectrail/kernel.h"
@@ -319,123 +316,8 @@ static enum exit_status check_settings(const struct text_list *operands) {
   return status;
 }
 
-/* ---- around the training ----------------------------------------------------------------------------------------- */
-
-/* What the callbacks share. */
-struct scene {
-  struct progress progress;
-  const struct text_list *watch;
-  struct vt_corpus_report corpus;
-  size_t vocab_size;
-  bool announced;
-  /* The first word to watch that the text does not hold, and what may have been meant. */
-  const char *absent;
-  char suggestion[SUGGESTION_BYTES];
-  /* Two words of the run, for the commands that are suggested at the end. */
-  char examples[2][64];
-};
-
-/* The first words to watch, else the most frequent of some length: those too frequent are function words, which are
- * short in most languages. */
-static void choose_examples(struct scene *scene, const struct vt_vocab *vocab) {
-  size_t found = 0;
-  for (size_t i = 0; i < scene->watch->count && found < 2; i++)
-    if (strlen(scene->watch->items[i]) < sizeof scene->examples[0])
-      snprintf(scene->examples[found++], sizeof scene->examples[0], "%s", scene->watch->items[i]);
-  for (uint32_t id = 0; id < vt_vocab_size(vocab) && found < 2; id++) {
-    const char *text = vt_vocab_text(vocab, id);
-    size_t bytes = strlen(text);
-    if (bytes < 5 || bytes >= sizeof scene->examples[0] || text[0] == '-') continue;
-    if (found == 1 && strcmp(scene->examples[0], text) == 0) continue;
-    snprintf(scene->examples[found++], sizeof scene->examples[0], "%s", text);
-  }
-}
-
-static void on_corpus_ready(void *context, const struct vt_corpus_report *corpus, const struct vt_vocab *vocab) {
-  struct scene *scene = context;
-  scene->corpus = *corpus;
-  scene->vocab_size = vt_vocab_size(vocab);
-  choose_examples(scene, vocab);
-  for (size_t i = 0; i < scene->watch->count && scene->absent == NULL; i++) {
-    uint32_t id;
-    if (vt_vocab_find(vocab, scene->watch->items[i], &id)) continue;
-    scene->absent = scene->watch->items[i];
-    words_suggest(vocab, scene->absent, scene->suggestion);
-  }
-}
-
-/* What was read, and the settings that result; once it is sure that the training begins, so that an error stands
- * alone. */
-static void announce(const struct scene *scene) {
-  const struct vt_corpus_report *corpus = &scene->corpus;
-  char a[NUMBER_TEXT_BYTES], b[NUMBER_TEXT_BYTES], c[NUMBER_TEXT_BYTES];
-  fprintf(stderr, "read %s words, %s different ones, in %s", format_count(corpus->tokens_read, a),
-          format_count(corpus->types_read, b), format_seconds(corpus->seconds, c));
-  fprintf(stderr, "; training on %s words, %s different ones\n", format_count(corpus->tokens, a),
-          format_count(scene->vocab_size, b));
-  if (corpus->replaced_bytes > 0)
-    fprintf(stderr, "note: %s bytes are not UTF-8, the first of them byte %llu of input %d\n",
-            format_count(corpus->replaced_bytes, a), (unsigned long long)corpus->replaced_offset,
-            corpus->replaced_input + 1);
-  fputs("settings:\n", stderr);
-  help_settings(stderr, &command_train);
-}
-
-static void on_progress(void *context, const struct vt_train_progress *state) {
-  struct scene *scene = context;
-  if (!scene->announced && !scene->progress.quiet) {
-    progress_clear(&scene->progress);
-    announce(scene);
-  }
-  scene->announced = true;
-  progress_training(&scene->progress, state);
-}
-
-/* The library's error, or about a word to watch the one with a suggestion. */
-static enum exit_status report_training(const struct scene *scene, const struct vt_error *error) {
-  if (error->status != VT_ERROR_NOT_FOUND || scene->absent == NULL) return report_error(error);
-  report(scene->suggestion, "the word '%.200s' to watch is not in the vocabulary (min-count %llu)", scene->absent,
-         (unsigned long long)settings.corpus.min_count);
-  return EXIT_FAILED;
-}
-
-static void print_result_json(const struct vt_train_result *result) {
-  json_t *object = json_new_object();
-  json_put(object, "run", json_new_text(settings.run));
-  json_put(object, "steps", json_new_count(result->steps));
-  json_put(object, "tokens", json_new_count(result->tokens));
-  json_put(object, "seconds", json_new_real(result->seconds));
-  json_put(object, "words_per_second", json_new_real(result->words_per_second));
-  json_put(object, "loss", json_new_real(result->loss));
-  json_put(object, "converged", result->converged ? json_true() : json_false());
-  json_put(object, "kernel", json_new_text(result->kernel));
-  json_print_line(object);
-}
-
-static void print_next(const char *command, const char *const *words, size_t count, const char *rest) {
-  printf("  vectrail %s ", command);
-  print_shell_word(stdout, settings.run);
-  for (size_t i = 0; i < count; i++) {
-    putchar(' ');
-    print_shell_word(stdout, words[i]);
-  }
-  printf("%s\n", rest);
-}
-
-static void print_result(const struct vt_train_result *result, const struct scene *scene) {
-  char a[NUMBER_TEXT_BYTES], b[NUMBER_TEXT_BYTES], c[NUMBER_TEXT_BYTES], d[NUMBER_TEXT_BYTES];
-  printf("trained on %s words in %s (%s words/s): %s steps", format_count(result->tokens, a),
-         format_seconds(result->seconds, b), format_rate(result->words_per_second, c), format_count(result->steps, d));
-  if (!isnan(result->loss))
-    printf(", loss %.4f on the probe, %s", result->loss, result->converged ? "settled" : "not settled yet");
-  printf("\nrun folder: ");
-  print_clean(stdout, settings.run);
-  printf("\n\n%snext%s\n", terminal_style(stdout, STYLE_BOLD), terminal_style(stdout, STYLE_PLAIN));
-  const char *words[] = {scene->examples[0], scene->examples[1]};
-  print_next("info", NULL, 0, "");
-  if (words[0][0] != '\0') print_next("neighbors", words, 1, "");
-  if (words[1][0] != '\0') print_next("similarity", words, 2, " --over-time");
-}
+/* ---- the training -------------------------------------------------------------------------------------------------
+ */
 
 static enum exit_status write_output(void) {
   enum vt_export_format format = VT_EXPORT_W2V_TEXT;
@@ -460,17 +342,9 @@ static enum exit_status load_inputs(struct text_list *watch, struct vt_vocab **v
   return EXIT_DONE;
 }
 
-static enum exit_status run(const struct common_settings *common, const struct text_list *operands) {
-  enum exit_status status = check_settings(operands);
-  if (status != EXIT_DONE) return status;
-  struct text_list watch = {0};
-  struct vt_vocab *vocab = NULL;
-  status = load_inputs(&watch, &vocab);
-  if (status != EXIT_DONE) return status;
-
-  struct scene scene = {.watch = &watch};
-  progress_init(&scene.progress, common->quiet);
-  struct vt_train_request request = {
+static void fill_request(struct vt_train_request *request, struct train_report *told, const struct text_list *operands,
+                         const struct vt_vocab *vocab) {
+  *request = (struct vt_train_request){
       .inputs = operands->items,
       .input_count = operands->count,
       .run_path = settings.run,
@@ -478,37 +352,55 @@ static enum exit_status run(const struct common_settings *common, const struct t
       .corpus = settings.corpus,
       .train = settings.train,
       .record = settings.record,
-      .progress = on_progress,
-      .progress_context = &scene,
-      .corpus_ready = on_corpus_ready,
-      .corpus_ready_context = &scene,
+      .progress = train_report_progress,
+      .progress_context = told,
+      .corpus_ready = train_report_corpus,
+      .corpus_ready_context = told,
       .interrupt = &interrupt_flag,
   };
-  request.corpus.tokens = (enum vt_token_rule)settings.tokens;
-  request.corpus.threads = settings.train.threads;
-  request.corpus.vocab = vocab;
-  request.corpus.progress = progress_reading;
-  request.corpus.progress_context = &scene.progress;
-  request.train.model = (enum vt_model)settings.model;
-  request.train.loss = (enum vt_loss)settings.loss;
-  request.train.kernel = settings.kernel;
-  request.record.watch = watch.items;
-  request.record.watch_count = watch.count;
+  request->corpus.tokens = (enum vt_token_rule)settings.tokens;
+  request->corpus.threads = settings.train.threads;
+  request->corpus.vocab = vocab;
+  request->corpus.progress = progress_reading;
+  request->corpus.progress_context = &told->progress;
+  request->train.model = (enum vt_model)settings.model;
+  request->train.loss = (enum vt_loss)settings.loss;
+  request->train.kernel = settings.kernel;
+  request->record.watch = told->watch->items;
+  request->record.watch_count = told->watch->count;
+}
 
+static enum exit_status train(const struct common_settings *common, const struct text_list *operands,
+                              const struct text_list *watch, const struct vt_vocab *vocab) {
+  struct train_report told = {
+      .command = &command_train, .run = settings.run, .min_count = settings.corpus.min_count, .watch = watch};
+  progress_init(&told.progress, common->quiet);
+  struct vt_train_request request;
+  fill_request(&request, &told, operands, vocab);
   struct vt_train_result result;
   struct vt_error error;
   interrupt_defer();
   enum vt_status trained = vt_train(&request, &result, &error);
-  progress_clear(&scene.progress);
-  vt_vocab_free(vocab);
-  if (trained != VT_OK) return report_training(&scene, &error);
-  if (settings.output != NULL) status = write_output();
+  progress_clear(&told.progress);
+  if (trained != VT_OK) return train_report_error(&told, &error);
+  enum exit_status status = settings.output != NULL ? write_output() : EXIT_DONE;
   if (status != EXIT_DONE) return status;
   if (settings.json)
-    print_result_json(&result);
+    train_report_json(&told, &result);
   else if (!common->quiet)
-    print_result(&result, &scene);
+    train_report_result(&told, &result);
   return EXIT_DONE;
+}
+
+static enum exit_status run(const struct common_settings *common, const struct text_list *operands) {
+  struct text_list watch = {0};
+  struct vt_vocab *vocab = NULL;
+  enum exit_status status = check_settings(operands);
+  if (status == EXIT_DONE) status = load_inputs(&watch, &vocab);
+  if (status == EXIT_DONE) status = train(common, operands, &watch, vocab);
+  watch_words_release(&watch);
+  vt_vocab_free(vocab);
+  return status;
 }
 
 const struct command command_train = {

@@ -83,6 +83,20 @@ static enum exit_status run_help(int argc, char **argv) {
   return EXIT_DONE;
 }
 
+static enum exit_status run_parsed(const struct command *command, const struct common_settings *common,
+                                   const struct text_list *operands) {
+  terminal_choose_color((enum color_choice)common->color);
+  if (common->help) {
+    options_release(&(struct option_set){command->options, command->option_count, command->settings});
+    help_command(stdout, command);
+    return EXIT_DONE;
+  }
+  if (operands->count < command->operands_low) return report_usage(command->name, "%s", command->operands_missing);
+  if (operands->count > command->operands_high)
+    return report_usage(command->name, "'%.200s' is one argument too many", operands->items[command->operands_high]);
+  return command->run(common, operands);
+}
+
 static enum exit_status run_command(const struct command *command, int argc, char **argv) {
   struct common_settings common = {.color = COLOR_AUTO};
   struct text_list operands = {0};
@@ -91,16 +105,11 @@ static enum exit_status run_command(const struct command *command, int argc, cha
       {command->options, command->option_count, command->settings},
       {common_options, common_option_count, &common},
   };
-  if (!options_parse(sets, 2, command->name, argc, argv, &operands)) return EXIT_USAGE;
-  terminal_choose_color((enum color_choice)common.color);
-  if (common.help) {
-    help_command(stdout, command);
-    return EXIT_DONE;
-  }
-  if (operands.count < command->operands_low) return report_usage(command->name, "%s", command->operands_missing);
-  if (operands.count > command->operands_high)
-    return report_usage(command->name, "'%.200s' is one argument too many", operands.items[command->operands_high]);
-  return command->run(&common, &operands);
+  enum exit_status status = EXIT_USAGE;
+  if (options_parse(sets, 2, command->name, argc, argv, &operands)) status = run_parsed(command, &common, &operands);
+  options_release(&sets[0]);
+  text_list_release(&operands);
+  return status;
 }
 
 static bool is_one_of(const char *text, const char *a, const char *b, const char *c) {

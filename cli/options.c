@@ -24,6 +24,19 @@ void text_list_add(struct text_list *list, const char *text) {
   list->items[list->count++] = text;
 }
 
+void text_list_release(struct text_list *list) {
+  free(list->items);
+  *list = (struct text_list){0};
+}
+
+void options_release(const struct option_set *set) {
+  for (size_t i = 0; i < set->count; i++) {
+    enum option_kind kind = set->options[i].kind;
+    if (kind == OPTION_LIST || kind == OPTION_LIST_ALL)
+      text_list_release((struct text_list *)(void *)((char *)set->target + set->options[i].offset));
+  }
+}
+
 /* ---- names ------------------------------------------------------------------------------------------------------ */
 
 #define NAME_BYTES_MAX 64

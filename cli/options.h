@@ -20,6 +20,7 @@ struct text_list {
   size_t capacity;
 };
 void text_list_add(struct text_list *list, const char *text);
+void text_list_release(struct text_list *list);
 
 enum option_kind {
   OPTION_HEADING,  /* no option: a line above those that follow; its text in help */
@@ -64,6 +65,9 @@ struct option_set {
  * command's help. */
 bool options_parse(const struct option_set *sets, size_t set_count, const char *command, int argc, char **argv,
                    struct text_list *operands);
+
+/* Releases the lists among the targets. */
+void options_release(const struct option_set *set);
 
 /* The value an option has now, as one would type it, into text; empty for lists and flags that are off. */
 void option_value_text(const struct option *option, const void *target, char *text, size_t capacity);

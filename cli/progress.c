@@ -3,7 +3,7 @@
  *
  * The line is put together from parts in the order in which they are shown; where the terminal is too narrow, the
  * parts that tell least go first, and what remains of the width is the bar. Everything in it is ASCII, so that bytes
- * are columns. It is written by one write, so that no half line is ever seen.
+ * are columns; numbers have a fixed width, so that nothing jumps. It is written by one write: no half line is seen.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -118,7 +118,7 @@ static double share_of(uint64_t part, uint64_t whole) {
   return share < 1 ? share : 1;
 }
 
-static void percent_text(char *text, double share) { snprintf(text, PART_BYTES, "%d%%", (int)(100 * share)); }
+static void percent_text(char *text, double share) { snprintf(text, PART_BYTES, "%3d%%", (int)(100 * share)); }
 
 void progress_reading(void *context, uint64_t input_bytes, uint64_t input_bytes_total) {
   struct progress *progress = context;
@@ -164,11 +164,11 @@ void progress_training(struct progress *progress, const struct vt_train_progress
   double share = share_of(state->tokens, state->tokens_total);
   snprintf(parts[0].text, PART_BYTES, "epoch %lu/%lu", (unsigned long)state->epoch, (unsigned long)state->epochs);
   percent_text(parts[2].text, share);
-  snprintf(parts[3].text, PART_BYTES, "%s words/s", format_rate(state->words_per_second, number));
+  snprintf(parts[3].text, PART_BYTES, "%6s words/s", format_rate(state->words_per_second, number));
   if (!isnan(state->loss)) snprintf(parts[4].text, PART_BYTES, "loss %.4f", state->loss);
-  if (!isnan(state->probe_gradient)) snprintf(parts[5].text, PART_BYTES, "|grad| %.3g", state->probe_gradient);
-  if (!isnan(state->moving)) snprintf(parts[6].text, PART_BYTES, "moving %.0f%%", 100 * state->moving);
-  snprintf(parts[7].text, PART_BYTES, "ETA %s", format_seconds(seconds_left(state), number));
+  if (!isnan(state->probe_gradient)) snprintf(parts[5].text, PART_BYTES, "|grad| %-7.3g", state->probe_gradient);
+  if (!isnan(state->moving)) snprintf(parts[6].text, PART_BYTES, "moving %3.0f%%", 100 * state->moving);
+  snprintf(parts[7].text, PART_BYTES, "ETA %-5s", format_seconds(seconds_left(state), number));
   lay_out(line, parts, 8, 1, share);
   redraw(progress, line);
 }

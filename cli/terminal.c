@@ -65,10 +65,11 @@ bool terminal_is_utf8(void) {
   return false;
 }
 
-/* The next code point of terminated text and its bytes; -1 for a byte that is not UTF-8. */
-static utf8proc_ssize_t next_code_point(const char *text, utf8proc_int32_t *code) {
-  utf8proc_ssize_t bytes = utf8proc_iterate((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)strnlen(text, 4), code);
-  if (bytes >= 1) return bytes;
+/* The next code point of text and how many bytes it takes; -1 for a byte that is not UTF-8. bytes: at least 1. */
+static size_t next_code_point(const char *text, size_t bytes, utf8proc_int32_t *code) {
+  utf8proc_ssize_t used =
+      utf8proc_iterate((const utf8proc_uint8_t *)text, bytes < 4 ? (utf8proc_ssize_t)bytes : 4, code);
+  if (used >= 1) return (size_t)used;
   *code = -1;
   return 1;
 }
@@ -81,27 +82,30 @@ static bool is_control(utf8proc_int32_t code) {
 
 int display_width(const char *text) {
   int width = 0;
-  while (*text != '\0') {
+  for (size_t bytes = strlen(text), used; bytes > 0; bytes -= used) {
     utf8proc_int32_t code;
-    text += next_code_point(text, &code);
+    used = next_code_point(text, bytes, &code);
     width += code < 0 || is_control(code) ? 1 : utf8proc_charwidth(code);
+    text += used;
   }
   return width;
 }
 
-void print_clean(FILE *stream, const char *text) {
-  while (*text != '\0') {
+void print_clean_bytes(FILE *stream, const char *text, size_t bytes) {
+  for (size_t used; bytes > 0; bytes -= used) {
     utf8proc_int32_t code;
-    utf8proc_ssize_t bytes = next_code_point(text, &code);
+    used = next_code_point(text, bytes, &code);
     if (code < 0)
       fputs("\xef\xbf\xbd", stream);
     else if (is_control(code))
       fputc('?', stream);
     else
-      fwrite(text, 1, (size_t)bytes, stream);
-    text += bytes;
+      fwrite(text, 1, used, stream);
+    text += used;
   }
 }
+
+void print_clean(FILE *stream, const char *text) { print_clean_bytes(stream, text, strlen(text)); }
 
 void print_cell(FILE *stream, const char *text, int width, bool right) {
   int space = width - display_width(text);
@@ -194,11 +198,13 @@ void print_shell_word(FILE *stream, const char *text) {
     return;
   }
   fputc('\'', stream);
-  for (; *text != '\0'; text++) {
-    if (*text == '\'')
-      fputs("'\\''", stream);
-    else
-      fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, stream);
+  while (*text != '\0') {
+    size_t bytes = strcspn(text, "'");
+    print_clean_bytes(stream, text, bytes);
+    text += bytes;
+    if (*text != '\'') continue;
+    fputs("'\\''", stream);
+    text++;
   }
   fputc('\'', stream);
 }

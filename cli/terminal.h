@@ -32,6 +32,7 @@ bool terminal_is_utf8(void);
 int display_width(const char *text);
 /* Prints UTF-8 text; control characters come out as '?', bytes that are not UTF-8 as U+FFFD. */
 void print_clean(FILE *stream, const char *text);
+void print_clean_bytes(FILE *stream, const char *text, size_t bytes);
 /* Prints clean text with spaces behind it (or before, where right) up to a width in columns. */
 void print_cell(FILE *stream, const char *text, int width, bool right);
 

@@ -81,3 +81,8 @@ bool watch_words_read(const struct text_list *values, bool words_rule, bool fold
   }
   return true;
 }
+
+void watch_words_release(struct text_list *words) {
+  for (size_t i = 0; i < words->count; i++) free((char *)words->items[i]);
+  text_list_release(words);
+}

@@ -9,7 +9,8 @@
 #include "options.h"
 
 /* Values of the form "king,queen" or "@FILE" (a word a line) as single words, each once, normalised as the text will
- * be. False: the error has been printed. The words are owned by the list, until the program ends. */
+ * be. False: the error has been printed. Release the list in either case. */
 bool watch_words_read(const struct text_list *values, bool words_rule, bool fold_case, struct text_list *words);
+void watch_words_release(struct text_list *words);
 
 #endif
