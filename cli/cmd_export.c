@@ -92,7 +92,7 @@ static void print_written(const struct vt_vectors *vectors, enum vt_export_forma
 }
 
 static enum exit_status run(const struct common_settings *common, const struct text_list *operands) {
-  enum vt_export_format format;
+  enum vt_export_format format = VT_EXPORT_W2V_TEXT;
   enum exit_status status = choose_format(&format);
   if (status != EXIT_DONE) return status;
   struct view view;

@@ -39,19 +39,19 @@ enum option_kind {
 #define OPTION_CHOICES_MAX 8
 
 struct option {
-  enum option_kind kind;
-  const char *name;    /* without dashes */
-  const char *letter;  /* "k", or NULL */
-  const char *aliases; /* other names, one space between them, or NULL */
-  const char *value;   /* what help calls the value: "N", "FILE" */
-  size_t offset;       /* of the target within the settings */
-  uint64_t low, high;
-  double real_low, real_high;
-  bool above_low;
+  const char *name;                        /* without dashes */
+  const char *letter;                      /* "k", or NULL */
+  const char *aliases;                     /* other names, one space between them, or NULL */
+  const char *value;                       /* what help calls the value: "N", "FILE" */
   const char *choices[OPTION_CHOICES_MAX]; /* NULL ends them */
   const char *unset;                       /* shown as the default in place of the target's value; "" shows none */
-  bool aside;                              /* no setting of the work itself: help_settings leaves it out */
   const char *help;
+  size_t offset; /* of the target within the settings */
+  uint64_t low, high;
+  double real_low, real_high;
+  enum option_kind kind;
+  bool above_low; /* real_low itself is excluded */
+  bool aside;     /* no setting of the work itself: help_settings leaves it out */
 };
 
 /* Options and the settings they write to. */

@@ -100,5 +100,6 @@ void *cli_alloc(size_t count, size_t size_bytes) { return checked(calloc(count >
 
 void *cli_realloc(void *block, size_t count, size_t size_bytes) {
   if (size_bytes != 0 && count > SIZE_MAX / size_bytes) return checked(NULL);
-  return checked(realloc(block, count * size_bytes));
+  size_t bytes = count * size_bytes;
+  return checked(realloc(block, bytes > 0 ? bytes : 1));
 }

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -71,6 +72,14 @@ static enum vt_status meta(struct session *session, struct vt_error *error, cons
   return vt_recorder_meta(session->recorder, key, value, error);
 }
 
+/* The shortest of two texts that reads back as the same number: "0.05", not "0.050000000000000003". */
+static enum vt_status meta_real(struct session *session, struct vt_error *error, const char *key, double value) {
+  char text[32];
+  snprintf(text, sizeof text, "%.15g", value);
+  if (strtod(text, NULL) != value) snprintf(text, sizeof text, "%.17g", value);
+  return vt_recorder_meta(session->recorder, key, text, error);
+}
+
 /* Names of inputs one a line; they may be long, so not through meta(). */
 static enum vt_status record_inputs(struct session *session, struct vt_error *error) {
   const struct vt_train_request *request = session->request;
@@ -99,10 +108,10 @@ static enum vt_status record_settings(struct session *session, struct vt_error *
   VT_TRY(meta(session, error, "dim", "%" PRIu32, train->dim));
   VT_TRY(meta(session, error, "window", "%" PRIu32, train->window));
   VT_TRY(meta(session, error, "negative", "%" PRIu32, train->negative));
-  VT_TRY(meta(session, error, "noise_exponent", "%.17g", train->noise_exponent));
-  VT_TRY(meta(session, error, "sample", "%.17g", train->sample));
+  VT_TRY(meta_real(session, error, "noise_exponent", train->noise_exponent));
+  VT_TRY(meta_real(session, error, "sample", train->sample));
   VT_TRY(meta(session, error, "epochs", "%" PRIu32, train->epochs));
-  VT_TRY(meta(session, error, "lr", "%.17g", train->lr));
+  VT_TRY(meta_real(session, error, "lr", train->lr));
   VT_TRY(meta(session, error, "seed", "%" PRIu64, train->seed));
   VT_TRY(meta(session, error, "block_tokens", "%" PRIu32, train->block_tokens));
   VT_TRY(meta(session, error, "blocks", "%" PRIu32, train->blocks));
@@ -241,14 +250,27 @@ static bool is_converged(const struct session *session) {
   return fabs(late - before) < CONVERGED_CHANGE * fabs(before);
 }
 
+/* "did you mean king, ring?" or, with nothing near, what a word must be to be watched. */
+static void suggest(const struct vt_vocab *vocab, const char *word, char *help, size_t bytes) {
+  uint32_t near[3];
+  size_t count = vt_vocab_suggest(vocab, word, near, 3);
+  size_t at = (size_t)snprintf(
+      help, bytes, "%s", count == 0 ? "watch words that the corpus holds often enough (--min-count)" : "did you mean ");
+  for (size_t k = 0; k < count && at < bytes; k++)
+    at += (size_t)snprintf(help + at, bytes - at, "%s%s%s", k == 0 ? "" : ", ", vt_vocab_text(vocab, near[k]),
+                           k + 1 == count ? "?" : "");
+}
+
 static enum vt_status resolve_watch(struct session *session, struct vt_error *error) {
   const struct vt_record_options *record = &session->request->record;
   session->watch = vt_alloc(record->watch_count, sizeof *session->watch);
   if (session->watch == NULL) return VT_FAIL_MEMORY(error, record->watch_count * sizeof *session->watch);
   for (size_t k = 0; k < record->watch_count; k++) {
-    if (!vt_vocab_find(session->vocab, record->watch[k], &session->watch[k]))
-      return VT_FAIL_HELP(error, VT_ERROR_NOT_FOUND, "watch words that the corpus holds often enough (--min-count)",
-                          "the word \"%s\" to watch is not in the vocabulary", record->watch[k]);
+    if (vt_vocab_find(session->vocab, record->watch[k], &session->watch[k])) continue;
+    char help[sizeof error->help];
+    suggest(session->vocab, record->watch[k], help, sizeof help);
+    return VT_FAIL_HELP(error, VT_ERROR_NOT_FOUND, help, "the word \"%s\" to watch is not in the vocabulary",
+                        record->watch[k]);
   }
   return VT_OK;
 }

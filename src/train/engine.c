@@ -2,6 +2,7 @@
  * row numbers; threads only choose who works. */
 #include "train/engine.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
 
@@ -31,6 +32,7 @@ struct vt_engine {
   struct vt_table tables[VT_TABLE_COUNT];
   struct vt_merger mergers[VT_TABLE_COUNT];
   struct vt_block *blocks;                            /* options.blocks */
+  void *set_memory;                                   /* of their working sets */
   uint32_t block_count;                               /* in this superstep */
   const struct vt_working_set **sets[VT_TABLE_COUNT]; /* the same, by table */
 
@@ -79,12 +81,21 @@ static enum vt_status create_blocks(struct vt_engine *engine, struct vt_error *e
   uint32_t count = engine->options.blocks, capacities[VT_TABLE_COUNT];
   engine->objective->capacities(&engine->options, vt_block_entries_max(engine->options.block_tokens), capacities);
   engine->blocks = vt_alloc_zero(count, sizeof *engine->blocks);
-  if (engine->blocks == NULL) return VT_FAIL_MEMORY(error, count * sizeof *engine->blocks);
+  size_t block_bytes = 0;
   for (int t = 0; t < VT_TABLE_COUNT; t++) {
     engine->sets[t] = vt_alloc(count, sizeof *engine->sets[t]);
-    if (engine->sets[t] == NULL) return VT_FAIL_MEMORY(error, count * sizeof *engine->sets[t]);
-    for (uint32_t b = 0; b < count; b++) {
-      VT_TRY(vt_working_set_init(&engine->blocks[b].sets[t], &engine->tables[t], capacities[t], error));
+    block_bytes += vt_working_set_bytes(&engine->tables[t], capacities[t]);
+  }
+  engine->set_memory = vt_alloc_aligned(count, block_bytes);
+  if (engine->blocks == NULL || engine->set_memory == NULL || engine->sets[VT_TABLE_INPUT] == NULL ||
+      engine->sets[VT_TABLE_OUTPUT] == NULL)
+    return VT_FAIL_HELP(error, VT_ERROR_MEMORY, "use smaller or fewer blocks",
+                        "cannot allocate %" PRIu32 " blocks of %zu bytes", count, block_bytes);
+  unsigned char *memory = engine->set_memory;
+  for (uint32_t b = 0; b < count; b++) {
+    for (int t = 0; t < VT_TABLE_COUNT; t++) {
+      vt_working_set_init(&engine->blocks[b].sets[t], &engine->tables[t], capacities[t], memory);
+      memory += vt_working_set_bytes(&engine->tables[t], capacities[t]);
       engine->sets[t][b] = &engine->blocks[b].sets[t];
     }
   }
@@ -156,13 +167,12 @@ void vt_engine_free(struct vt_engine *engine) {
   vt_free(engine->merger_scratch);
   vt_pool_free(engine->pool);
   for (int t = 0; t < VT_TABLE_COUNT; t++) {
-    for (uint32_t b = 0; engine->blocks != NULL && b < engine->options.blocks; b++)
-      vt_working_set_release(&engine->blocks[b].sets[t]);
     vt_free(engine->sets[t]);
     vt_merger_release(&engine->mergers[t]);
     vt_table_release(&engine->tables[t]);
   }
   vt_free(engine->blocks);
+  vt_free_aligned(engine->set_memory);
   vt_probe_free(engine->probe);
   vt_noise_release(&engine->noise);
   vt_free(engine->keep);

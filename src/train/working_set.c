@@ -1,38 +1,55 @@
-/* working_set.c: memory and order of a working set. Pages are touched only as far as a block needs them. */
+/* working_set.c: layout and order of a working set. */
 #include "train/working_set.h"
 
 #include "base/memory.h"
 
-enum vt_status vt_working_set_init(struct vt_working_set *set, const struct vt_table *table, uint32_t capacity,
-                                   struct vt_error *error) {
-  if (capacity > table->rows) capacity = table->rows;
-  int bits = 4;
-  while (((uint64_t)1 << bits) < 2 * (uint64_t)capacity) bits++;
-  size_t index_size = (size_t)1 << bits;
-  *set = (struct vt_working_set){.table = table, .capacity = capacity};
-  set->stride = (table->width + 15) / 16 * 16;
-  set->index_mask = (uint32_t)(index_size - 1);
-  set->index_shift = 32 - bits;
-  set->rows = vt_alloc_aligned(capacity, set->stride * sizeof *set->rows);
-  set->ids = vt_alloc(capacity, sizeof *set->ids);
-  set->by_shard = vt_alloc(capacity, sizeof *set->by_shard);
-  set->index = vt_alloc(index_size, sizeof *set->index);
-  if (set->rows == NULL || set->ids == NULL || set->by_shard == NULL || set->index == NULL) {
-    size_t bytes = capacity * set->stride * sizeof *set->rows;
-    vt_working_set_release(set);
-    return VT_FAIL_HELP(error, VT_ERROR_MEMORY, "use smaller or fewer blocks",
-                        "cannot allocate %zu bytes for the rows of a block", bytes);
-  }
-  vt_working_set_clear(set);
-  return VT_OK;
+/* The parts of a set, in the order in which they lie in memory. */
+struct layout {
+  size_t rows_bytes;
+  size_t list_bytes; /* ids, and again by_shard */
+  size_t index_size; /* entries, a power of two */
+  int index_bits;
+  size_t stride;
+};
+
+static size_t whole_lines(size_t bytes) {
+  return (bytes + VT_CACHE_LINE_BYTES - 1) & ~(size_t)(VT_CACHE_LINE_BYTES - 1);
 }
 
-void vt_working_set_release(struct vt_working_set *set) {
-  vt_free_aligned(set->rows);
-  vt_free(set->ids);
-  vt_free(set->by_shard);
-  vt_free(set->index);
-  *set = (struct vt_working_set){0};
+static struct layout lay_out(const struct vt_table *table, uint32_t capacity) {
+  struct layout layout = {.stride = (table->width + 15) / 16 * 16, .index_bits = 4};
+  while (((uint64_t)1 << layout.index_bits) < 2 * (uint64_t)capacity) layout.index_bits++;
+  layout.index_size = (size_t)1 << layout.index_bits;
+  layout.rows_bytes = whole_lines(capacity * layout.stride * sizeof(float));
+  layout.list_bytes = whole_lines(capacity * sizeof(uint32_t));
+  return layout;
+}
+
+/* A block cannot touch more rows than there are. */
+static uint32_t bounded(const struct vt_table *table, uint32_t capacity) {
+  return capacity < table->rows ? capacity : table->rows;
+}
+
+size_t vt_working_set_bytes(const struct vt_table *table, uint32_t capacity) {
+  struct layout layout = lay_out(table, bounded(table, capacity));
+  return layout.rows_bytes + 2 * layout.list_bytes + whole_lines(layout.index_size * sizeof(uint32_t));
+}
+
+void vt_working_set_init(struct vt_working_set *set, const struct vt_table *table, uint32_t capacity, void *memory) {
+  capacity = bounded(table, capacity);
+  struct layout layout = lay_out(table, capacity);
+  unsigned char *at = memory;
+  *set = (struct vt_working_set){.table = table, .capacity = capacity, .stride = layout.stride};
+  set->index_mask = (uint32_t)(layout.index_size - 1);
+  set->index_shift = 32 - layout.index_bits;
+  set->rows = (float *)(void *)at;
+  at += layout.rows_bytes;
+  set->ids = (uint32_t *)(void *)at;
+  at += layout.list_bytes;
+  set->by_shard = (uint32_t *)(void *)at;
+  at += layout.list_bytes;
+  set->index = (uint32_t *)(void *)at;
+  vt_working_set_clear(set);
 }
 
 void vt_working_set_clear(struct vt_working_set *set) {

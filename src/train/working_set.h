@@ -35,10 +35,11 @@ struct vt_working_set {
   uint32_t shard_start[VT_SHARDS + 1];
 };
 
-/* capacity: distinct rows at most. On error nothing is held. */
-enum vt_status vt_working_set_init(struct vt_working_set *set, const struct vt_table *table, uint32_t capacity,
-                                   struct vt_error *error);
-void vt_working_set_release(struct vt_working_set *set);
+/* Memory that a set needs: all sets of an engine share one allocation, so that it is backed by huge pages; working
+ * sets in small pages lose a third of the speed to address translation. capacity: distinct rows at most. */
+size_t vt_working_set_bytes(const struct vt_table *table, uint32_t capacity);
+/* memory: so many bytes, aligned to a cache line, owned by the caller and alive as long as the set. */
+void vt_working_set_init(struct vt_working_set *set, const struct vt_table *table, uint32_t capacity, void *memory);
 /* Forgets all rows. */
 void vt_working_set_clear(struct vt_working_set *set);
 /* Orders the slots by shard, for the merge. */

@@ -84,6 +84,7 @@ struct world {
   uint32_t keep[8];
   struct vt_table tables[VT_TABLE_COUNT];
   struct vt_block block;
+  void *memory[VT_TABLE_COUNT]; /* of its working sets */
   struct vt_objective_scratch *scratch;
 };
 
@@ -107,7 +108,9 @@ static struct world *world_create(uint32_t words, uint32_t dim, uint32_t window,
     assert_int_equal(vt_table_init(&w->tables[t], words, dim, NULL), VT_OK);
     for (uint32_t row = 0; row < words; row++)
       for (uint32_t k = 0; k < dim; k++) vt_table_row(&w->tables[t], row)[k] = vt_rng_unit(&rng) - 0.5F;
-    assert_int_equal(vt_working_set_init(&w->block.sets[t], &w->tables[t], capacities[t], NULL), VT_OK);
+    w->memory[t] = vt_alloc_aligned(1, vt_working_set_bytes(&w->tables[t], capacities[t]));
+    assert_non_null(w->memory[t]);
+    vt_working_set_init(&w->block.sets[t], &w->tables[t], capacities[t], w->memory[t]);
   }
   w->block.ids = ids;
   w->block.end = entries;
@@ -120,7 +123,7 @@ static struct world *world_create(uint32_t words, uint32_t dim, uint32_t window,
 static void world_free(struct world *w) {
   vt_objective_skipgram.scratch_free(w->scratch);
   for (int t = 0; t < VT_TABLE_COUNT; t++) {
-    vt_working_set_release(&w->block.sets[t]);
+    vt_free_aligned(w->memory[t]);
     vt_table_release(&w->tables[t]);
   }
   vt_free_aligned(w);

@@ -21,6 +21,7 @@ struct world {
   struct vt_merger merger;
   struct vt_merger_scratch *scratch;
   struct vt_working_set sets[SETS];
+  void *memory[SETS];
   const struct vt_working_set *list[SETS];
 };
 
@@ -34,7 +35,9 @@ static void world_init(struct world *w) {
   for (uint32_t row = 0; row < ROWS; row++)
     for (uint32_t k = 0; k < DIM; k++) vt_table_row(&w->table, row)[k] = vt_rng_unit(&rng) - 0.5F;
   for (int b = 0; b < SETS; b++) {
-    assert_int_equal(vt_working_set_init(&w->sets[b], &w->table, 300, NULL), VT_OK);
+    w->memory[b] = vt_alloc_aligned(1, vt_working_set_bytes(&w->table, 300));
+    assert_non_null(w->memory[b]);
+    vt_working_set_init(&w->sets[b], &w->table, 300, w->memory[b]);
     w->list[b] = &w->sets[b];
     for (int touch = 0; touch < 280; touch++) {
       /* Low rows are touched by most sets, and again by the same one. */
@@ -49,7 +52,7 @@ static void world_init(struct world *w) {
 }
 
 static void world_release(struct world *w) {
-  for (int b = 0; b < SETS; b++) vt_working_set_release(&w->sets[b]);
+  for (int b = 0; b < SETS; b++) vt_free_aligned(w->memory[b]);
   vt_merger_scratch_free(w->scratch);
   vt_merger_release(&w->merger);
   vt_table_release(&w->table);
