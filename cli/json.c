@@ -11,11 +11,13 @@
 
 #include "report.h"
 
+static _Noreturn void end_without_memory(void) {
+  report(NULL, "out of memory");
+  exit(EXIT_FAILED);
+}
+
 static json_t *checked(json_t *value) {
-  if (value == NULL) {
-    report(NULL, "out of memory");
-    exit(EXIT_FAILED);
-  }
+  if (value == NULL) end_without_memory();
   return value;
 }
 
@@ -56,17 +58,17 @@ json_t *json_new_real(double value) { return checked(isfinite(value) ? json_real
 
 void json_put(json_t *object, const char *key, json_t *value) {
   json_t *name = json_new_text(key);
-  if (json_object_set_new(object, json_string_value(name), value) != 0) checked(NULL);
+  if (json_object_set_new(object, json_string_value(name), value) != 0) end_without_memory();
   json_decref(name);
 }
 
 void json_push(json_t *array, json_t *value) {
-  if (json_array_append_new(array, value) != 0) checked(NULL);
+  if (json_array_append_new(array, value) != 0) end_without_memory();
 }
 
 void json_print_line(json_t *value) {
   char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(17));
-  if (text == NULL) checked(NULL);
+  if (text == NULL) end_without_memory();
   fputs(text, stdout);
   fputc('\n', stdout);
   free(text);
