@@ -372,8 +372,7 @@ static void fill_request(struct vt_train_request *request, struct train_report *
 
 static enum exit_status train(const struct common_settings *common, const struct text_list *operands,
                               const struct text_list *watch, const struct vt_vocab *vocab) {
-  struct train_report told = {
-      .command = &command_train, .run = settings.run, .min_count = settings.corpus.min_count, .watch = watch};
+  struct train_report told = {.command = &command_train, .run = settings.run, .watch = watch};
   progress_init(&told.progress, common->quiet);
   struct vt_train_request request;
   fill_request(&request, &told, operands, vocab);
@@ -382,7 +381,7 @@ static enum exit_status train(const struct common_settings *common, const struct
   interrupt_defer();
   enum vt_status trained = vt_train(&request, &result, &error);
   progress_clear(&told.progress);
-  if (trained != VT_OK) return train_report_error(&told, &error);
+  if (trained != VT_OK) return report_error(&error);
   enum exit_status status = settings.output != NULL ? write_output() : EXIT_DONE;
   if (status != EXIT_DONE) return status;
   if (settings.json)

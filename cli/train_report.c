@@ -38,12 +38,6 @@ void train_report_corpus(void *context, const struct vt_corpus_report *corpus, c
   told->corpus = *corpus;
   told->vocab_size = vt_vocab_size(vocab);
   choose_examples(told, vocab);
-  for (size_t i = 0; i < told->watch->count && told->absent == NULL; i++) {
-    uint32_t id;
-    if (vt_vocab_find(vocab, told->watch->items[i], &id)) continue;
-    told->absent = told->watch->items[i];
-    words_suggest(vocab, told->absent, told->suggestion);
-  }
 }
 
 /* What was read, and the settings that result; once it is sure that the training begins, so that an error stands
@@ -71,13 +65,6 @@ void train_report_progress(void *context, const struct vt_train_progress *state)
   }
   told->announced = true;
   progress_training(&told->progress, state);
-}
-
-enum exit_status train_report_error(const struct train_report *told, const struct vt_error *error) {
-  if (error->status != VT_ERROR_NOT_FOUND || told->absent == NULL) return report_error(error);
-  report(told->suggestion, "the word '%.200s' to watch is not in the vocabulary (min-count %llu)", told->absent,
-         (unsigned long long)told->min_count);
-  return EXIT_FAILED;
 }
 
 void train_report_json(const struct train_report *told, const struct vt_train_result *result) {

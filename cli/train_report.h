@@ -6,7 +6,6 @@
 
 #include "cli.h"
 #include "progress.h"
-#include "words.h"
 #include "vectrail/train.h"
 
 /* The caller sets the first part; the rest is filled in by the callbacks. */
@@ -14,15 +13,11 @@ struct train_report {
   struct progress progress;
   const struct command *command; /* whose settings are printed */
   const char *run;
-  uint64_t min_count;
   const struct text_list *watch;
 
   struct vt_corpus_report corpus;
   size_t vocab_size;
   bool announced;
-  /* The first word to watch that the text does not hold, and what may have been meant. */
-  const char *absent;
-  char suggestion[SUGGESTION_BYTES];
   /* Two words of the run, for the commands that are suggested at the end. */
   char examples[2][64];
 };
@@ -31,8 +26,6 @@ struct train_report {
 void train_report_corpus(void *context, const struct vt_corpus_report *corpus, const struct vt_vocab *vocab);
 void train_report_progress(void *context, const struct vt_train_progress *state);
 
-/* The library's error, or about a word to watch the one with a suggestion. */
-enum exit_status train_report_error(const struct train_report *told, const struct vt_error *error);
 void train_report_json(const struct train_report *told, const struct vt_train_result *result);
 /* For people: a summary, and the next commands to try. */
 void train_report_result(const struct train_report *told, const struct vt_train_result *result);

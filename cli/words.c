@@ -80,7 +80,10 @@ static bool meta_is(const struct vt_run *run, const char *key, const char *value
   return found != NULL && strcmp(found, value) == 0;
 }
 
-void words_suggest(const struct vt_vocab *vocab, const char *word, char text[SUGGESTION_BYTES]) {
+#define SUGGESTION_BYTES 512
+
+/* "did you mean queen, when?" for a word that is not in the vocabulary; empty where nothing is near. */
+static void suggest(const struct vt_vocab *vocab, const char *word, char text[SUGGESTION_BYTES]) {
   enum { SUGGESTIONS = 3 };
   uint32_t ids[SUGGESTIONS];
   size_t count = vt_vocab_suggest(vocab, word, ids, SUGGESTIONS), at = 0;
@@ -95,7 +98,7 @@ void words_suggest(const struct vt_vocab *vocab, const char *word, char text[SUG
 
 static void report_absent(const struct view *view, const char *typed, const char *normalised) {
   char help[SUGGESTION_BYTES], rule[64] = "";
-  words_suggest(view->vocab, normalised, help);
+  suggest(view->vocab, normalised, help);
   const char *min_count = vt_run_meta(view->run, "min_count");
   if (min_count != NULL) snprintf(rule, sizeof rule, " (min-count %.20s)", min_count);
   report(help, "the word '%.200s' is not in the vocabulary%s", typed, rule);

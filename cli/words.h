@@ -14,10 +14,6 @@
  * was cut into words, case folded where the text was. Freed by the caller. */
 char *word_normalised(const char *typed, bool words_rule, bool fold_case);
 
-#define SUGGESTION_BYTES 512
-/* "did you mean queen, when?" for a word that is not in the vocabulary; empty where nothing is near. */
-void words_suggest(const struct vt_vocab *vocab, const char *word, char text[SUGGESTION_BYTES]);
-
 /* A run and the vectors of one of its snapshots. */
 struct view {
   struct vt_run *run;

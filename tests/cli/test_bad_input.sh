@@ -41,7 +41,7 @@ bad "no word" /dev/null
 bad "missing.txt" good.txt --vocab missing.txt
 bad "vocab-malformed.txt" good.txt --vocab vocab-malformed.txt
 bad "of the text is in the vocabulary" good.txt --vocab vocab-other.txt
-bad "the word 'quen' to watch is not in the vocabulary (min-count 5)" good.txt --watch king,quen
+bad 'the word "quen" to watch is not in the vocabulary' good.txt --watch king,quen
 expect_err_has "did you mean queen?"
 bad "missing.txt" good.txt --watch @missing.txt
 bad "folder" good.txt --watch @folder
