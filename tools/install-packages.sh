@@ -8,8 +8,8 @@ packages_of() {
   build) # compiler and tools, then the libraries in the order of docs/architecture.md
     echo gcc libc6-dev cmake ninja-build pkg-config \
       libsqlite3-dev libzstd-dev liblzma-dev zlib1g-dev libutf8proc-dev libjansson-dev nettle-dev ;;
-  test) # cmocka runs the unit tests; python3-gensim reads our exports back
-    echo libcmocka-dev xz-utils zstd python3-numpy python3-gensim sqlite3 ;;
+  test) # cmocka runs the unit tests; gensim reads our exports back; the tour of the README trains on the Bible
+    echo libcmocka-dev python3 xz-utils zstd python3-numpy python3-gensim sqlite3 bible-kjv bible-kjv-text ;;
   demo) # the King James Bible, the text that the demonstration trains on
     echo bible-kjv bible-kjv-text ;;
   bench) # the peers that are timed beside us
