@@ -35,8 +35,8 @@ struct vt_train_options {
   uint32_t epochs;       /* passes over the corpus, at least 1 [5] */
   double lr;             /* learning rate at the start; falls linearly to lr / 10000 [0.025] */
   uint64_t seed;         /* [1] */
-  uint32_t block_tokens; /* corpus tokens in one block, 16 to 65536 [1024] */
-  uint32_t blocks;       /* blocks in one superstep, 1 to 4096 [16]; never derived from threads */
+  uint32_t block_tokens; /* corpus tokens in one block, 16 to 65536 [2048] */
+  uint32_t blocks;       /* blocks in one superstep, 1 to 4096 [8]; never derived from threads */
   const char *kernel;    /* NULL: vt_kernel_resolve decides */
   int threads;           /* at least 1 [the processors this process may use] */
 };

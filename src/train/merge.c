@@ -101,11 +101,13 @@ static uint32_t list_touched(const struct vt_merger *merger, struct vt_merger_sc
   return rows;
 }
 
-/* Asks for the row and its first copy ahead of time: they lie anywhere, and the kernel would wait for each line. */
+/* Asks for the row and its copies ahead of time: they lie anywhere, and the kernel would wait for each line. */
 static void prefetch_touched(const struct vt_merger *merger, const struct vt_merger_scratch *scratch, uint32_t at) {
   const struct touched *touched = &scratch->touched[at];
   vt_prefetch_row(vt_table_row(merger->table, touched->row), merger->table->width);
-  vt_prefetch_row(scratch->copies[touched->first].data, merger->table->width);
+  uint32_t copy = touched->first;
+  for (uint32_t c = 0; c < touched->count; c++, copy = scratch->copies[copy].next)
+    vt_prefetch_row(scratch->copies[copy].data, merger->table->width);
 }
 
 void vt_merger_shard(struct vt_merger *merger, struct vt_merger_scratch *scratch,

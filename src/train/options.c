@@ -18,8 +18,8 @@ void vt_train_options_init(struct vt_train_options *options) {
       .epochs = 5,
       .lr = 0.025,
       .seed = 1,
-      .block_tokens = 1024,
-      .blocks = 16,
+      .block_tokens = 2048,
+      .blocks = 8,
       .kernel = NULL,
       .threads = vt_pool_processors(),
   };

@@ -152,7 +152,7 @@ static void two_words_by_hand(void **state) {
     double positive = v[context][0] * u[centre][0] + v[context][1] * u[centre][1];
     double negative = v[context][0] * u[noise][0] + v[context][1] * u[noise][1];
     double g = rate * (1 - 1 / (1 + exp(-positive))), h = rate * (0 - 1 / (1 + exp(-negative)));
-    if (centre == 0) total = log(1 + exp(-positive)) + log(1 + exp(negative)); /* every 16th centre is measured */
+    if (centre == 0) total = log(1 + exp(-positive)) + log(1 + exp(negative)); /* every 64th centre is measured */
     for (int k = 0; k < 2; k++) {
       double old = v[context][k];
       v[context][k] += g * u[centre][k] + h * u[noise][k];
@@ -211,7 +211,7 @@ static void repeated_and_many_contexts_stay_finite_and_are_all_trained(void **st
   struct world *w = world_create(8, 8, 30, 20, ids, 64);
   vt_objective_skipgram.block(&w->setup, w->scratch, &w->block);
   assert_int_equal(w->block.tokens, 63);
-  assert_true(w->block.loss_pairs > 60); /* four centres measured, each with many contexts */
+  assert_true(w->block.loss_pairs > 0); /* one centre measured, with many contexts */
   for (uint32_t row = 0; row < 3; row++) {
     const float *moved = moved_row(w, VT_TABLE_INPUT, row);
     assert_memory_not_equal(moved, vt_table_row(&w->tables[VT_TABLE_INPUT], row), 8 * sizeof(float));

@@ -22,18 +22,20 @@
 #define POOL_DRAWS 1024  /* noise words drawn for a block */
 #define PREFETCH_AHEAD 4 /* rows */
 #define REDRAWS 8        /* tries to find a noise word that is not in the step already */
-#define LOSS_EVERY 16    /* the running loss is measured on every 16th centre: enough, and nearly free */
+#define LOSS_EVERY 64    /* the running loss is measured on every 64th centre: enough, and nearly free */
 #define NEGATIVE_MAX 64
 
+/* A word that survived subsampling. */
 struct token {
   uint32_t input; /* slots in the working sets */
   uint32_t output;
-  uint32_t reach; /* context words each side */
-  bool probe;     /* no centre: its pairs are measured, never trained on */
+  uint32_t reach;    /* context words each side */
+  uint32_t sentence; /* number within the block */
+  bool probe;        /* no centre: its pairs are measured, never trained on */
 };
 
 struct vt_objective_scratch {
-  struct token *tokens; /* of the sentence under way */
+  struct token *tokens; /* of the block */
   uint32_t *contexts;   /* slots of one centre's context, then those put off to the next step */
   uint32_t *last_seen;  /* by input slot: the number of the last step that took it */
   uint32_t steps;
@@ -126,8 +128,7 @@ static void train_inputs(const struct vt_objective_setup *setup, struct vt_objec
 }
 
 static void train_centre(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
-                         struct vt_block *block, uint32_t count, uint32_t centre) {
-  const struct token *tokens = scratch->tokens;
+                         struct vt_block *block, const struct token *tokens, uint32_t count, uint32_t centre) {
   uint32_t reach = tokens[centre].reach, *contexts = scratch->contexts, context_count = 0;
   uint32_t from = centre > reach ? centre - reach : 0, to = centre + reach < count ? centre + reach : count - 1;
   for (uint32_t t = from; t <= to; t++)
@@ -157,9 +158,9 @@ static void train_centre(const struct vt_objective_setup *setup, struct vt_objec
 }
 
 static void train_sentence(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
-                           struct vt_block *block, uint32_t count) {
+                           struct vt_block *block, const struct token *tokens, uint32_t count) {
   for (uint32_t centre = 0; centre < count; centre++)
-    if (!scratch->tokens[centre].probe) train_centre(setup, scratch, block, count, centre);
+    if (!tokens[centre].probe) train_centre(setup, scratch, block, tokens, count, centre);
 }
 
 /* The first probe position at or after a place in the corpus. */
@@ -203,16 +204,15 @@ static void start_block(const struct vt_objective_setup *setup, struct vt_object
   draw_pool(setup, scratch, block);
 }
 
-static void train_block(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
-                        struct vt_block *block) {
-  start_block(setup, scratch, block);
+/* Draws which words survive and how far each looks; tokens hold words, not slots yet. Returns how many. */
+static uint32_t draw_tokens(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
+                            struct vt_block *block) {
   size_t probe = first_probe(setup, block->begin);
-  uint32_t count = 0;
+  uint32_t count = 0, sentence = 0;
   for (uint64_t place = block->begin; place < block->end; place++) {
     uint32_t word = block->ids[place];
     if (word == VT_CORPUS_END) {
-      train_sentence(setup, scratch, block, count);
-      count = 0;
+      sentence++;
       continue;
     }
     block->tokens++;
@@ -221,13 +221,38 @@ static void train_block(const struct vt_objective_setup *setup, struct vt_object
     uint64_t bits = vt_rng_next(&block->rng);
     if ((uint32_t)(bits >> 32) > setup->keep[word]) continue;
     scratch->tokens[count++] = (struct token){
-        .input = vt_working_set_slot(&block->sets[VT_TABLE_INPUT], word),
-        .output = vt_working_set_slot(&block->sets[VT_TABLE_OUTPUT], word),
+        .input = word,
+        .output = word,
         .reach = 1 + (uint32_t)(((bits & UINT32_MAX) * setup->options->window) >> 32),
+        .sentence = sentence,
         .probe = is_probe,
     };
   }
-  train_sentence(setup, scratch, block, count);
+  return count;
+}
+
+/* Puts slots in the place of words. */
+static void gather_tokens(struct vt_objective_scratch *scratch, struct vt_block *block, uint32_t count) {
+  struct vt_working_set *inputs = &block->sets[VT_TABLE_INPUT], *outputs = &block->sets[VT_TABLE_OUTPUT];
+  for (uint32_t t = 0; t < count; t++) {
+    if (t + PREFETCH_AHEAD < count) {
+      vt_working_set_prefetch(inputs, scratch->tokens[t + PREFETCH_AHEAD].input);
+      vt_working_set_prefetch(outputs, scratch->tokens[t + PREFETCH_AHEAD].output);
+    }
+    scratch->tokens[t].input = vt_working_set_slot(inputs, scratch->tokens[t].input);
+    scratch->tokens[t].output = vt_working_set_slot(outputs, scratch->tokens[t].output);
+  }
+}
+
+static void train_block(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
+                        struct vt_block *block) {
+  start_block(setup, scratch, block);
+  uint32_t count = draw_tokens(setup, scratch, block);
+  gather_tokens(scratch, block, count);
+  for (uint32_t begin = 0, end = 0; begin < count; begin = end) {
+    while (end < count && scratch->tokens[end].sentence == scratch->tokens[begin].sentence) end++;
+    train_sentence(setup, scratch, block, scratch->tokens + begin, end - begin);
+  }
 }
 
 const struct vt_objective vt_objective_skipgram = {
