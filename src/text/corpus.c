@@ -14,10 +14,10 @@
  *   52   u32      0
  *   56   u64      checksum of the 56 bytes before it
  *
- * The fingerprint is the sum, modulo 2^64, over all positions i of the stream, of mix(i x 0x9e3779b97f4a7c15 xor
- * id(i)), where mix is the finaliser of splitmix64 (base/rng.h). A sum does not care who adds which part of it, so any
- * number of threads computes the same one, and each position weighs its id differently, so moved words show. It tells
- * texts apart; it does not withstand an adversary.
+ * The fingerprint is the sum, modulo 2^64, over all positions i of the stream from 0 on, of fold((i + 1) G, id(i) + A),
+ * where G = 0x9e3779b97f4a7c15, A = 0xd1b54a32d192ed03, and fold is the exclusive or of the two halves of a 128-bit
+ * product. A sum does not care who adds which part of it, so any number of threads computes the same one, and each
+ * position weighs its id differently, so moved words show. It tells texts apart; it does not withstand an adversary.
  *
  * The ids are used from the mapping as they are, so a machine of the other byte order refuses the file.
  */

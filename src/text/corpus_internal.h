@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/rng.h"
+#include "text/hash.h"
 #include "vectrail/corpus.h"
 
 #define VT_CORPUS_HEADER_BYTES 64
@@ -30,8 +30,9 @@ void vt_corpus_header_seal(struct vt_corpus_header *header);
 
 /* What ids[count], which stand at `position` of the stream, add to its fingerprint. */
 static inline uint64_t vt_corpus_hash_entries(const uint32_t *ids, size_t count, uint64_t position) {
-  uint64_t sum = 0;
-  for (size_t i = 0; i < count; i++) sum += vt_mix64((position + i) * UINT64_C(0x9e3779b97f4a7c15) ^ ids[i]);
+  uint64_t sum = 0, key = (position + 1) * UINT64_C(0x9e3779b97f4a7c15);
+  for (size_t i = 0; i < count; i++, key += UINT64_C(0x9e3779b97f4a7c15))
+    sum += vt_hash_fold(key, ids[i] + UINT64_C(0xd1b54a32d192ed03));
   return sum;
 }
 

@@ -40,19 +40,6 @@ static void settle(void *context, int worker) {
   }
 }
 
-static enum vt_status merge_tables(struct vt_word_table *into, const struct vt_word_table *from, uint32_t *map,
-                                   struct vt_error *error) {
-  for (size_t id = 0; id < from->size; id++) {
-    const struct vt_word *word = &from->words[id];
-    if (word->canonical != id) continue;
-    VT_TRY(vt_word_table_add(into, vt_word_table_text(from, id), word->bytes, &map[id], error));
-    into->words[map[id]].count += word->count;
-    into->words[map[id]].canonical = map[id];
-  }
-  for (size_t id = 0; id < from->size; id++) map[id] = map[from->words[id].canonical];
-  return VT_OK;
-}
-
 static void merge(void *context, int worker) {
   struct round *round = context;
   if (!takes_part(round, worker)) return;
@@ -66,7 +53,7 @@ static void merge(void *context, int worker) {
   if (map->ids == NULL)
     status = VT_FAIL_MEMORY(error, map->size * sizeof *map->ids);
   else
-    status = merge_tables(into, from, map->ids, error);
+    status = vt_word_table_merge(into, from, map->ids, error);
   if (status == VT_OK) vt_word_table_release(from);
 }
 

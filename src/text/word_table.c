@@ -6,9 +6,10 @@
  * leaving the slot, and a counted word touches one cache line. Longer words have their hash in the slot and their bytes
  * in the arena. Tokens come in batches: all slots of a batch are prefetched before the first is looked at.
  *
- * Invariants: linear probing in a power of two of slots, at most half of them used; words are never removed; a free
- * slot has low = high = 0, which no word has (the first byte of a word is not NUL, the hash of a long one is made
- * odd). The bytes of every word, short ones too, stand in the arena in order of number.
+ * Invariants: linear probing in a power of two of slots, at most five eighths of them used; words are never removed; a
+ * free slot has low = high = 0, which no word has (the first byte of a word is not NUL, the hash of a long one is made
+ * odd). The bytes of every word, short ones too, stand in the arena in order of number, and 16 more bytes of it are
+ * always readable.
  *
  * The hash is the folded 128-bit product, as in rng.h. A factor of zero would swallow the other: the constants that
  * words are combined with begin with a NUL byte followed by others (in either byte order), which no word does, so
@@ -100,19 +101,24 @@ static enum vt_status reserve(struct vt_word_table *table, size_t bytes, struct 
     table->words = words;
     table->capacity *= 2;
   }
-  if (table->arena_capacity - table->arena_bytes < bytes) {
+  if (table->arena_capacity - table->arena_bytes < bytes + INLINE_BYTES) {
     /* At least doubled, which leaves room for any single word: it starts at 64 KiB. */
     unsigned char *arena = vt_realloc(table->arena, table->arena_capacity, 2);
     if (arena == NULL) return VT_FAIL_MEMORY(error, 2 * table->arena_capacity);
     table->arena = arena;
     table->arena_capacity *= 2;
   }
-  return 2 * (table->size + 1) > table->slot_count ? grow_slots(table, error) : VT_OK;
+  return 8 * (table->size + 1) > 5 * table->slot_count ? grow_slots(table, error) : VT_OK;
+}
+
+/* Whether a slot holds the word of a key, which has at most INLINE_BYTES. */
+static inline bool holds_short(const struct vt_word_slot *slot, const struct key *key) {
+  return ((slot->low ^ key->low) | (slot->high ^ key->high) | slot->long_bytes) == 0;
 }
 
 static inline bool same_word(const struct vt_word_table *table, const struct vt_word_slot *slot, const struct key *key,
                              const unsigned char *text, size_t bytes) {
-  if (bytes <= INLINE_BYTES) return ((slot->low ^ key->low) | (slot->high ^ key->high) | slot->long_bytes) == 0;
+  if (bytes <= INLINE_BYTES) return holds_short(slot, key);
   return slot->low == key->low && slot->long_bytes == bytes && memcmp(table->arena + slot->high, text, bytes) == 0;
 }
 
@@ -143,39 +149,76 @@ static enum vt_status insert(struct vt_word_table *table, const struct key *key,
   return VT_OK;
 }
 
-enum vt_status vt_word_table_count(struct vt_word_table *table, const unsigned char *text,
-                                   const struct vt_token *tokens, size_t count, uint32_t *ids, struct vt_error *error) {
+/* A word that is not where its hash points, or long, or new; or a line end. */
+static enum vt_status number_slowly(struct vt_word_table *table, const unsigned char *text, struct vt_token token,
+                                    const struct key *key, uint64_t weight, uint32_t *id, struct vt_error *error) {
+  *id = VT_CORPUS_END;
+  if (token.bytes == 0) return VT_OK;
+  const unsigned char *word = text + token.start;
+  struct vt_word_slot *slot = find_slot(table, key, word, token.bytes);
+  if (slot_is_free(slot)) VT_TRY(insert(table, key, word, token.bytes, &slot, error));
+  slot->count += weight;
+  *id = slot->id;
+  return VT_OK;
+}
+
+static inline enum vt_status number_batch(struct vt_word_table *table, const unsigned char *text,
+                                          const struct vt_token *tokens, size_t count, uint64_t weight, uint32_t *ids,
+                                          struct vt_error *error) {
   struct key keys[VT_WORD_TABLE_BATCH];
   for (size_t i = 0; i < count; i++) {
-    if (tokens[i].bytes == 0) continue;
     keys[i] = make_key(text + tokens[i].start, tokens[i].bytes);
     __builtin_prefetch(&table->slots[keys[i].hash >> table->shift], 1);
   }
   for (size_t i = 0; i < count; i++) {
-    if (tokens[i].bytes == 0) {
-      ids[i] = VT_CORPUS_END;
-      continue;
+    /* The table may have grown since the hash was made. */
+    struct vt_word_slot *slot = &table->slots[keys[i].hash >> table->shift];
+    /* A line end would match a free slot: its length less one is huge. */
+    if (tokens[i].bytes - 1 < INLINE_BYTES && holds_short(slot, &keys[i])) {
+      slot->count += weight;
+      ids[i] = slot->id;
+    } else {
+      VT_TRY(number_slowly(table, text, tokens[i], &keys[i], weight, &ids[i], error));
     }
-    const unsigned char *word = text + tokens[i].start;
-    struct vt_word_slot *slot = find_slot(table, &keys[i], word, tokens[i].bytes);
-    if (slot_is_free(slot)) VT_TRY(insert(table, &keys[i], word, tokens[i].bytes, &slot, error));
-    slot->count++;
-    ids[i] = slot->id;
   }
+  return VT_OK;
+}
+
+enum vt_status vt_word_table_count(struct vt_word_table *table, const unsigned char *text,
+                                   const struct vt_token *tokens, size_t count, uint32_t *ids, struct vt_error *error) {
+  return number_batch(table, text, tokens, count, 1, ids, error);
+}
+
+enum vt_status vt_word_table_merge(struct vt_word_table *table, const struct vt_word_table *from, uint32_t *map,
+                                   struct vt_error *error) {
+  for (size_t first = 0, count; first < from->size; first += count) {
+    struct vt_token tokens[VT_WORD_TABLE_BATCH];
+    count = from->size - first < VT_WORD_TABLE_BATCH ? from->size - first : VT_WORD_TABLE_BATCH;
+    const struct vt_word *words = from->words + first;
+    /* Only canonical words move over; the others become line ends, which number_batch passes by. */
+    for (size_t i = 0; i < count; i++)
+      tokens[i] = (struct vt_token){(uint32_t)(words[i].offset - words[0].offset),
+                                    words[i].canonical == first + i ? words[i].bytes : 0};
+    VT_TRY(number_batch(table, from->arena + words[0].offset, tokens, count, 0, map + first, error));
+    for (size_t i = 0; i < count; i++) {
+      if (tokens[i].bytes == 0) continue;
+      struct vt_word *word = &table->words[map[first + i]];
+      word->count += words[i].count;
+      word->canonical = map[first + i];
+    }
+  }
+  for (size_t id = 0; id < from->size; id++) map[id] = map[from->words[id].canonical];
   return VT_OK;
 }
 
 enum vt_status vt_word_table_add(struct vt_word_table *table, const unsigned char *text, size_t bytes, uint32_t *id,
                                  struct vt_error *error) {
-  /* A copy: bytes behind the word may not be readable, and it may stand in the arena, which insert may move. */
+  /* A copy, because nothing is known of the bytes behind the word. */
   unsigned char copy[VT_WORD_BYTES_MAX + INLINE_BYTES];
   memcpy(copy, text, bytes);
   memset(copy + bytes, 0, INLINE_BYTES);
-  struct key key = make_key(copy, bytes);
-  struct vt_word_slot *slot = find_slot(table, &key, copy, bytes);
-  if (slot_is_free(slot)) VT_TRY(insert(table, &key, copy, bytes, &slot, error));
-  *id = slot->id;
-  return VT_OK;
+  const struct vt_token token = {0, (uint32_t)bytes};
+  return number_batch(table, copy, &token, 1, 0, id, error);
 }
 
 void vt_word_table_settle(struct vt_word_table *table) {

@@ -34,7 +34,7 @@ struct vt_word_slot {
 };
 
 struct vt_word_table {
-  struct vt_word_slot *slots; /* a power of two of them, at most half full; low and high 0: free */
+  struct vt_word_slot *slots; /* a power of two of them, at most 5/8 full; low and high 0: free */
   size_t slot_count;
   unsigned shift; /* a hash shifted right by this is a slot */
   struct vt_word *words;
@@ -57,9 +57,13 @@ static inline const unsigned char *vt_word_table_text(const struct vt_word_table
  * whole. */
 enum vt_status vt_word_table_count(struct vt_word_table *table, const unsigned char *text,
                                    const struct vt_token *tokens, size_t count, uint32_t *ids, struct vt_error *error);
-/* The number of a word, which is added without being counted when it is new. text may lie in the table's own arena. */
+/* The number of a word of up to VT_WORD_BYTES_MAX, which is added without being counted when it is new. */
 enum vt_status vt_word_table_add(struct vt_word_table *table, const unsigned char *text, size_t bytes, uint32_t *id,
                                  struct vt_error *error);
+/* Adds the canonical words of another table, settled as this one, with their counts. map[from->size] gets the number
+ * here of the canonical word of each word there. */
+enum vt_status vt_word_table_merge(struct vt_word_table *table, const struct vt_word_table *from, uint32_t *map,
+                                   struct vt_error *error);
 /* Moves the counts from the slots into words[], where they are added to what is there. */
 void vt_word_table_settle(struct vt_word_table *table);
 
