@@ -20,7 +20,6 @@ struct vt_engine {
   const struct vt_vocab *vocab;
   const uint32_t *ids;
   uint64_t entries;
-  uint64_t position; /* in this epoch: where the next block begins */
   struct vt_engine_state state;
 
   const struct vt_objective *objective;
@@ -186,18 +185,18 @@ static void lay_out_blocks(struct vt_engine *engine) {
   const struct vt_train_options *options = &engine->options;
   uint32_t epoch = engine->state.epoch - 1;
   engine->block_count = 0;
-  while (engine->block_count < options->blocks && engine->position < engine->entries) {
+  while (engine->block_count < options->blocks && engine->state.position < engine->entries) {
     struct vt_block *block = &engine->blocks[engine->block_count];
-    double done = ((double)epoch * (double)engine->entries + (double)engine->position) /
+    double done = ((double)epoch * (double)engine->entries + (double)engine->state.position) /
                   ((double)options->epochs * (double)engine->entries);
     double lr = options->lr * (1 - done > LR_FLOOR ? 1 - done : LR_FLOOR);
     if (engine->block_count == 0) engine->state.lr = lr;
     block->ids = engine->ids;
-    block->begin = engine->position;
-    block->end = vt_block_end(engine->ids, engine->entries, engine->position, options->block_tokens);
+    block->begin = engine->state.position;
+    block->end = vt_block_end(engine->ids, engine->entries, engine->state.position, options->block_tokens);
     block->rate = (float)lr;
     block->rng = vt_rng_make(VT_RNG_BLOCK, options->seed, epoch, block->begin);
-    engine->position = block->end;
+    engine->state.position = block->end;
     engine->block_count++;
   }
 }
@@ -268,13 +267,13 @@ static enum vt_status account(struct vt_engine *engine, struct vt_error *error) 
 static enum vt_status superstep(struct vt_engine *engine, struct vt_error *error) {
   if (engine->state.epoch_ended) {
     engine->state.epoch++;
-    engine->position = 0;
+    engine->state.position = 0;
   }
   lay_out_blocks(engine);
   run_workers(engine, train_blocks);
   VT_TRY(reserve_scratch(engine, error));
   run_workers(engine, merge_shards);
-  engine->state.epoch_ended = engine->position == engine->entries;
+  engine->state.epoch_ended = engine->state.position == engine->entries;
   return account(engine, error);
 }
 
@@ -300,6 +299,24 @@ const struct vt_engine_state *vt_engine_state(const struct vt_engine *engine) { 
 
 const struct vt_table *vt_engine_table(const struct vt_engine *engine, enum vt_table_role role) {
   return &engine->tables[role];
+}
+
+struct vt_table *vt_engine_table_to_fill(struct vt_engine *engine, enum vt_table_role role) {
+  return &engine->tables[role];
+}
+
+enum vt_status vt_engine_resume(struct vt_engine *engine, const struct vt_engine_state *state, struct vt_error *error) {
+  uint64_t per_epoch = engine->state.steps / engine->options.epochs;
+  bool possible = state->steps == engine->state.steps && state->step <= state->steps && state->epoch >= 1 &&
+                  state->epoch <= engine->options.epochs && state->position <= engine->entries &&
+                  state->epoch_ended == (state->position == engine->entries) && per_epoch > 0 &&
+                  state->step > (state->epoch - 1) * per_epoch - (state->step == 0) &&
+                  state->step <= state->epoch * per_epoch;
+  if (!possible)
+    return VT_FAIL(error, VT_ERROR_CORRUPT, "step %" PRIu64 " at entry %" PRIu64 " is no place of this run",
+                   state->step, state->position);
+  engine->state = *state;
+  return VT_OK;
 }
 
 const char *vt_engine_kernel_name(const struct vt_engine *engine) { return engine->setup.kernel->name; }

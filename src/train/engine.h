@@ -34,6 +34,7 @@ struct vt_engine_state {
   uint64_t rows_moved;
   uint64_t rows_capped;
   bool epoch_ended;
+  uint64_t position; /* in this epoch: entries of the corpus trained */
 };
 
 /* Called at step 0 and after every superstep, on the calling thread, with the workers at rest; a status other than
@@ -54,6 +55,12 @@ enum vt_status vt_engine_run(struct vt_engine *engine, const struct vt_observer 
                              struct vt_error *error);
 
 const struct vt_engine_state *vt_engine_state(const struct vt_engine *engine);
+/* Goes on where another engine with the same options, vocabulary and corpus stood: its tables have been copied into
+ * this engine's (vt_engine_table_to_fill) and state is what vt_engine_state gave. To be called before vt_engine_run,
+ * which then does not call the observers for the step it starts from. VT_ERROR_CORRUPT: no place where a run like
+ * this one can stand. */
+enum vt_status vt_engine_resume(struct vt_engine *engine, const struct vt_engine_state *state, struct vt_error *error);
+struct vt_table *vt_engine_table_to_fill(struct vt_engine *engine, enum vt_table_role role);
 const struct vt_table *vt_engine_table(const struct vt_engine *engine, enum vt_table_role role);
 /* Static. */
 const char *vt_engine_kernel_name(const struct vt_engine *engine);

@@ -1,0 +1,57 @@
+/* window.c: drawing first and copying after, so that rows can be asked for some words ahead. */
+#include "train/window.h"
+
+#include <math.h>
+
+#include "vectrail/corpus.h"
+
+#define PREFETCH_AHEAD 4 /* rows */
+
+/* The first probe position at or after a place in the corpus. */
+static size_t first_probe(const struct vt_objective_setup *setup, uint64_t position) {
+  size_t low = 0, high = setup->probe_count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (setup->probe_positions[middle] < position)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+static uint32_t draw_tokens(const struct vt_objective_setup *setup, struct vt_block *block, struct vt_token *tokens) {
+  size_t probe = first_probe(setup, block->begin);
+  uint32_t count = 0, sentence = 0;
+  for (uint64_t place = block->begin; place < block->end; place++) {
+    uint32_t word = block->ids[place];
+    if (word == VT_CORPUS_END) {
+      sentence++;
+      continue;
+    }
+    block->tokens++;
+    bool is_probe = probe < setup->probe_count && setup->probe_positions[probe] == place;
+    if (is_probe) probe++;
+    uint64_t bits = vt_rng_next(&block->rng);
+    if ((uint32_t)(bits >> 32) > setup->keep[word]) continue;
+    tokens[count++] = (struct vt_token){
+        .word = word,
+        .reach = 1 + (uint32_t)(((bits & UINT32_MAX) * setup->options->window) >> 32),
+        .sentence = sentence,
+        .probe = is_probe,
+    };
+  }
+  return count;
+}
+
+uint32_t vt_window_tokens(const struct vt_objective_setup *setup, struct vt_block *block, struct vt_token *tokens) {
+  struct vt_working_set *inputs = &block->sets[VT_TABLE_INPUT];
+  uint32_t count = draw_tokens(setup, block, tokens);
+  for (uint32_t t = 0; t < count; t++) {
+    if (t + PREFETCH_AHEAD < count) vt_working_set_prefetch(inputs, tokens[t + PREFETCH_AHEAD].word);
+    tokens[t].input = vt_working_set_slot(inputs, tokens[t].word);
+  }
+  return count;
+}
+
+double vt_softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }

@@ -1,0 +1,46 @@
+/*
+ * window.h: a block of text as the word objectives see it: the words that survive subsampling, each with the reach of
+ * its window, and their rows copied in.
+ */
+#ifndef VECTRAIL_TRAIN_WINDOW_H
+#define VECTRAIL_TRAIN_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "train/objective/objective.h"
+
+/* A word that survived subsampling. */
+struct vt_token {
+  uint32_t word;
+  uint32_t input;    /* slot of its input row in the working set */
+  uint32_t reach;    /* context words each side */
+  uint32_t sentence; /* number within the block */
+  bool probe;        /* no centre: its pairs are measured, never trained on */
+};
+
+/* Draws which words of the block survive and how far each looks (one random number a word, in order), counts
+ * block->tokens, and copies the input rows in. tokens: as many as the block has entries. Returns how many there are. */
+uint32_t vt_window_tokens(const struct vt_objective_setup *setup, struct vt_block *block, struct vt_token *tokens);
+
+/* The end of the sentence that begins at tokens[begin]. */
+static inline uint32_t vt_window_sentence_end(const struct vt_token *tokens, uint32_t count, uint32_t begin) {
+  uint32_t end = begin + 1;
+  while (end < count && tokens[end].sentence == tokens[begin].sentence) end++;
+  return end;
+}
+
+/* The input slots of the words around a centre, from left to right; contexts: twice the window. Returns how many. */
+static inline uint32_t vt_window_contexts(const struct vt_token *tokens, uint32_t begin, uint32_t end, uint32_t centre,
+                                          uint32_t *contexts) {
+  uint32_t reach = tokens[centre].reach, count = 0;
+  uint32_t from = centre - begin > reach ? centre - reach : begin, to = end - centre > reach ? centre + reach + 1 : end;
+  for (uint32_t t = from; t < centre; t++) contexts[count++] = tokens[t].input;
+  for (uint32_t t = centre + 1; t < to; t++) contexts[count++] = tokens[t].input;
+  return count;
+}
+
+/* log(1 + e^x) without overflow: - log sigma(-x). */
+double vt_softplus(double x);
+
+#endif
