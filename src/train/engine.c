@@ -310,8 +310,8 @@ enum vt_status vt_engine_resume(struct vt_engine *engine, const struct vt_engine
   bool possible = state->steps == engine->state.steps && state->step <= state->steps && state->epoch >= 1 &&
                   state->epoch <= engine->options.epochs && state->position <= engine->entries &&
                   state->epoch_ended == (state->position == engine->entries) && per_epoch > 0 &&
-                  state->step > (state->epoch - 1) * per_epoch - (state->step == 0) &&
-                  state->step <= state->epoch * per_epoch;
+                  state->step <= state->epoch * per_epoch &&
+                  (state->step == 0 ? state->epoch == 1 : state->step > (state->epoch - 1) * per_epoch);
   if (!possible)
     return VT_FAIL(error, VT_ERROR_CORRUPT, "step %" PRIu64 " at entry %" PRIu64 " is no place of this run",
                    state->step, state->position);
