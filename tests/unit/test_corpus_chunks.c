@@ -296,14 +296,18 @@ static void text_without_ascii_is_cut(void **state) {
   free(text.data);
 }
 
+/* Continuation bytes over more than a window, with nothing to fall in step with, and a word right behind them. */
 static void long_runs_of_bad_bytes_are_cut(void **state) {
   (void)state;
-  enum { RUN = 20000, SIZE = 30 * RUN };
-  static const size_t chunk_bytes[] = {50, 10000, RUN, 1 << 20};
+  enum { RUN = 9000, WORD = 2500, EACH = 100000, SIZE = 8 * EACH };
+  static const size_t chunk_bytes[] = {50, 9000, 10000, 11000, 12000, 13000, 1 << 20};
   struct text text = {malloc(SIZE), SIZE};
   assert_non_null(text.data);
   for (size_t i = 0; i < SIZE; i++) text.data[i] = i % 5 ? 'w' : ' ';
-  memset(text.data + SIZE - 2 * RUN, 0x80, RUN); /* continuation bytes: nothing to fall in step with */
+  for (size_t i = EACH - RUN - WORD; i < SIZE; i += EACH) {
+    memset(text.data + i, 0x80, RUN);
+    memset(text.data + i + RUN, 'v', WORD);
+  }
   struct vt_corpus_options options;
   vt_corpus_options_init(&options);
   check_text(&text, &options, chunk_bytes, COUNT(chunk_bytes));
