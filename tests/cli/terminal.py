@@ -103,7 +103,7 @@ class Training:
                 stderr=err,
             )
         self.out_path = f"{run}.out"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         while "epoch=" not in self.err():
             check(self.child.poll() is None and time.monotonic() < deadline, f"the training should begin: {self.err()}")
             time.sleep(0.02)
@@ -115,7 +115,7 @@ class Training:
     def end(self, *signals):
         for number in signals:
             self.child.send_signal(number)
-        status = self.child.wait(timeout=60)
+        status = self.child.wait(timeout=200)
         with open(self.out_path, encoding="utf-8") as file:
             return status, file.read(), self.err()
 
@@ -145,7 +145,7 @@ def signals():
     check(info("second")["last_step"] is not None, "the run can be read even so")
 
     # A job that was told to ignore interrupts (nohup, a script's background) goes on.
-    status, _, _ = Training("deaf", 40, "sh", "-c", 'trap "" INT; exec "$@"', "sh").end(signal.SIGINT)
+    status, _, _ = Training("deaf", 12, "sh", "-c", 'trap "" INT; exec "$@"', "sh").end(signal.SIGINT)
     check(status == 0, f"an ignored interrupt stays ignored: {status}")
 
 
