@@ -3,7 +3,7 @@
  *
  * The option table writes straight into the request's parts, whose defaults come from the library: what help shows is
  * what trains. The names of word2vec, fastText and gensim are aliases; what they can ask for and this version cannot
- * train (-cbow 1, -hs 1) is refused by name, never ignored.
+ * train is refused by name, never ignored.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -115,14 +115,18 @@ static const struct option options[] = {
      .name = "model",
      .value = "NAME",
      AT(model),
-     .choices = {"skipgram"},
-     .help = "what predicts what"},
+     .choices = {"skipgram", "cbow"},
+     .help = "skipgram: each context word predicts the centre word; cbow: their mean does"},
     {.kind = OPTION_CHOICE,
      .name = "loss",
      .value = "NAME",
      AT(loss),
-     .choices = {"ns"},
-     .help = "the objective; ns: negative sampling"},
+     .choices = {"ns", "hs"},
+     .help = "the objective; ns: negative sampling; hs: hierarchical softmax"},
+    {.kind = OPTION_FLAG,
+     .name = "cbow-classic",
+     AT(train.cbow_classic),
+     .help = "with cbow, give each context word the whole gradient of their mean, as word2vec does"},
     {.kind = OPTION_U32,
      .name = "dim",
      .aliases = "size vector-size",
@@ -142,8 +146,8 @@ static const struct option options[] = {
      .aliases = "neg",
      .value = "N",
      AT(train.negative),
-     WHOLE(1, 64),
-     .help = "noise words for each centre"},
+     WHOLE(0, 64),
+     .help = "noise words for each centre; 0 with hs only, which needs none"},
     {.kind = OPTION_REAL,
      .name = "noise-exponent",
      .aliases = "ns-exponent",
@@ -236,7 +240,7 @@ static const struct option options[] = {
      AT(watch),
      .help = "words whose vectors are kept at every row of metrics; @FILE: the words of a file, one a line"},
 
-    {.kind = OPTION_HEADING, .help = "Switches of other trainers, where they ask for what is done here anyway"},
+    {.kind = OPTION_HEADING, .help = "Switches of other trainers"},
     {.kind = OPTION_INT,
      .name = "cbow",
      .aside = true,
@@ -244,7 +248,7 @@ static const struct option options[] = {
      AT(cbow),
      WHOLE(0, 1),
      .unset = "",
-     .help = "0: skip-gram; 1 is refused"},
+     .help = "0: --model skipgram; 1: --model cbow"},
     {.kind = OPTION_INT,
      .name = "sg",
      .aside = true,
@@ -252,7 +256,7 @@ static const struct option options[] = {
      AT(skipgram),
      WHOLE(0, 1),
      .unset = "",
-     .help = "1: skip-gram; 0 is refused"},
+     .help = "1: --model skipgram; 0: --model cbow"},
     {.kind = OPTION_INT,
      .name = "hs",
      .aside = true,
@@ -260,20 +264,23 @@ static const struct option options[] = {
      AT(hierarchical),
      WHOLE(0, 1),
      .unset = "",
-     .help = "0: no hierarchical softmax; 1 is refused"},
+     .help = "0: --loss ns; 1: --loss hs"},
 };
 #define OPTION_COUNT (sizeof options / sizeof options[0])
 
 /* ---- what the options mean together ------------------------------------------------------------------------------ */
 
-static enum exit_status check_model(void) {
-  if (settings.cbow == 1)
-    return report_usage("train", "-cbow 1 asks for CBOW, which this version does not train; it trains skip-gram");
-  if (settings.skipgram == 0)
-    return report_usage("train", "-sg 0 asks for CBOW, which this version does not train; it trains skip-gram");
-  if (settings.hierarchical == 1)
-    return report_usage("train", "-hs 1 asks for hierarchical softmax, which this version does not train; it trains "
-                                 "with negative sampling");
+/* The switches of other trainers say the same as --model and --loss, and win over them; they must not contradict each
+ * other. */
+static enum exit_status settle_model(void) {
+  if (settings.cbow >= 0 && settings.skipgram >= 0 && settings.cbow == settings.skipgram)
+    return report_usage("train", "-cbow %d and -sg %d ask for different models", settings.cbow, settings.skipgram);
+  if (settings.cbow >= 0) settings.model = settings.cbow == 1 ? VT_MODEL_CBOW : VT_MODEL_SKIPGRAM;
+  if (settings.skipgram >= 0) settings.model = settings.skipgram == 1 ? VT_MODEL_SKIPGRAM : VT_MODEL_CBOW;
+  if (settings.hierarchical >= 0)
+    settings.loss = settings.hierarchical == 1 ? VT_LOSS_HIERARCHICAL_SOFTMAX : VT_LOSS_NEGATIVE_SAMPLING;
+  if (settings.train.negative == 0 && settings.loss == VT_LOSS_NEGATIVE_SAMPLING)
+    return report_usage("train", "--negative is '0'; negative sampling needs at least 1 noise word");
   return EXIT_DONE;
 }
 
@@ -308,7 +315,7 @@ static enum exit_status check_settings(const struct text_list *operands) {
   if (reads_stdin_twice(operands)) return report_usage("train", "standard input ('-') can be read only once");
   if (settings.binary == 1 && settings.output == NULL)
     return report_usage("train", "--binary 1 says how to write --output FILE, which is not given");
-  enum exit_status status = check_model();
+  enum exit_status status = settle_model();
   if (status == EXIT_DONE) status = check_kernel();
   /* Better now than after the training. */
   if (status == EXIT_DONE && settings.output != NULL && !export_folder_is_writable(settings.output))

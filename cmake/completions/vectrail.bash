@@ -11,7 +11,7 @@ _vectrail() {
   help)
     mapfile -t COMPREPLY < <(compgen -W "train info neighbors similarity analogy eval export" -- "$word")
     return ;;
-  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --vocab --model --loss --dim --window --negative --noise-exponent --sample --epochs --lr --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --watch --cbow --sg --hs --color --quiet -q --help -h" ;;
+  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --vocab --model --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --watch --cbow --sg --hs --color --quiet -q --help -h" ;;
   info) options="--metric --kernels --json --color --quiet -q --help -h" ;;
   neighbors) options="--count -k --step --json --color --quiet -q --help -h" ;;
   similarity) options="--over-time --step --json --color --quiet -q --help -h" ;;
@@ -22,6 +22,8 @@ _vectrail() {
   esac
   case "${COMP_WORDS[1]} $before" in
   "train --tokens") words="words space" ;;
+  "train --model") words="skipgram cbow" ;;
+  "train --loss") words="ns hs" ;;
   "train --color") words="auto always never" ;;
   "info --color") words="auto always never" ;;
   "neighbors --color") words="auto always never" ;;

@@ -31,7 +31,7 @@ enum vt_token_rule {
 
 struct vt_corpus_options {
   enum vt_token_rule tokens;
-  bool fold_case;      /* Unicode simple case folding by utf8proc, before counting */
+  bool fold_case;      /* Unicode full case folding (sharp s becomes ss), before counting */
   uint64_t min_count;  /* words seen fewer times are dropped; at least 1 */
   uint32_t max_vocab;  /* keep only the most frequent; 0: no limit */
   int threads;         /* at least 1; changes no result */

@@ -20,8 +20,8 @@
 extern "C" {
 #endif
 
-enum vt_model { VT_MODEL_SKIPGRAM = 0 };
-enum vt_loss { VT_LOSS_NEGATIVE_SAMPLING = 0 };
+enum vt_model { VT_MODEL_SKIPGRAM = 0, VT_MODEL_CBOW = 1 };
+enum vt_loss { VT_LOSS_NEGATIVE_SAMPLING = 0, VT_LOSS_HIERARCHICAL_SOFTMAX = 1 };
 
 /* What the optimiser does. vt_train_options_init gives the defaults in brackets. */
 struct vt_train_options {
@@ -29,7 +29,7 @@ struct vt_train_options {
   enum vt_loss loss;
   uint32_t dim;          /* length of a vector, 1 to 4096 [100] */
   uint32_t window;       /* context words each side, at most; each centre draws 1..window, 1 to 1000 [5] */
-  uint32_t negative;     /* noise words for each centre, 1 to 64 [5] */
+  uint32_t negative;     /* noise words for each centre, 1 to 64; not used by hierarchical softmax [5] */
   double noise_exponent; /* noise is drawn with probability ~ count^exponent, 0 to 1 [0.75] */
   double sample;         /* subsampling threshold, 0 for none [1e-4] */
   uint32_t epochs;       /* passes over the corpus, at least 1 [5] */
@@ -37,8 +37,10 @@ struct vt_train_options {
   uint64_t seed;         /* [1] */
   uint32_t block_tokens; /* corpus tokens in one block, 16 to 65536 [2048] */
   uint32_t blocks;       /* blocks in one superstep, 1 to 4096 [8]; never derived from threads */
-  const char *kernel;    /* NULL: vt_kernel_resolve decides */
-  int threads;           /* at least 1 [the processors this process may use] */
+  /* CBOW: each context word gets the whole gradient of their mean, as in word2vec.c, not its share [false] */
+  bool cbow_classic;
+  const char *kernel; /* NULL: vt_kernel_resolve decides */
+  int threads;        /* at least 1 [the processors this process may use] */
 };
 
 VT_API void vt_train_options_init(struct vt_train_options *options);
@@ -62,12 +64,12 @@ VT_API void vt_record_options_init(struct vt_record_options *options);
 /* What a progress callback sees, at superstep boundaries. */
 struct vt_train_progress {
   uint64_t step;
-  uint64_t steps;        /* in the whole run; exact */
-  uint32_t epoch;        /* current, from 1 */
+  uint64_t steps; /* in the whole run; exact */
+  uint32_t epoch; /* current, from 1 */
   uint32_t epochs;
-  uint64_t tokens;       /* trained so far, over all epochs */
-  uint64_t tokens_total; /* epochs x corpus tokens */
-  double seconds;        /* spent training in this process */
+  uint64_t tokens;         /* trained so far, over all epochs */
+  uint64_t tokens_total;   /* epochs x corpus tokens */
+  double seconds;          /* spent training in this process */
   double words_per_second; /* over the last second or so */
   double lr;
   double loss;           /* running mean per pair, nats */

@@ -103,8 +103,8 @@ static enum vt_status record_inputs(struct session *session, struct vt_error *er
 static enum vt_status record_settings(struct session *session, struct vt_error *error) {
   const struct vt_train_options *train = &session->request->train;
   VT_TRY(meta(session, error, "vectrail", "%s", vt_version()));
-  VT_TRY(meta(session, error, "model", "skipgram"));
-  VT_TRY(meta(session, error, "loss", "ns"));
+  VT_TRY(meta(session, error, "model", train->model == VT_MODEL_CBOW ? "cbow" : "skipgram"));
+  VT_TRY(meta(session, error, "loss", train->loss == VT_LOSS_HIERARCHICAL_SOFTMAX ? "hs" : "ns"));
   VT_TRY(meta(session, error, "dim", "%" PRIu32, train->dim));
   VT_TRY(meta(session, error, "window", "%" PRIu32, train->window));
   VT_TRY(meta(session, error, "negative", "%" PRIu32, train->negative));
@@ -112,6 +112,7 @@ static enum vt_status record_settings(struct session *session, struct vt_error *
   VT_TRY(meta_real(session, error, "sample", train->sample));
   VT_TRY(meta(session, error, "epochs", "%" PRIu32, train->epochs));
   VT_TRY(meta_real(session, error, "lr", train->lr));
+  VT_TRY(meta(session, error, "cbow_classic", "%d", train->cbow_classic));
   VT_TRY(meta(session, error, "seed", "%" PRIu64, train->seed));
   VT_TRY(meta(session, error, "block_tokens", "%" PRIu32, train->block_tokens));
   VT_TRY(meta(session, error, "blocks", "%" PRIu32, train->blocks));

@@ -24,7 +24,8 @@ struct vt_engine {
 
   const struct vt_objective *objective;
   struct vt_objective_setup setup;
-  struct vt_noise noise;
+  struct vt_noise noise;     /* negative sampling */
+  struct vt_huffman huffman; /* hierarchical softmax */
   uint32_t *keep;
   struct vt_probe *probe;
 
@@ -120,10 +121,15 @@ static enum vt_status create_parts(struct vt_engine *engine, struct vt_error *er
   const struct vt_train_options *options = &engine->options;
   VT_TRY(vt_kernel_choose(options->kernel, &engine->setup.kernel, error));
   VT_TRY(create_keep(engine, error));
-  VT_TRY(vt_noise_init(&engine->noise, engine->vocab, options->noise_exponent, error));
-  engine->objective = &vt_objective_skipgram;
+  if (options->loss == VT_LOSS_NEGATIVE_SAMPLING) {
+    VT_TRY(vt_noise_init(&engine->noise, engine->vocab, options->noise_exponent, error));
+    engine->setup.noise = &engine->noise;
+  } else {
+    VT_TRY(vt_huffman_init(&engine->huffman, engine->vocab, error));
+    engine->setup.huffman = &engine->huffman;
+  }
+  engine->objective = options->model == VT_MODEL_CBOW ? &vt_objective_cbow : &vt_objective_skipgram;
   engine->setup.options = options;
-  engine->setup.noise = &engine->noise;
   engine->setup.keep = engine->keep;
   VT_TRY(vt_probe_create(engine->ids, engine->entries, vt_vocab_tokens(engine->vocab), &engine->setup, &engine->probe,
                          error));
@@ -174,6 +180,7 @@ void vt_engine_free(struct vt_engine *engine) {
   vt_free_aligned(engine->set_memory);
   vt_probe_free(engine->probe);
   vt_noise_release(&engine->noise);
+  vt_huffman_release(&engine->huffman);
   vt_free(engine->keep);
   vt_free(engine);
 }
@@ -195,6 +202,8 @@ static void lay_out_blocks(struct vt_engine *engine) {
     block->begin = engine->state.position;
     block->end = vt_block_end(engine->ids, engine->entries, engine->state.position, options->block_tokens);
     block->rate = (float)lr;
+    block->tokens = block->loss_pairs = 0;
+    block->loss_sum = 0;
     block->rng = vt_rng_make(VT_RNG_BLOCK, options->seed, epoch, block->begin);
     engine->state.position = block->end;
     engine->block_count++;

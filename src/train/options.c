@@ -42,13 +42,14 @@ static enum vt_status check_number(const char *name, double value, double low, d
 }
 
 enum vt_status vt_train_options_check(const struct vt_train_options *options, struct vt_error *error) {
-  if (options->model != VT_MODEL_SKIPGRAM)
+  if (options->model != VT_MODEL_SKIPGRAM && options->model != VT_MODEL_CBOW)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown model %d", (int)options->model);
-  if (options->loss != VT_LOSS_NEGATIVE_SAMPLING)
+  if (options->loss != VT_LOSS_NEGATIVE_SAMPLING && options->loss != VT_LOSS_HIERARCHICAL_SOFTMAX)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown loss %d", (int)options->loss);
   VT_TRY(check_count("dim", options->dim, 1, 4096, error));
   VT_TRY(check_count("window", options->window, 1, 1000, error));
-  VT_TRY(check_count("negative", options->negative, 1, 64, error));
+  bool sampled = options->loss == VT_LOSS_NEGATIVE_SAMPLING;
+  VT_TRY(check_count("negative", options->negative, sampled ? 1 : 0, 64, error));
   VT_TRY(check_number("noise-exponent", options->noise_exponent, 0, 1, error));
   VT_TRY(check_number("sample", options->sample, 0, 1, error));
   VT_TRY(check_count("epochs", options->epochs, 1, 1000000, error));

@@ -1,9 +1,11 @@
 /*
  * probe.c: drawing and measuring the probe.
  *
- * The gradient of the mean loss needs, for each row, the sum over the pairs that touch it of coefficient x the row on
- * the other side. Which those are never changes, so they are listed once, by row; each measurement then computes all
- * coefficients (threads take pairs) and all rows' sums (threads take rows), and adds up in row order.
+ * An item is a place in the text: its context (one word for skip-gram, the whole window for CBOW), whose mean input
+ * vector is h, and its targets with their labels. With s_j = h . u_j the loss of the item has the derivatives
+ * c_j = sigma(s_j) - label_j, and the gradients are c_j h for each target and (sum_j c_j u_j) / m for each of m context
+ * words. Which items touch a row never changes, so they are listed once, by row. Each measurement computes h, the c_j
+ * and their sums (threads take items), then the gradient of every row (threads take rows), and adds up in row order.
  */
 #include "train/probe.h"
 
@@ -12,13 +14,15 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "train/window.h"
 #include "vectrail/corpus.h"
 
-#define TRIES_PER_PAIR 100
-#define POSITIONS_PER_PAIR 100 /* at least so many words of text for each pair of the probe */
-#define CHUNK 32               /* pairs or rows that a thread takes at once */
+#define TRIES_PER_ITEM 100
+#define TRIES_PER_CONTEXT 50 /* a place keeps its chance to have a context drawn for it */
+#define PLACES_PER_ITEM 100  /* at least so many words of text for each item of the probe */
+#define CHUNK 32             /* items or rows that a thread takes at once */
 
-/* One row that the probe touches, and its part of the list of incidences. */
+/* One row that the probe touches, and its part of the list of touches. */
 struct probe_row {
   uint32_t table;
   uint32_t row;
@@ -27,27 +31,34 @@ struct probe_row {
   double gradient_squared;
 };
 
-/* A pair's term v_context . u: which coefficient, and the row on the other side. */
-struct incidence {
+/* How an item touches a row: as a word of its context (term: UINT32_MAX) or as one of its targets. */
+struct touch {
+  uint32_t table;
+  uint32_t row;
+  uint32_t item;
   uint32_t term;
-  uint32_t other;
 };
 
 struct vt_probe {
   const struct vt_kernel *kernel;
   uint32_t dim;
-  size_t width;
-  size_t pairs;
-  size_t outputs;      /* per pair: the centre, then the noise */
-  uint64_t *positions; /* pairs */
-  uint32_t *contexts;  /* pairs: input rows */
-  uint32_t *targets;   /* pairs x outputs: output rows */
-  float *coefficients; /* the same: d loss / d score */
-  double *losses;      /* pairs */
+  size_t width;  /* of a row of the tables */
+  size_t stride; /* of means and pulls */
+  size_t items;
+  uint64_t *positions;   /* items */
+  size_t *context_start; /* items + 1 */
+  uint32_t *contexts;    /* input rows */
+  size_t *target_start;  /* items + 1 */
+  uint32_t *targets;     /* output rows */
+  float *labels;         /* the same */
+  float *coefficients;   /* the same: c_j */
+  double *losses;        /* items */
+  float *means;          /* items x stride: h */
+  float *pulls;          /* items x stride: sum_j c_j u_j */
   size_t row_count;
   struct probe_row *rows;
-  struct incidence *incidences; /* 2 x pairs x outputs */
-  float *gradients;             /* one row of scratch a worker */
+  struct touch *touches; /* by row */
+  float *gradients;      /* one row of scratch a worker */
   int gradient_workers;
   /* During a measurement. */
   const struct vt_table *tables;
@@ -60,128 +71,154 @@ static bool survives(const struct vt_objective_setup *setup, struct vt_rng *rng,
   return (uint32_t)(vt_rng_next(rng) >> 32) <= setup->keep[word];
 }
 
-/* The place of the n-th surviving word to one side within the sentence, or UINT64_MAX. */
-static uint64_t walk(const struct vt_objective_setup *setup, struct vt_rng *rng, const uint32_t *ids, uint64_t entries,
-                     uint64_t place, bool forward, uint32_t steps) {
-  while (steps > 0) {
-    if (forward ? place + 1 >= entries : place == 0) return UINT64_MAX;
+/* The places of up to `wanted` surviving words to one side within the sentence, nearest first; returns how many. */
+static uint32_t walk(const struct vt_objective_setup *setup, struct vt_rng *rng, const uint32_t *ids, uint64_t entries,
+                     uint64_t place, bool forward, uint32_t wanted, uint32_t *words) {
+  uint32_t found = 0;
+  while (found < wanted) {
+    if (forward ? place + 1 >= entries : place == 0) break;
     place = forward ? place + 1 : place - 1;
-    if (ids[place] == VT_CORPUS_END) return UINT64_MAX;
-    if (survives(setup, rng, ids[place])) steps--;
+    if (ids[place] == VT_CORPUS_END) break;
+    if (survives(setup, rng, ids[place])) words[found++] = ids[place];
   }
-  return place;
+  return found;
 }
 
-static int compare_drawn(const void *a, const void *b) {
-  const uint64_t *x = a, *y = b;
-  if (x[0] != y[0]) return x[0] < y[0] ? -1 : 1;
-  return (x[1] > y[1]) - (x[1] < y[1]);
+/* The context of a place: for skip-gram one word, drawn as training would meet it; for CBOW all words in the window.
+ * words: twice the window. Returns how many; 0 where there is none. */
+static uint32_t draw_context(const struct vt_objective_setup *setup, struct vt_rng *rng, const uint32_t *ids,
+                             uint64_t entries, uint64_t place, uint32_t *words) {
+  uint32_t window = setup->options->window;
+  uint32_t reach = 1 + vt_rng_below(rng, window);
+  if (setup->options->model == VT_MODEL_CBOW) {
+    uint32_t left = walk(setup, rng, ids, entries, place, false, reach, words);
+    return left + walk(setup, rng, ids, entries, place, true, reach, words + left);
+  }
+  /* A context n words away is met with probability (window - n + 1) / window: when n <= reach. */
+  uint32_t distance = 1 + vt_rng_below(rng, window);
+  bool forward = vt_rng_below(rng, 2) == 1;
+  if (distance > reach || walk(setup, rng, ids, entries, place, forward, distance, words) < distance) return 0;
+  words[0] = words[distance - 1];
+  return 1;
 }
 
-/* Draws places and their contexts together, as place and context in one array, sorted, each place once. */
-static size_t draw_pairs(const struct vt_objective_setup *setup, struct vt_rng *rng, const uint32_t *ids,
-                         uint64_t entries, size_t wanted, uint64_t (*drawn)[2]) {
-  size_t count = 0;
-  for (size_t tries = wanted * TRIES_PER_PAIR; tries > 0 && count < wanted; tries--) {
-    __extension__ typedef unsigned __int128 u128;
+static uint32_t draw_targets(const struct vt_objective_setup *setup, struct vt_rng *rng, uint32_t word,
+                             uint32_t *targets, float *labels) {
+  if (setup->options->loss == VT_LOSS_HIERARCHICAL_SOFTMAX) {
+    const struct vt_huffman *tree = setup->huffman;
+    uint32_t count = (uint32_t)(tree->start[word + 1] - tree->start[word]);
+    for (uint32_t k = 0; k < count; k++) {
+      targets[k] = tree->nodes[tree->start[word] + k];
+      labels[k] = tree->turns[tree->start[word] + k] == 0 ? 1 : 0;
+    }
+    return count;
+  }
+  targets[0] = word;
+  labels[0] = 1;
+  for (uint32_t j = 1; j <= setup->options->negative; j++) {
+    targets[j] = vt_noise_draw(setup->noise, rng);
+    for (int tries = 8; tries > 0 && targets[j] == word; tries--) targets[j] = vt_noise_draw(setup->noise, rng);
+    labels[j] = 0;
+  }
+  return 1 + setup->options->negative;
+}
+
+static int compare_places(const void *a, const void *b) {
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return (x > y) - (x < y);
+}
+
+/* Places that survive subsampling, ascending, each once; returns how many. */
+static size_t draw_places(const struct vt_objective_setup *setup, struct vt_rng *rng, const uint32_t *ids,
+                          uint64_t entries, size_t wanted, uint64_t *places) {
+  __extension__ typedef unsigned __int128 u128;
+  size_t count = 0, kept = 0;
+  for (size_t tries = wanted * TRIES_PER_ITEM; tries > 0 && count < wanted; tries--) {
     uint64_t place = (uint64_t)(((u128)vt_rng_next(rng) * entries) >> 64);
-    uint64_t bits = vt_rng_next(rng);
-    if (ids[place] == VT_CORPUS_END || !survives(setup, rng, ids[place])) continue;
-    /* Training takes a context n words away with probability (window - n + 1) / window: n <= reach. */
-    uint32_t window = setup->options->window;
-    uint32_t reach = 1 + (uint32_t)(((bits & UINT32_MAX) * window) >> 32);
-    uint32_t steps = 1 + vt_rng_below(rng, window);
-    if (steps > reach) continue;
-    uint64_t context = walk(setup, rng, ids, entries, place, bits >> 63 != 0, steps);
-    if (context == UINT64_MAX) continue;
-    drawn[count][0] = place;
-    drawn[count][1] = context;
-    count++;
+    if (ids[place] != VT_CORPUS_END && survives(setup, rng, ids[place])) places[count++] = place;
   }
-  qsort(drawn, count, sizeof *drawn, compare_drawn);
-  size_t kept = 0;
-  for (size_t k = 0; k < count; k++) {
-    if (kept > 0 && drawn[kept - 1][0] == drawn[k][0]) continue;
-    drawn[kept][0] = drawn[k][0];
-    drawn[kept][1] = drawn[k][1];
-    kept++;
-  }
+  qsort(places, count, sizeof *places, compare_places);
+  for (size_t k = 0; k < count; k++)
+    if (kept == 0 || places[kept - 1] != places[k]) places[kept++] = places[k];
   return kept;
 }
 
-static void draw_noise(const struct vt_objective_setup *setup, struct vt_rng *rng, uint32_t *targets, size_t outputs) {
-  for (size_t j = 1; j < outputs; j++) {
-    targets[j] = vt_noise_draw(setup->noise, rng);
-    for (int tries = 8; tries > 0 && targets[j] == targets[0]; tries--) targets[j] = vt_noise_draw(setup->noise, rng);
+/* Draws context and targets of each place, with a stream of its own; a place without a context is left out. */
+static void draw_items(struct vt_probe *probe, const struct vt_objective_setup *setup, const uint32_t *ids,
+                       uint64_t entries, size_t places) {
+  size_t kept = 0;
+  probe->context_start[0] = probe->target_start[0] = 0;
+  for (size_t k = 0; k < places; k++) {
+    uint64_t place = probe->positions[k];
+    size_t contexts = probe->context_start[kept], targets = probe->target_start[kept];
+    uint32_t context_count = 0;
+    for (uint64_t try = 0; try < TRIES_PER_CONTEXT && context_count == 0; try++) {
+      struct vt_rng rng = vt_rng_make(VT_RNG_PROBE, setup->options->seed, place, try + 1);
+      context_count = draw_context(setup, &rng, ids, entries, place, probe->contexts + contexts);
+      if (context_count > 0)
+        probe->target_start[kept + 1] =
+            targets + draw_targets(setup, &rng, ids[place], probe->targets + targets, probe->labels + targets);
+    }
+    if (context_count == 0) continue;
+    probe->context_start[kept + 1] = contexts + context_count;
+    probe->positions[kept++] = place;
   }
+  probe->items = kept;
 }
 
 /* ---- listing what touches what --------------------------------------------------------------------------------- */
-
-struct touch {
-  uint32_t table, row, term, other;
-};
 
 static int compare_touches(const void *a, const void *b) {
   const struct touch *x = a, *y = b;
   if (x->table != y->table) return x->table < y->table ? -1 : 1;
   if (x->row != y->row) return x->row < y->row ? -1 : 1;
+  if (x->item != y->item) return x->item < y->item ? -1 : 1;
   return (x->term > y->term) - (x->term < y->term);
 }
 
 static enum vt_status list_rows(struct vt_probe *probe, struct vt_error *error) {
-  size_t terms = probe->pairs * probe->outputs, count = 2 * terms;
-  struct touch *touches = vt_alloc(count, sizeof *touches);
-  probe->incidences = vt_alloc(count, sizeof *probe->incidences);
+  size_t count = probe->context_start[probe->items] + probe->target_start[probe->items], at = 0;
+  probe->touches = vt_alloc(count, sizeof *probe->touches);
   probe->rows = vt_alloc(count, sizeof *probe->rows);
-  if (touches == NULL || probe->incidences == NULL || probe->rows == NULL) {
-    vt_free(touches);
-    return VT_FAIL_MEMORY(error, count * sizeof *probe->rows);
+  if (probe->touches == NULL || probe->rows == NULL) return VT_FAIL_MEMORY(error, count * sizeof *probe->rows);
+  for (size_t item = 0; item < probe->items; item++) {
+    for (size_t c = probe->context_start[item]; c < probe->context_start[item + 1]; c++)
+      probe->touches[at++] = (struct touch){VT_TABLE_INPUT, probe->contexts[c], (uint32_t)item, UINT32_MAX};
+    for (size_t t = probe->target_start[item]; t < probe->target_start[item + 1]; t++)
+      probe->touches[at++] = (struct touch){VT_TABLE_OUTPUT, probe->targets[t], (uint32_t)item, (uint32_t)t};
   }
-  for (size_t term = 0; term < terms; term++) {
-    uint32_t context = probe->contexts[term / probe->outputs], target = probe->targets[term];
-    touches[2 * term] = (struct touch){VT_TABLE_INPUT, context, (uint32_t)term, target};
-    touches[2 * term + 1] = (struct touch){VT_TABLE_OUTPUT, target, (uint32_t)term, context};
-  }
-  qsort(touches, count, sizeof *touches, compare_touches);
+  qsort(probe->touches, count, sizeof *probe->touches, compare_touches);
   for (size_t k = 0; k < count; k++) {
-    probe->incidences[k] = (struct incidence){touches[k].term, touches[k].other};
-    if (k == 0 || touches[k].table != touches[k - 1].table || touches[k].row != touches[k - 1].row)
-      probe->rows[probe->row_count++] =
-          (struct probe_row){.table = touches[k].table, .row = touches[k].row, .first = k};
+    const struct touch *touch = &probe->touches[k];
+    if (k == 0 || touch[0].table != touch[-1].table || touch[0].row != touch[-1].row)
+      probe->rows[probe->row_count++] = (struct probe_row){.table = touch->table, .row = touch->row, .first = k};
     probe->rows[probe->row_count - 1].count++;
   }
-  vt_free(touches);
   return VT_OK;
 }
 
 /* ---- making and freeing ---------------------------------------------------------------------------------------- */
 
-static enum vt_status fill(struct vt_probe *probe, const uint32_t *ids, uint64_t entries, size_t wanted,
-                           const struct vt_objective_setup *setup, struct vt_error *error) {
-  uint64_t(*drawn)[2] = vt_alloc(wanted, sizeof *drawn);
-  if (drawn == NULL) return VT_FAIL_MEMORY(error, wanted * sizeof *drawn);
-  struct vt_rng rng = vt_rng_make(VT_RNG_PROBE, setup->options->seed, 0, 0);
-  probe->pairs = draw_pairs(setup, &rng, ids, entries, wanted, drawn);
-  size_t terms = probe->pairs * probe->outputs;
-  probe->positions = vt_alloc(probe->pairs, sizeof *probe->positions);
-  probe->contexts = vt_alloc(probe->pairs, sizeof *probe->contexts);
-  probe->losses = vt_alloc(probe->pairs, sizeof *probe->losses);
-  probe->targets = vt_alloc(terms, sizeof *probe->targets);
-  probe->coefficients = vt_alloc(terms, sizeof *probe->coefficients);
-  if (probe->positions == NULL || probe->contexts == NULL || probe->losses == NULL || probe->targets == NULL ||
-      probe->coefficients == NULL) {
-    vt_free(drawn);
-    return VT_FAIL_MEMORY(error, terms * sizeof *probe->targets);
-  }
-  for (size_t k = 0; k < probe->pairs; k++) {
-    probe->positions[k] = drawn[k][0];
-    probe->contexts[k] = ids[drawn[k][1]];
-    probe->targets[k * probe->outputs] = ids[drawn[k][0]];
-    draw_noise(setup, &rng, probe->targets + k * probe->outputs, probe->outputs);
-  }
-  vt_free(drawn);
-  return list_rows(probe, error);
+static enum vt_status allocate(struct vt_probe *probe, size_t wanted, const struct vt_train_options *options,
+                               struct vt_error *error) {
+  size_t contexts = wanted * 2 * options->window;
+  size_t targets =
+      wanted * (options->loss == VT_LOSS_HIERARCHICAL_SOFTMAX ? VT_HUFFMAN_DEPTH_MAX : 1 + (size_t)options->negative);
+  probe->positions = vt_alloc(wanted, sizeof *probe->positions);
+  probe->context_start = vt_alloc(wanted + 1, sizeof *probe->context_start);
+  probe->target_start = vt_alloc(wanted + 1, sizeof *probe->target_start);
+  probe->contexts = vt_alloc(contexts, sizeof *probe->contexts);
+  probe->targets = vt_alloc(targets, sizeof *probe->targets);
+  probe->labels = vt_alloc(targets, sizeof *probe->labels);
+  probe->coefficients = vt_alloc(targets, sizeof *probe->coefficients);
+  probe->losses = vt_alloc(wanted, sizeof *probe->losses);
+  probe->means = vt_alloc_aligned(wanted * probe->stride, sizeof *probe->means);
+  probe->pulls = vt_alloc_aligned(wanted * probe->stride, sizeof *probe->pulls);
+  if (probe->positions == NULL || probe->context_start == NULL || probe->target_start == NULL ||
+      probe->contexts == NULL || probe->targets == NULL || probe->labels == NULL || probe->coefficients == NULL ||
+      probe->losses == NULL || probe->means == NULL || probe->pulls == NULL)
+    return VT_FAIL_MEMORY(error, contexts * sizeof *probe->contexts + targets * sizeof *probe->targets);
+  return VT_OK;
 }
 
 enum vt_status vt_probe_create(const uint32_t *ids, uint64_t entries, uint64_t tokens,
@@ -191,9 +228,15 @@ enum vt_status vt_probe_create(const uint32_t *ids, uint64_t entries, uint64_t t
   probe->kernel = setup->kernel;
   probe->dim = setup->options->dim;
   probe->width = vt_kernel_width(probe->dim);
-  probe->outputs = 1 + (size_t)setup->options->negative;
-  size_t wanted = tokens / POSITIONS_PER_PAIR < VT_PROBE_PAIRS ? (size_t)(tokens / POSITIONS_PER_PAIR) : VT_PROBE_PAIRS;
-  enum vt_status status = fill(probe, ids, entries, wanted == 0 ? 1 : wanted, setup, error);
+  probe->stride = (probe->width + 15) / 16 * 16;
+  size_t wanted = tokens / PLACES_PER_ITEM < VT_PROBE_PAIRS ? (size_t)(tokens / PLACES_PER_ITEM) : VT_PROBE_PAIRS;
+  if (wanted == 0) wanted = 1;
+  enum vt_status status = allocate(probe, wanted, setup->options, error);
+  if (status == VT_OK) {
+    struct vt_rng rng = vt_rng_make(VT_RNG_PROBE, setup->options->seed, 0, 0);
+    draw_items(probe, setup, ids, entries, draw_places(setup, &rng, ids, entries, wanted, probe->positions));
+    status = list_rows(probe, error);
+  }
   if (status != VT_OK) {
     vt_probe_free(probe);
     return status;
@@ -205,46 +248,58 @@ enum vt_status vt_probe_create(const uint32_t *ids, uint64_t entries, uint64_t t
 void vt_probe_free(struct vt_probe *probe) {
   if (probe == NULL) return;
   vt_free(probe->positions);
+  vt_free(probe->context_start);
   vt_free(probe->contexts);
+  vt_free(probe->target_start);
   vt_free(probe->targets);
+  vt_free(probe->labels);
   vt_free(probe->coefficients);
   vt_free(probe->losses);
+  vt_free_aligned(probe->means);
+  vt_free_aligned(probe->pulls);
   vt_free(probe->rows);
-  vt_free(probe->incidences);
+  vt_free(probe->touches);
   vt_free_aligned(probe->gradients);
   vt_free(probe);
 }
 
-size_t vt_probe_pairs(const struct vt_probe *probe) { return probe->pairs; }
+size_t vt_probe_pairs(const struct vt_probe *probe) { return probe->items; }
 
 const uint64_t *vt_probe_positions(const struct vt_probe *probe) { return probe->positions; }
 
 /* ---- measuring ------------------------------------------------------------------------------------------------- */
 
-/* log(1 + e^x) without overflow. */
-static double softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
+static void add_scaled(float *restrict to, const float *restrict from, float scale, size_t count) {
+  for (size_t k = 0; k < count; k++) to[k] += scale * from[k];
+}
 
-/* -log sigma(s) for the centre, -log sigma(-s) for noise; the derivative is sigma(s) - label. */
-static void measure_pair(struct vt_probe *probe, size_t pair) {
-  const float *context = vt_table_row(&probe->tables[VT_TABLE_INPUT], probe->contexts[pair]);
+static void measure_item(struct vt_probe *probe, size_t item) {
+  float *mean = probe->means + item * probe->stride, *pull = probe->pulls + item * probe->stride;
+  size_t first = probe->context_start[item], end = probe->context_start[item + 1];
+  for (size_t k = 0; k < probe->dim; k++) mean[k] = pull[k] = 0;
+  for (size_t c = first; c < end; c++)
+    add_scaled(mean, vt_table_row(&probe->tables[VT_TABLE_INPUT], probe->contexts[c]), 1 / (float)(end - first),
+               probe->dim);
   double loss = 0;
-  for (size_t j = 0; j < probe->outputs; j++) {
-    size_t term = pair * probe->outputs + j;
-    const float *target = vt_table_row(&probe->tables[VT_TABLE_OUTPUT], probe->targets[term]);
-    double score = (double)probe->kernel->dot(context, target, probe->width);
-    loss += softplus(j == 0 ? -score : score);
-    probe->coefficients[term] = (float)(1 / (1 + exp(-score)) - (j == 0 ? 1 : 0));
+  for (size_t t = probe->target_start[item]; t < probe->target_start[item + 1]; t++) {
+    const float *target = vt_table_row(&probe->tables[VT_TABLE_OUTPUT], probe->targets[t]);
+    double score = (double)probe->kernel->dot(mean, target, probe->width);
+    loss += vt_softplus(probe->labels[t] > 0 ? -score : score);
+    probe->coefficients[t] = (float)(1 / (1 + exp(-score)) - (double)probe->labels[t]);
+    add_scaled(pull, target, probe->coefficients[t], probe->dim);
   }
-  probe->losses[pair] = loss;
+  probe->losses[item] = loss;
 }
 
 static void measure_row(struct vt_probe *probe, struct probe_row *row, float *gradient) {
-  const struct vt_table *others = &probe->tables[row->table == VT_TABLE_INPUT ? VT_TABLE_OUTPUT : VT_TABLE_INPUT];
   for (size_t k = 0; k < probe->dim; k++) gradient[k] = 0;
   for (size_t i = row->first; i < row->first + row->count; i++) {
-    const float *other = vt_table_row(others, probe->incidences[i].other);
-    float coefficient = probe->coefficients[probe->incidences[i].term];
-    for (size_t k = 0; k < probe->dim; k++) gradient[k] += coefficient * other[k];
+    const struct touch *touch = &probe->touches[i];
+    size_t contexts = probe->context_start[touch->item + 1] - probe->context_start[touch->item];
+    if (touch->term == UINT32_MAX)
+      add_scaled(gradient, probe->pulls + touch->item * probe->stride, 1 / (float)contexts, probe->dim);
+    else
+      add_scaled(gradient, probe->means + touch->item * probe->stride, probe->coefficients[touch->term], probe->dim);
   }
   row->gradient_squared = 0;
   for (size_t k = 0; k < probe->dim; k++) row->gradient_squared += (double)gradient[k] * (double)gradient[k];
@@ -257,12 +312,12 @@ static size_t take_chunk(struct vt_probe *probe, size_t total, size_t *first) {
   return total - *first < CHUNK ? total : *first + CHUNK;
 }
 
-static void measure_pairs(void *context, int worker) {
+static void measure_items(void *context, int worker) {
   struct vt_probe *probe = context;
   (void)worker;
   size_t first, end;
-  while ((end = take_chunk(probe, probe->pairs, &first)) > first)
-    for (size_t pair = first; pair < end; pair++) measure_pair(probe, pair);
+  while ((end = take_chunk(probe, probe->items, &first)) > first)
+    for (size_t item = first; item < end; item++) measure_item(probe, item);
 }
 
 static void measure_rows(void *context, int worker) {
@@ -284,16 +339,16 @@ static bool have_gradients(struct vt_probe *probe, int workers) {
 
 struct vt_probe_result vt_probe_measure(struct vt_probe *probe, const struct vt_table *tables, struct vt_pool *pool) {
   struct vt_probe_result result = {.loss = NAN, .gradient = NAN};
-  if (probe->pairs == 0 || !have_gradients(probe, vt_pool_size(pool))) return result;
+  if (probe->items == 0 || !have_gradients(probe, vt_pool_size(pool))) return result;
   probe->tables = tables;
   atomic_store_explicit(&probe->next, 0, memory_order_relaxed);
-  vt_pool_run(pool, measure_pairs, probe);
+  vt_pool_run(pool, measure_items, probe);
   atomic_store_explicit(&probe->next, 0, memory_order_relaxed);
   vt_pool_run(pool, measure_rows, probe);
   double loss = 0, gradient_squared = 0;
-  for (size_t pair = 0; pair < probe->pairs; pair++) loss += probe->losses[pair];
+  for (size_t item = 0; item < probe->items; item++) loss += probe->losses[item];
   for (size_t row = 0; row < probe->row_count; row++) gradient_squared += probe->rows[row].gradient_squared;
-  result.loss = loss / (double)probe->pairs;
-  result.gradient = sqrt(gradient_squared) / (double)probe->pairs;
+  result.loss = loss / (double)probe->items;
+  result.gradient = sqrt(gradient_squared) / (double)probe->items;
   return result;
 }

@@ -46,7 +46,7 @@ for bad in 0 -0.1 nan NaN inf -inf 1e400 1e-400 0x1p-3 '' 0.1x ' 0.1' 1,5 1001 .
   [ -n "$bad" ] && usage "--lr is '$bad'; it must be a number above 0, up to 1000" "$see" train text.txt --run run "--lr=$bad"
 done
 usage "--window is '0'; $count 1 to 1000" "$see" train text.txt --run run --window 0
-usage "--negative is '65'; $count 1 to 64" "$see" train text.txt --run run --negative 65
+usage "--negative is '65'; $count 0 to 64" "$see" train text.txt --run run --negative 65
 usage "--epochs is '0'; $count 1 to 1000000" "$see" train text.txt --run run --epochs 0
 usage "-iter is '-1'; $count 1 to 1000000" "$see" train text.txt --run run -iter -1
 usage "--min-count is '0'; $count 1 to 18446744073709551615" "$see" train text.txt --run run --min-count 0
@@ -62,15 +62,11 @@ usage "--color is 'blue'; it must be auto, always or never" "$see" train text.tx
 usage "--kernel is 'fast'; it must be one of $("$VECTRAIL" info --kernels | sed 's/ .*//' | paste -sd, | sed 's/,/, /g')" \
   "$see" train text.txt --run run --kernel fast
 
-# What other trainers can and this version cannot is refused by name.
-usage "--model is 'cbow'; it must be skipgram" "$see" train text.txt --run run --model cbow
-usage "--loss is 'hs'; it must be ns" "$see" train text.txt --run run --loss hs
-usage "-cbow 1 asks for CBOW, which this version does not train; it trains skip-gram" "$see" \
-  train text.txt --run run -cbow 1
-usage "-sg 0 asks for CBOW, which this version does not train; it trains skip-gram" "$see" \
-  train text.txt --run run -sg 0
-usage "-hs 1 asks for hierarchical softmax, which this version does not train; it trains with negative sampling" \
-  "$see" train text.txt --run run -hs 1
+# What other trainers can and this version cannot is refused by name; contradictions too.
+usage "--model is 'glove'; it must be skipgram or cbow" "$see" train text.txt --run run --model glove
+usage "--loss is 'mse'; it must be ns or hs" "$see" train text.txt --run run --loss mse
+usage "-cbow 1 and -sg 1 ask for different models" "$see" train text.txt --run run -cbow 1 -sg 1
+usage "--negative is '0'; negative sampling needs at least 1 noise word" "$see" train text.txt --run run -negative 0
 
 usage "neighbors needs a run folder and a word" "'vectrail help neighbors' shows what there is" neighbors run
 usage "similarity needs a run folder and two words" "'vectrail help similarity' shows what there is" similarity run king

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "kernel/kernel.h"
+#include "train/huffman.h"
 #include "train/noise.h"
 #include "train/working_set.h"
 #include "vectrail/train.h"
@@ -21,9 +22,10 @@
 struct vt_objective_setup {
   const struct vt_train_options *options;
   const struct vt_kernel *kernel;
-  const struct vt_noise *noise;
-  const uint32_t *keep;            /* per word: a token survives subsampling if its 32 random bits are <= keep[word] */
-  const uint64_t *probe_positions; /* ascending places in the corpus whose word is no centre in training */
+  const struct vt_noise *noise;     /* negative sampling; else NULL */
+  const struct vt_huffman *huffman; /* hierarchical softmax; else NULL */
+  const uint32_t *keep;             /* per word: a token survives subsampling if its 32 random bits are <= keep[word] */
+  const uint64_t *probe_positions;  /* ascending places in the corpus whose word is no centre in training */
   size_t probe_count;
 };
 
@@ -54,6 +56,10 @@ struct vt_objective {
   void (*block)(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch, struct vt_block *block);
 };
 
+/* The running loss is measured on every 64th centre of a block: enough, and nearly free. */
+#define VT_LOSS_EVERY 64
+
 extern const struct vt_objective vt_objective_skipgram;
+extern const struct vt_objective vt_objective_cbow;
 
 #endif

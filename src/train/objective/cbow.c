@@ -1,0 +1,137 @@
+/*
+ * cbow.c: continuous bag of words (Mikolov et al. 2013): the mean of the context's input vectors predicts the centre,
+ *
+ *   h = (1/m) sum_c v_c        l = - log sigma(h . u_centre) - sum_k log sigma(- h . u_noise_k)
+ *
+ * or the same along the centre's path. The gradient for each v_c is dl/dh / m. word2vec.c leaves the 1/m out, which
+ * is a step m times as long (Irsoy, Benton and Stratos 2021, "Corrected CBOW performs as well as skip-gram");
+ * --cbow-classic does as word2vec.c does. h stays what it was while all targets of a centre are taken.
+ */
+#include <string.h>
+
+#include "base/memory.h"
+#include "train/objective/objective.h"
+#include "train/targets.h"
+#include "train/window.h"
+
+struct vt_objective_scratch {
+  struct vt_token *tokens; /* of the block */
+  uint32_t *contexts;      /* slots of one centre's context */
+  struct vt_targets_scratch *targets_scratch;
+  struct vt_targets targets;
+  uint64_t centres;
+  struct vt_step step;
+  float *mean;  /* h; three rows, aligned and padded as a step wants them */
+  float *moved; /* h after a step */
+  float *delta; /* sum of the steps of h */
+};
+
+static void capacities(const struct vt_train_options *options, uint32_t entries, uint32_t out[VT_TABLE_COUNT]) {
+  out[VT_TABLE_INPUT] = entries;
+  out[VT_TABLE_OUTPUT] = vt_targets_capacity(options, entries);
+}
+
+static void scratch_free(struct vt_objective_scratch *scratch) {
+  if (scratch == NULL) return;
+  vt_free(scratch->tokens);
+  vt_free(scratch->contexts);
+  vt_targets_scratch_free(scratch->targets_scratch);
+  vt_free_aligned(scratch->mean);
+  vt_free_aligned(scratch);
+}
+
+static enum vt_status scratch_create(const struct vt_train_options *options, uint32_t entries,
+                                     struct vt_objective_scratch **out, struct vt_error *error) {
+  struct vt_objective_scratch *scratch = vt_alloc_aligned(1, sizeof *scratch);
+  if (scratch == NULL) return VT_FAIL_MEMORY(error, sizeof *scratch);
+  size_t stride = (vt_kernel_width(options->dim) + 15) / 16 * 16;
+  scratch->tokens = vt_alloc(entries, sizeof *scratch->tokens);
+  scratch->contexts = vt_alloc(2 * (size_t)options->window, sizeof *scratch->contexts);
+  scratch->mean = vt_alloc_aligned(3 * stride, sizeof *scratch->mean);
+  enum vt_status status = vt_targets_scratch_create(&scratch->targets_scratch, error);
+  if (status == VT_OK && (scratch->tokens == NULL || scratch->contexts == NULL || scratch->mean == NULL))
+    status = VT_FAIL_MEMORY(error, entries * sizeof *scratch->tokens);
+  if (status != VT_OK) {
+    scratch_free(scratch);
+    return status;
+  }
+  scratch->moved = scratch->mean + stride;
+  scratch->delta = scratch->moved + stride;
+  *out = scratch;
+  return VT_OK;
+}
+
+static void form_mean(struct vt_objective_scratch *scratch, const struct vt_working_set *inputs, uint32_t count) {
+  size_t width = scratch->step.width;
+  float *restrict mean = scratch->mean;
+  memset(mean, 0, width * sizeof *mean);
+  for (uint32_t c = 0; c < count; c++) {
+    const float *restrict row = vt_working_set_row(inputs, scratch->contexts[c]);
+    for (size_t k = 0; k < width; k++) mean[k] += row[k];
+  }
+  float share = 1 / (float)count;
+  for (size_t k = 0; k < width; k++) mean[k] *= share;
+}
+
+/* Steps over all targets with h held; scratch->delta is what h would have moved. */
+static void train_targets(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
+                          struct vt_block *block) {
+  size_t width = scratch->step.width;
+  float *restrict delta = scratch->delta;
+  const float *restrict mean = scratch->mean, *restrict moved = scratch->moved;
+  bool measure = scratch->centres++ % VT_LOSS_EVERY == 0;
+  memset(delta, 0, width * sizeof *delta);
+  for (int first = 0; first < scratch->targets.count;) {
+    first += vt_targets_fill(&scratch->targets, first, block, &scratch->step);
+    memcpy(scratch->moved, mean, width * sizeof *mean);
+    setup->kernel->step(&scratch->step);
+    for (size_t k = 0; k < width; k++) delta[k] += moved[k] - mean[k];
+    if (measure) block->loss_sum += vt_targets_loss(&scratch->step);
+  }
+  if (measure) block->loss_pairs++;
+}
+
+static void train_centre(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
+                         struct vt_block *block, uint32_t word, uint32_t count) {
+  struct vt_working_set *inputs = &block->sets[VT_TABLE_INPUT];
+  size_t width = scratch->step.width;
+  vt_targets_draw(setup, scratch->targets_scratch, block, word, &scratch->targets);
+  form_mean(scratch, inputs, count);
+  train_targets(setup, scratch, block);
+  float share = setup->options->cbow_classic ? 1 : 1 / (float)count;
+  const float *restrict delta = scratch->delta;
+  for (uint32_t c = 0; c < count; c++) {
+    float *restrict row = vt_working_set_row(inputs, scratch->contexts[c]);
+    for (size_t k = 0; k < width; k++) row[k] += share * delta[k];
+  }
+}
+
+static void train_block(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
+                        struct vt_block *block) {
+  const struct vt_token *tokens = scratch->tokens;
+  scratch->centres = 0;
+  scratch->step.width = block->sets[VT_TABLE_INPUT].table->width;
+  scratch->step.rate = block->rate;
+  scratch->step.input_count = 1;
+  scratch->step.inputs[0] = scratch->moved;
+  for (int j = 0; j < 2 * VT_STEP_SCORE_STRIDE; j++) scratch->step.labels[j] = 0;
+  vt_targets_begin(setup, scratch->targets_scratch, block);
+  uint32_t count = vt_window_tokens(setup, block, scratch->tokens);
+  vt_targets_gather(setup, block, tokens, count);
+  for (uint32_t begin = 0, end = 0; begin < count; begin = end) {
+    end = vt_window_sentence_end(tokens, count, begin);
+    for (uint32_t centre = begin; centre < end; centre++) {
+      if (tokens[centre].probe) continue;
+      uint32_t contexts = vt_window_contexts(tokens, begin, end, centre, scratch->contexts);
+      if (contexts > 0) train_centre(setup, scratch, block, tokens[centre].word, contexts);
+    }
+  }
+}
+
+const struct vt_objective vt_objective_cbow = {
+    .name = "cbow",
+    .capacities = capacities,
+    .scratch_create = scratch_create,
+    .scratch_free = scratch_free,
+    .block = train_block,
+};

@@ -1,0 +1,109 @@
+/* targets.c: the noise pool, and paths in the tree. */
+#include "train/targets.h"
+
+#include "base/memory.h"
+
+#define POOL_DRAWS 1024  /* noise words drawn for a block */
+#define PREFETCH_AHEAD 4 /* rows */
+#define REDRAWS 8        /* tries to find a noise word that is not in the step already */
+
+struct vt_targets_scratch {
+  uint32_t pool[POOL_DRAWS]; /* output slots */
+};
+
+enum vt_status vt_targets_scratch_create(struct vt_targets_scratch **scratch, struct vt_error *error) {
+  *scratch = vt_alloc_zero(1, sizeof **scratch);
+  return *scratch == NULL ? VT_FAIL_MEMORY(error, sizeof **scratch) : VT_OK;
+}
+
+void vt_targets_scratch_free(struct vt_targets_scratch *scratch) { vt_free(scratch); }
+
+uint32_t vt_targets_capacity(const struct vt_train_options *options, uint32_t entries) {
+  if (options->loss == VT_LOSS_NEGATIVE_SAMPLING) return entries + POOL_DRAWS;
+  return entries * VT_HUFFMAN_DEPTH_MAX; /* entries are at most 2^17 */
+}
+
+/* The rows are copied from all over the table, so they are asked for some draws ahead. */
+void vt_targets_begin(const struct vt_objective_setup *setup, struct vt_targets_scratch *scratch,
+                      struct vt_block *block) {
+  if (setup->options->loss != VT_LOSS_NEGATIVE_SAMPLING) return;
+  struct vt_working_set *outputs = &block->sets[VT_TABLE_OUTPUT];
+  for (int k = 0; k < POOL_DRAWS; k++) scratch->pool[k] = vt_noise_draw(setup->noise, &block->rng);
+  for (int k = 0; k < POOL_DRAWS; k++) {
+    if (k + PREFETCH_AHEAD < POOL_DRAWS) vt_working_set_prefetch(outputs, scratch->pool[k + PREFETCH_AHEAD]);
+    scratch->pool[k] = vt_working_set_slot(outputs, scratch->pool[k]);
+  }
+}
+
+void vt_targets_gather(const struct vt_objective_setup *setup, struct vt_block *block, const struct vt_token *tokens,
+                       uint32_t count) {
+  struct vt_working_set *outputs = &block->sets[VT_TABLE_OUTPUT];
+  if (setup->options->loss != VT_LOSS_NEGATIVE_SAMPLING) return; /* paths are looked up as they come */
+  for (uint32_t t = 0; t < count; t++) {
+    if (t + PREFETCH_AHEAD < count) vt_working_set_prefetch(outputs, tokens[t + PREFETCH_AHEAD].word);
+    vt_working_set_slot(outputs, tokens[t].word);
+  }
+}
+
+static void draw_noise(const struct vt_objective_setup *setup, const struct vt_targets_scratch *scratch,
+                       struct vt_block *block, uint32_t word, struct vt_targets *targets) {
+  int count = 1, wanted = 1 + (int)setup->options->negative;
+  targets->slots[0] = vt_working_set_slot(&block->sets[VT_TABLE_OUTPUT], word);
+  targets->labels[0] = 1;
+  for (int tries = REDRAWS; count < wanted && tries > 0;) {
+    /* One random number gives four places of the pool. */
+    uint64_t bits = vt_rng_next(&block->rng);
+    for (int part = 0; part < 4 && count < wanted && tries > 0; part++, bits >>= 16) {
+      uint32_t drawn = scratch->pool[((bits & 0xffff) * POOL_DRAWS) >> 16];
+      bool fresh = true;
+      for (int k = 0; k < count; k++) fresh = fresh && targets->slots[k] != drawn;
+      if (fresh) {
+        targets->labels[count] = 0;
+        targets->slots[count++] = drawn;
+      } else {
+        tries--;
+      }
+    }
+  }
+  targets->count = count;
+}
+
+static void follow_path(const struct vt_huffman *tree, struct vt_block *block, uint32_t word,
+                        struct vt_targets *targets) {
+  uint64_t from = tree->start[word], to = tree->start[word + 1];
+  targets->count = (int)(to - from);
+  for (int k = 0; k < targets->count; k++) {
+    targets->slots[k] = vt_working_set_slot(&block->sets[VT_TABLE_OUTPUT], tree->nodes[from + (uint64_t)k]);
+    targets->labels[k] = tree->turns[from + (uint64_t)k] == 0 ? 1 : 0;
+  }
+}
+
+void vt_targets_draw(const struct vt_objective_setup *setup, struct vt_targets_scratch *scratch, struct vt_block *block,
+                     uint32_t word, struct vt_targets *targets) {
+  if (setup->options->loss == VT_LOSS_NEGATIVE_SAMPLING)
+    draw_noise(setup, scratch, block, word, targets);
+  else
+    follow_path(setup->huffman, block, word, targets);
+}
+
+int vt_targets_fill(const struct vt_targets *targets, int first, const struct vt_block *block, struct vt_step *step) {
+  int count = targets->count - first;
+  if (count > VT_STEP_OUTPUTS_MAX) count = VT_STEP_OUTPUTS_MAX;
+  for (int j = 0; j < count; j++) {
+    step->outputs[j] = vt_working_set_row(&block->sets[VT_TABLE_OUTPUT], targets->slots[first + j]);
+    step->labels[j] = step->labels[VT_STEP_SCORE_STRIDE + j] = targets->labels[first + j];
+  }
+  step->output_count = count;
+  return count;
+}
+
+double vt_targets_loss(const struct vt_step *step) {
+  double sum = 0;
+  for (int i = 0; i < step->input_count; i++) {
+    for (int j = 0; j < step->output_count; j++) {
+      double score = (double)step->scores[i * VT_STEP_SCORE_STRIDE + j];
+      sum += vt_softplus(step->labels[j] > 0 ? -score : score);
+    }
+  }
+  return sum;
+}
