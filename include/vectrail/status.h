@@ -35,7 +35,8 @@ extern "C" {
   X(ERROR_UNSUPPORTED, -10, "not supported here")                                                                      \
   X(ERROR_VERSION, -11, "written by a newer version")                                                                  \
   X(ERROR_CORRUPT, -12, "damaged data")                                                                                \
-  X(ERROR_THREAD, -13, "thread could not be started")
+  X(ERROR_THREAD, -13, "thread could not be started")                                                                  \
+  X(ERROR_BUSY, -14, "in use by another process")
 
 enum vt_status {
 #define X(name, value, text) VT_##name = (value),

@@ -80,25 +80,37 @@ static char *header_text(const struct vt_safetensors_meta *meta, size_t meta_cou
   return text;
 }
 
-static enum vt_status put(struct vt_output *output, struct sha256_ctx *hash, const void *data, size_t bytes,
-                          struct vt_error *error) {
-  sha256_update(hash, bytes, data);
-  return vt_output_write(output, data, bytes, error);
+/* Where bytes go: either may be NULL. */
+struct sink {
+  struct vt_output *output;
+  struct sha256_ctx *hash;
+};
+
+static enum vt_status put(const struct sink *sink, const void *data, size_t bytes, struct vt_error *error) {
+  if (sink->hash != NULL) sha256_update(sink->hash, bytes, data);
+  return sink->output == NULL ? VT_OK : vt_output_write(sink->output, data, bytes, error);
 }
 
-static enum vt_status put_all(struct vt_output *output, struct sha256_ctx *hash, const char *text,
-                              const struct vt_tensor *tensors, size_t tensor_count, struct vt_error *error) {
+static enum vt_status put_tensor(const struct sink *sink, const struct vt_tensor *tensor, struct vt_error *error) {
+  uint64_t bytes = 0;
+  tensor_bytes(tensor, &bytes);
+  if (tensor->stride_bytes == 0 || bytes == 0) return put(sink, tensor->data, (size_t)bytes, error);
+  const unsigned char *row = tensor->data;
+  size_t row_bytes = (size_t)(bytes / tensor->shape[0]);
+  for (uint64_t k = 0; k < tensor->shape[0]; k++, row += tensor->stride_bytes)
+    VT_TRY(put(sink, row, row_bytes, error));
+  return VT_OK;
+}
+
+static enum vt_status put_all(const struct sink *sink, const char *text, const struct vt_tensor *tensors,
+                              size_t tensor_count, struct vt_error *error) {
   static const char spaces[] = "        ";
   size_t length = strlen(text), padding = (8 - length % 8) % 8;
   uint64_t header_bytes = length + padding;
-  VT_TRY(put(output, hash, &header_bytes, sizeof header_bytes, error));
-  VT_TRY(put(output, hash, text, length, error));
-  VT_TRY(put(output, hash, spaces, padding, error));
-  for (size_t k = 0; k < tensor_count; k++) {
-    uint64_t bytes = 0;
-    tensor_bytes(&tensors[k], &bytes);
-    VT_TRY(put(output, hash, tensors[k].data, (size_t)bytes, error));
-  }
+  VT_TRY(put(sink, &header_bytes, sizeof header_bytes, error));
+  VT_TRY(put(sink, text, length, error));
+  VT_TRY(put(sink, spaces, padding, error));
+  for (size_t k = 0; k < tensor_count; k++) VT_TRY(put_tensor(sink, &tensors[k], error));
   return VT_OK;
 }
 
@@ -107,20 +119,28 @@ enum vt_status vt_safetensors_write(const char *path, const struct vt_safetensor
                                     char sha256[VT_SHA256_TEXT_BYTES], struct vt_error *error) {
   char *text = header_text(meta, meta_count, tensors, tensor_count);
   if (text == NULL) return VT_FAIL(error, VT_ERROR_MEMORY, "%s: cannot build the header", path);
-  struct vt_output *output;
   struct sha256_ctx hash;
   sha256_init(&hash);
-  enum vt_status status = vt_output_open(path, &output, error);
+  struct sink sink = {.hash = sha256 == NULL ? NULL : &hash};
+  enum vt_status status = vt_output_open(path, &sink.output, error);
   if (status == VT_OK) {
-    status = put_all(output, &hash, text, tensors, tensor_count, error);
+    status = put_all(&sink, text, tensors, tensor_count, error);
     if (status == VT_OK)
-      status = vt_output_commit(output, error);
+      status = vt_output_commit(sink.output, error);
     else
-      vt_output_abort(output);
+      vt_output_abort(sink.output);
   }
   free(text);
   if (status == VT_OK && sha256 != NULL) finish_sha256(&hash, sha256);
   return status;
+}
+
+void vt_tensors_sha256(const struct vt_tensor *tensors, size_t tensor_count, char sha256[VT_SHA256_TEXT_BYTES]) {
+  struct sha256_ctx hash;
+  sha256_init(&hash);
+  const struct sink sink = {.hash = &hash};
+  for (size_t k = 0; k < tensor_count; k++) put_tensor(&sink, &tensors[k], NULL);
+  finish_sha256(&hash, sha256);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */

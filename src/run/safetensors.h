@@ -39,8 +39,9 @@ struct vt_tensor {
   enum vt_dtype dtype;
   size_t rank;
   uint64_t shape[VT_TENSOR_RANK_MAX];
-  const void *data; /* row-major, contiguous */
-  size_t bytes;     /* product of shape x bytes of an element; writing computes it */
+  const void *data;    /* row-major, contiguous */
+  size_t bytes;        /* product of shape x bytes of an element; writing computes it */
+  size_t stride_bytes; /* writing: from row to row (of a rank of 2); 0: contiguous */
 };
 
 struct vt_safetensors_meta {
@@ -48,10 +49,14 @@ struct vt_safetensors_meta {
   const char *value;
 };
 
-/* Writes the tensors in the given order, whole or not at all. sha256 of the file, hexadecimal; may be NULL. */
+/* Writes the tensors in the given order, whole or not at all. sha256 of the file, hexadecimal; may be NULL, which saves
+ * the work. */
 enum vt_status vt_safetensors_write(const char *path, const struct vt_safetensors_meta *meta, size_t meta_count,
                                     const struct vt_tensor *tensors, size_t tensor_count,
                                     char sha256[VT_SHA256_TEXT_BYTES], struct vt_error *error);
+
+/* Of the data of tensors, one behind the other, as they would stand in a file. */
+void vt_tensors_sha256(const struct vt_tensor *tensors, size_t tensor_count, char sha256[VT_SHA256_TEXT_BYTES]);
 
 struct vt_safetensors;
 

@@ -176,11 +176,18 @@ static enum vt_status open_database(const char *path, const char *name, int flag
   return VT_OK;
 }
 
+/* Every commit is synced: what was recorded before a checkpoint must survive whatever the checkpoint survives. There is
+ * one commit a second. */
+static enum vt_status prepare_to_write(struct vt_store *store, struct vt_error *error) {
+  store->writes = true;
+  return run(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", error);
+}
+
 static enum vt_status create_schema(struct vt_store *store, struct vt_error *error) {
   char pragmas[160];
   snprintf(pragmas, sizeof pragmas, "PRAGMA application_id=%d; PRAGMA user_version=%d;", APPLICATION_ID,
            VT_RUN_SCHEMA_VERSION);
-  VT_TRY(run(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;", error));
+  VT_TRY(prepare_to_write(store, error));
   VT_TRY(run(store, "BEGIN", error));
   VT_TRY(run(store, pragmas, error));
   for (int t = 0; t < VT_STORE_TABLES; t++) VT_TRY(run(store, tables[t].create, error));
@@ -192,7 +199,6 @@ enum vt_status vt_store_create(const char *path, struct vt_store **out, struct v
   struct stat there;
   if (stat(path, &there) == 0) return VT_FAIL(error, VT_ERROR_EXISTS, "%s: exists already", path);
   VT_TRY(open_database(path, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &store, error));
-  store->writes = true;
   enum vt_status status = create_schema(store, error);
   if (status != VT_OK) {
     vt_store_close(store);
@@ -287,6 +293,19 @@ enum vt_status vt_store_open(const char *path, struct vt_store **out, struct vt_
   return VT_OK;
 }
 
+enum vt_status vt_store_open_writable(const char *path, struct vt_store **out, struct vt_error *error) {
+  struct vt_store *store = NULL;
+  VT_TRY(open_database(path, path, SQLITE_OPEN_READWRITE, &store, error));
+  enum vt_status status = check_schema(store, error);
+  if (status == VT_OK) status = prepare_to_write(store, error);
+  if (status != VT_OK) {
+    vt_store_close(store);
+    return status;
+  }
+  *out = store;
+  return VT_OK;
+}
+
 void vt_store_close(struct vt_store *store) {
   if (store == NULL) return;
   for (int t = 0; t < VT_STORE_TABLES; t++) sqlite3_finalize(store->inserts[t]);
@@ -316,6 +335,22 @@ enum vt_status vt_store_insert(struct vt_store *store, enum vt_store_table table
   sqlite3_reset(*statement);
   sqlite3_clear_bindings(*statement);
   return status;
+}
+
+enum vt_status vt_store_cut(struct vt_store *store, uint64_t step, struct vt_error *error) {
+  static const char *const cuts[] = {
+      "DELETE FROM step WHERE step >= ?",  "DELETE FROM metric WHERE step >= ?",   "DELETE FROM pair WHERE step >= ?",
+      "DELETE FROM trail WHERE step >= ?", "DELETE FROM snapshot WHERE step >= ?", "DELETE FROM event WHERE step > ?",
+  };
+  for (size_t k = 0; k < sizeof cuts / sizeof cuts[0]; k++) {
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(store->database, cuts[k], -1, &statement, NULL) != SQLITE_OK) return fail(store, error);
+    bool done = sqlite3_bind_int64(statement, 1, (int64_t)step) == SQLITE_OK && sqlite3_step(statement) == SQLITE_DONE;
+    enum vt_status status = done ? VT_OK : fail(store, error);
+    sqlite3_finalize(statement);
+    VT_TRY(status);
+  }
+  return VT_OK;
 }
 
 /* argument: bound to the first parameter where the query has one. */

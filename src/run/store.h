@@ -50,6 +50,8 @@ enum vt_status vt_store_create(const char *path, struct vt_store **store, struct
 /* Opens one for reading: VT_ERROR_NOT_FOUND, VT_ERROR_VERSION (a newer schema), VT_ERROR_CORRUPT. Works on read-only
  * media too, unless a writer died there and left work to recover (VT_ERROR_IO). */
 enum vt_status vt_store_open(const char *path, struct vt_store **store, struct vt_error *error);
+/* Opens one to write on; errors as above. What a killed writer left in the log is recovered. */
+enum vt_status vt_store_open_writable(const char *path, struct vt_store **store, struct vt_error *error);
 /* Of a store that was written: everything committed is moved into the one file. Accepts NULL. */
 void vt_store_close(struct vt_store *store);
 
@@ -58,7 +60,9 @@ void vt_store_close(struct vt_store *store);
 enum vt_status vt_store_begin(struct vt_store *store, struct vt_error *error);
 enum vt_status vt_store_insert(struct vt_store *store, enum vt_store_table table, const struct vt_store_value *values,
                                struct vt_error *error);
-enum vt_status vt_store_commit(struct vt_store *store, struct vt_error *error);
+enum vt_status vt_store_commit(struct vt_store *store, struct vt_error *error); /* synced when it returns */
+/* Deletes, inside a transaction, what was recorded at `step` or after it, and the events after it. */
+enum vt_status vt_store_cut(struct vt_store *store, uint64_t step, struct vt_error *error);
 
 /* Calls back with each row of a table, in key order (events: in order of insertion); a status other than VT_OK ends
  * the walk. */

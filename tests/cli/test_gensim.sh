@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# label: threads
 # What we export is what others read: gensim opens both word2vec formats, NumPy the arrays, and all of them find the
 # neighbours that `vectrail neighbors` finds. Skipped (77) where there is no Python with gensim.
 set -euo pipefail

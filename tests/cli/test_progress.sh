@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# label: threads
 # Progress: one redrawn line on a terminal, fitted to its width, at most 10 times a second; lines elsewhere. Signals.
 . "${SOURCE:?}/tests/cli/lib.sh"
 make_corpus text.txt 12000

@@ -1,4 +1,5 @@
 #!/bin/bash
+# label: optimised
 # The tours of both READMEs, typed as a reader would, print what the READMEs print.
 set -eu
 if ! command -v bible >/dev/null; then
