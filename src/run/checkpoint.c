@@ -1,0 +1,239 @@
+/*
+ * checkpoint.c: the file of a checkpoint.
+ *
+ * Every number is a tensor of its own, exact and named, rank 0: no text to parse, and other programs can look. Numbers
+ * of 8 bytes come first, so that everything is aligned. The header carries the SHA-256 of the data; a file whose data
+ * do not have it is damaged, wherever the damage is.
+ */
+#include "run/checkpoint.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "run/safetensors.h"
+
+#define FORMAT "vectrail checkpoint 1"
+#define HELP_DAMAGED "remove it to begin again at step 0; the text need not be read again"
+
+enum kind { KIND_U64, KIND_F64, KIND_U32, KIND_BOOL };
+static const enum vt_dtype kind_dtypes[] = {
+    [KIND_U64] = VT_DTYPE_U64, [KIND_F64] = VT_DTYPE_F64, [KIND_U32] = VT_DTYPE_U32, [KIND_BOOL] = VT_DTYPE_BOOL};
+
+#define AT(field) offsetof(struct vt_checkpoint, field)
+static const struct {
+  const char *name;
+  enum kind kind;
+  size_t offset;
+} numbers[] = {
+    {"seed", KIND_U64, AT(seed)},
+    {"corpus_fingerprint", KIND_U64, AT(corpus_fingerprint)},
+    {"step", KIND_U64, AT(engine.step)},
+    {"steps", KIND_U64, AT(engine.steps)},
+    {"tokens", KIND_U64, AT(engine.tokens)},
+    {"position", KIND_U64, AT(engine.position)},
+    {"lr", KIND_F64, AT(engine.lr)},
+    {"step_loss_sum", KIND_F64, AT(engine.loss_sum)},
+    {"step_loss_pairs", KIND_U64, AT(engine.loss_pairs)},
+    {"step_squared", KIND_F64, AT(engine.step_squared)},
+    {"step_rows_moved", KIND_U64, AT(engine.rows_moved)},
+    {"step_rows_capped", KIND_U64, AT(engine.rows_capped)},
+    {"mark_step", KIND_U64, AT(mark_step)},
+    {"loss_sum", KIND_F64, AT(loss_sum)},
+    {"loss_pairs", KIND_U64, AT(loss_pairs)},
+    {"rows_moved", KIND_U64, AT(rows_moved)},
+    {"rows_capped", KIND_U64, AT(rows_capped)},
+    {"loss", KIND_F64, AT(loss)},
+    {"probe_loss", KIND_F64, AT(probe_loss)},
+    {"probe_gradient", KIND_F64, AT(probe_gradient)},
+    {"moving", KIND_F64, AT(moving)},
+    {"seconds", KIND_F64, AT(seconds)},
+    {"probe_count", KIND_U64, AT(probe_count)},
+};
+#define NUMBER_COUNT (sizeof numbers / sizeof numbers[0])
+
+/* Those of fewer bytes stand behind the arrays. */
+static const struct {
+  const char *name;
+  enum kind kind;
+  size_t offset;
+} small_numbers[] = {
+    {"epoch", KIND_U32, AT(engine.epoch)},
+    {"epoch_ended", KIND_BOOL, AT(engine.epoch_ended)},
+};
+#define SMALL_COUNT (sizeof small_numbers / sizeof small_numbers[0])
+
+static const char *const table_names[VT_TABLE_COUNT] = {[VT_TABLE_INPUT] = "input", [VT_TABLE_OUTPUT] = "output"};
+#define TENSOR_COUNT (NUMBER_COUNT + 1 + VT_TABLE_COUNT + 1 + SMALL_COUNT)
+
+/* What a file of this checkpoint holds, in its order; data points into the checkpoint and what it points to. */
+static void lay_out(const struct vt_checkpoint *checkpoint, struct vt_tensor tensors[TENSOR_COUNT]) {
+  const unsigned char *base = (const unsigned char *)checkpoint;
+  struct vt_tensor *at = tensors;
+  for (size_t k = 0; k < NUMBER_COUNT; k++)
+    *at++ = (struct vt_tensor){
+        .name = numbers[k].name, .dtype = kind_dtypes[numbers[k].kind], .data = base + numbers[k].offset};
+  *at++ = (struct vt_tensor){.name = "probes",
+                             .dtype = VT_DTYPE_F64,
+                             .rank = 1,
+                             .shape = {checkpoint->probe_count},
+                             .data = checkpoint->probes};
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    const struct vt_table *table = &checkpoint->tables[t];
+    *at++ = (struct vt_tensor){.name = table_names[t],
+                               .dtype = VT_DTYPE_F32,
+                               .rank = 2,
+                               .shape = {table->rows, table->dim},
+                               .data = table->data,
+                               .stride_bytes = table->width * sizeof *table->data};
+  }
+  *at++ = (struct vt_tensor){.name = "marked",
+                             .dtype = VT_DTYPE_F32,
+                             .rank = 2,
+                             .shape = {checkpoint->mark_rows, checkpoint->tables[VT_TABLE_INPUT].dim},
+                             .data = checkpoint->marked};
+  for (size_t k = 0; k < SMALL_COUNT; k++)
+    *at++ = (struct vt_tensor){
+        .name = small_numbers[k].name, .dtype = kind_dtypes[small_numbers[k].kind], .data = base + small_numbers[k].offset};
+}
+
+/* ---- copying ----------------------------------------------------------------------------------------------------- */
+
+static size_t table_bytes(const struct vt_table *table) { return table->rows * table->width * sizeof *table->data; }
+
+size_t vt_checkpoint_bytes(const struct vt_checkpoint *checkpoint) {
+  size_t bytes = 0;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) bytes += table_bytes(&checkpoint->tables[t]);
+  return bytes;
+}
+
+static void *copy_of(const void *from, size_t bytes) {
+  void *copy = vt_alloc(bytes, 1);
+  if (copy != NULL && bytes > 0) memcpy(copy, from, bytes);
+  return copy;
+}
+
+enum vt_status vt_checkpoint_copy(const struct vt_checkpoint *checkpoint, struct vt_checkpoint **out,
+                                  struct vt_error *error) {
+  struct vt_checkpoint *copy = copy_of(checkpoint, sizeof *checkpoint);
+  if (copy == NULL) return VT_FAIL_MEMORY(error, sizeof *checkpoint);
+  size_t mark_bytes = (size_t)checkpoint->mark_rows * checkpoint->tables[VT_TABLE_INPUT].dim * sizeof *copy->marked;
+  copy->marked = copy_of(checkpoint->marked, mark_bytes);
+  copy->probes = copy_of(checkpoint->probes, (size_t)checkpoint->probe_count * sizeof *copy->probes);
+  bool good = copy->marked != NULL && copy->probes != NULL;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    copy->tables[t].data = copy_of(checkpoint->tables[t].data, table_bytes(&checkpoint->tables[t]));
+    good = good && copy->tables[t].data != NULL;
+  }
+  if (!good) {
+    vt_checkpoint_free(copy);
+    return VT_FAIL_MEMORY(error, vt_checkpoint_bytes(checkpoint) + mark_bytes);
+  }
+  *out = copy;
+  return VT_OK;
+}
+
+void vt_checkpoint_free(struct vt_checkpoint *copy) {
+  if (copy == NULL) return;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) vt_free(copy->tables[t].data);
+  vt_free(copy->marked);
+  vt_free(copy->probes);
+  vt_free(copy);
+}
+
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
+
+enum vt_status vt_checkpoint_write(const struct vt_checkpoint *checkpoint, const char *path, struct vt_error *error) {
+  struct vt_tensor tensors[TENSOR_COUNT];
+  char sha256[VT_SHA256_TEXT_BYTES];
+  lay_out(checkpoint, tensors);
+  vt_tensors_sha256(tensors, TENSOR_COUNT, sha256);
+  const struct vt_safetensors_meta meta[] = {{"format", FORMAT}, {"sha256", sha256}};
+  return vt_safetensors_write(path, meta, 2, tensors, TENSOR_COUNT, NULL, error);
+}
+
+static enum vt_status fail_damaged(const char *path, const char *reason, struct vt_error *error) {
+  return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, HELP_DAMAGED, "%s: damaged checkpoint: %s", path, reason);
+}
+
+static bool is_like(const struct vt_tensor *found, const struct vt_tensor *wanted) {
+  bool same = found->dtype == wanted->dtype && found->rank == wanted->rank;
+  for (size_t k = 0; same && k < wanted->rank; k++) same = found->shape[k] == wanted->shape[k];
+  return same;
+}
+
+/* The tensors of the file, in our order, held against those that the checkpoint expects. */
+static enum vt_status find_all(const struct vt_safetensors *file, const char *path, const struct vt_tensor *wanted,
+                               struct vt_tensor *found, struct vt_error *error) {
+  for (size_t k = 0; k < TENSOR_COUNT; k++) {
+    const struct vt_tensor *tensor = vt_safetensors_find(file, wanted[k].name);
+    char reason[96];
+    snprintf(reason, sizeof reason, "\"%s\" is missing, or not what this run has", wanted[k].name);
+    if (tensor == NULL || !is_like(tensor, &wanted[k])) return fail_damaged(path, reason, error);
+    found[k] = *tensor;
+  }
+  return VT_OK;
+}
+
+/* Data of a file may lie at any byte, so they are copied as bytes. */
+static void copy_rows(struct vt_table *table, const struct vt_tensor *tensor) {
+  size_t row_bytes = table->dim * sizeof *table->data;
+  for (uint32_t row = 0; row < table->rows; row++)
+    memcpy(vt_table_row(table, row), (const unsigned char *)tensor->data + row * row_bytes, row_bytes);
+}
+
+static void copy_all(struct vt_checkpoint *checkpoint, const struct vt_tensor found[TENSOR_COUNT]) {
+  unsigned char *base = (unsigned char *)checkpoint;
+  const struct vt_tensor *at = found;
+  for (size_t k = 0; k < NUMBER_COUNT; k++, at++) memcpy(base + numbers[k].offset, at->data, at->bytes);
+  memcpy(checkpoint->probes, at->data, at->bytes);
+  at++;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) copy_rows(&checkpoint->tables[t], at++);
+  memcpy(checkpoint->marked, at->data, at->bytes);
+  at++;
+  for (size_t k = 0; k < SMALL_COUNT; k++, at++) {
+    /* Any byte but 0 and 1 in a bool would be undefined. */
+    bool flag = small_numbers[k].kind == KIND_BOOL && *(const unsigned char *)at->data != 0;
+    memcpy(base + small_numbers[k].offset, small_numbers[k].kind == KIND_BOOL ? (const void *)&flag : at->data,
+           at->bytes);
+  }
+}
+
+static enum vt_status read_file(struct vt_checkpoint *checkpoint, const struct vt_safetensors *file, const char *path,
+                                struct vt_error *error) {
+  const char *format = vt_safetensors_meta(file, "format"), *recorded = vt_safetensors_meta(file, "sha256");
+  if (format == NULL || recorded == NULL || strcmp(format, FORMAT) != 0)
+    return fail_damaged(path, "not a checkpoint of this version", error);
+  /* How many probes there are is known from the file alone. */
+  const struct vt_tensor *probes = vt_safetensors_find(file, "probes");
+  if (probes == NULL || probes->rank != 1 || probes->shape[0] > checkpoint->probe_capacity)
+    return fail_damaged(path, "\"probes\" is missing, or longer than this run can have", error);
+  checkpoint->probe_count = probes->shape[0];
+  struct vt_tensor wanted[TENSOR_COUNT], found[TENSOR_COUNT];
+  char sha256[VT_SHA256_TEXT_BYTES];
+  lay_out(checkpoint, wanted);
+  VT_TRY(find_all(file, path, wanted, found, error));
+  vt_tensors_sha256(found, TENSOR_COUNT, sha256);
+  if (strcmp(sha256, recorded) != 0) return fail_damaged(path, "its checksum is another one", error);
+  uint64_t seed = checkpoint->seed, fingerprint = checkpoint->corpus_fingerprint;
+  copy_all(checkpoint, found);
+  if (checkpoint->seed != seed || checkpoint->corpus_fingerprint != fingerprint)
+    return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, HELP_DAMAGED, "%s: the checkpoint of another run", path);
+  if (checkpoint->probe_count != probes->shape[0]) return fail_damaged(path, "it contradicts itself", error);
+  return VT_OK;
+}
+
+enum vt_status vt_checkpoint_read(struct vt_checkpoint *checkpoint, const char *path, struct vt_error *error) {
+  struct vt_safetensors *file;
+  struct vt_error reason;
+  enum vt_status status = vt_safetensors_open(path, &file, &reason);
+  if (status == VT_ERROR_CORRUPT) return VT_FAIL_HELP(error, status, HELP_DAMAGED, "%s", reason.message);
+  if (status != VT_OK) {
+    if (error != NULL) *error = reason;
+    return status;
+  }
+  status = read_file(checkpoint, file, path, error);
+  vt_safetensors_close(file);
+  return status;
+}
