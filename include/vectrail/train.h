@@ -21,19 +21,25 @@ extern "C" {
 #endif
 
 enum vt_model { VT_MODEL_SKIPGRAM = 0, VT_MODEL_CBOW = 1 };
+/* How the learning rate falls over the run. Linear and cosine end at lr / 10000. */
+enum vt_schedule { VT_SCHEDULE_LINEAR = 0, VT_SCHEDULE_CONSTANT = 1, VT_SCHEDULE_COSINE = 2 };
 enum vt_loss { VT_LOSS_NEGATIVE_SAMPLING = 0, VT_LOSS_HIERARCHICAL_SOFTMAX = 1 };
 
 /* What the optimiser does. vt_train_options_init gives the defaults in brackets. */
 struct vt_train_options {
   enum vt_model model;
   enum vt_loss loss;
-  uint32_t dim;          /* length of a vector, 1 to 4096 [100] */
-  uint32_t window;       /* context words each side, at most; each centre draws 1..window, 1 to 1000 [5] */
-  uint32_t negative;     /* noise words for each centre, 1 to 64; not used by hierarchical softmax [5] */
-  double noise_exponent; /* noise is drawn with probability ~ count^exponent, 0 to 1 [0.75] */
-  double sample;         /* subsampling threshold, 0 for none [1e-4] */
-  uint32_t epochs;       /* passes over the corpus, at least 1 [5] */
-  double lr;             /* learning rate at the start; falls linearly to lr / 10000 [0.025] */
+  uint32_t dim;              /* length of a vector, 1 to 4096 [100] */
+  uint32_t window;           /* context words each side, at most; each centre draws 1..window, 1 to 1000 [5] */
+  uint32_t negative;         /* noise words for each centre, 1 to 64; not used by hierarchical softmax [5] */
+  double noise_exponent;     /* noise is drawn with probability ~ count^exponent, 0 to 1 [0.75] */
+  double sample;             /* subsampling threshold, 0 for none [1e-4] */
+  uint32_t epochs;           /* passes over the corpus, at least 1 [5] */
+  double lr;                 /* learning rate at the start [0.025] */
+  enum vt_schedule schedule; /* [linear] */
+  /* Penalty lambda |row|^2 on all rows of both tables, for each word trained; 0 for none [0]. With a penalty the
+   * tables are held twice. */
+  double l2;
   uint64_t seed;         /* [1] */
   uint32_t block_tokens; /* corpus tokens in one block, 16 to 65536 [2048] */
   uint32_t blocks;       /* blocks in one superstep, 1 to 4096 [8]; never derived from threads */
@@ -47,6 +53,8 @@ VT_API void vt_train_options_init(struct vt_train_options *options);
 /* Whether the options can be trained with: VT_ERROR_ARGUMENT names the first that cannot, and its range. */
 VT_API enum vt_status vt_train_options_check(const struct vt_train_options *options, struct vt_error *error);
 
+#define VT_CHECKPOINT_SECONDS_MAX 1e6
+
 /* What is written into the run folder. */
 struct vt_record_options {
   uint32_t snapshots; /* how many over the run, start and end included, at least 2 [40]; the last is float32 */
@@ -54,6 +62,9 @@ struct vt_record_options {
   bool output;        /* the output table too [false] */
   uint32_t metrics;   /* about how many steps get a row of metrics [2000] */
   uint32_t probes;    /* how many of those also measure the probe, spread evenly [100] */
+  /* Seconds from checkpoint to checkpoint, 0: only when interrupted [60]. Takes the memory of both tables for a moment
+   * where they have up to 256 MB; larger ones are written while the training waits. */
+  double checkpoint_seconds;
   /* Words whose vectors are kept at every metrics step; a word outside the vocabulary is VT_ERROR_NOT_FOUND. */
   const char *const *watch;
   size_t watch_count;
@@ -69,7 +80,7 @@ struct vt_train_progress {
   uint32_t epochs;
   uint64_t tokens;         /* trained so far, over all epochs */
   uint64_t tokens_total;   /* epochs x corpus tokens */
-  double seconds;          /* spent training in this process */
+  double seconds;          /* spent training, in all sittings of the run */
   double words_per_second; /* over the last second or so */
   double lr;
   double loss;           /* running mean per pair, nats */
@@ -92,14 +103,16 @@ struct vt_train_request {
   /* Called once the corpus is read, before training starts; may be NULL. */
   void (*corpus_ready)(void *context, const struct vt_corpus_report *report, const struct vt_vocab *vocab);
   void *corpus_ready_context;
-  /* Set to nonzero (from a signal handler, say) to finish the superstep, save and return VT_ERROR_INTERRUPTED. */
+  /* Set to nonzero (from a signal handler, say) to finish the superstep, save and return VT_ERROR_INTERRUPTED; while
+   * the corpus is read, to stop reading and leave nothing. May be NULL. */
   const volatile sig_atomic_t *interrupt;
 };
 
 struct vt_train_result {
   uint64_t steps;
+  uint64_t first_step; /* where this call began: 0, or where it went on from; `steps` when there was nothing to do */
   uint64_t tokens;
-  double seconds; /* training alone: no reading, no final writing */
+  double seconds; /* training alone, in all sittings: no reading, no final writing */
   double words_per_second;
   double loss; /* on the probe, at the end */
   bool converged;
@@ -107,10 +120,37 @@ struct vt_train_result {
 };
 
 /* Reads the corpus, trains, records. On VT_ERROR_DIVERGED the message names the word and the step, and the run keeps
- * its last good snapshot; on VT_ERROR_INTERRUPTED the run holds a snapshot of where it stopped. On any error before
- * the first step no folder is left behind. result may be NULL. */
+ * its last good snapshot; on VT_ERROR_INTERRUPTED the run holds a snapshot of where it stopped, and vt_resume goes on
+ * from there, as it does after other errors and after a crash. On any error before the first step no folder is left
+ * behind. result may be NULL. */
 VT_API enum vt_status vt_train(const struct vt_train_request *request, struct vt_train_result *result,
                                struct vt_error *error);
+
+/* What may differ from the sitting before: nothing here changes the result. */
+struct vt_resume_request {
+  const char *run_path;
+  const char *kernel;        /* NULL: vt_kernel_resolve decides */
+  int threads;               /* at least 1 [the processors this process may use] */
+  double checkpoint_seconds; /* negative: as before [-1] */
+  /* As in struct vt_train_request; corpus_ready is told what was read when the run was begun. Progress is called for
+   * the step that is gone on from, too. */
+  void (*progress)(void *context, const struct vt_train_progress *progress);
+  void *progress_context;
+  void (*corpus_ready)(void *context, const struct vt_corpus_report *report, const struct vt_vocab *vocab);
+  void *corpus_ready_context;
+  const volatile sig_atomic_t *interrupt;
+};
+
+VT_API void vt_resume_request_init(struct vt_resume_request *request);
+/* Goes on with a run that was interrupted, killed, or ended by an error, from its last checkpoint, or from step 0 where
+ * there is none. What was recorded after the checkpoint is removed and recorded again: at the end the run has the
+ * snapshots and metrics of an unbroken one, bit for bit (but for the seconds). The text is not read again.
+ *
+ * A finished run is left as it is: VT_OK, result->first_step is result->steps. VT_ERROR_NOT_FOUND: there is no run, or
+ * its encoded corpus is missing; VT_ERROR_BUSY: another process is writing it; VT_ERROR_DIVERGED: there is nothing sound
+ * to go on from; VT_ERROR_VERSION: another version began it; VT_ERROR_CORRUPT: damaged. result may be NULL. */
+VT_API enum vt_status vt_resume(const struct vt_resume_request *request, struct vt_train_result *result,
+                                struct vt_error *error);
 
 #ifdef __cplusplus
 }

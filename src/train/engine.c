@@ -30,6 +30,9 @@ struct vt_engine {
   struct vt_probe *probe;
 
   struct vt_table tables[VT_TABLE_COUNT];
+  struct vt_decay decay;                /* with L2 only, as are the next two */
+  struct vt_table paid[VT_TABLE_COUNT]; /* what observers see: the tables with all decay applied */
+  bool paid_is_current;
   struct vt_merger mergers[VT_TABLE_COUNT];
   struct vt_block *blocks;                            /* options.blocks */
   void *set_memory;                                   /* of their working sets */
@@ -74,6 +77,21 @@ static enum vt_status create_tables(struct vt_engine *engine, struct vt_error *e
   struct vt_table *input = &engine->tables[VT_TABLE_INPUT];
   for (uint32_t row = 0; row < rows; row++)
     vt_table_start_row(engine->options.seed, row, dim, vt_table_row(input, row));
+  return VT_OK;
+}
+
+static enum vt_status create_decay(struct vt_engine *engine, struct vt_error *error) {
+  if (engine->options.l2 == 0) return VT_OK;
+  VT_TRY(vt_decay_init(&engine->decay, engine->tables[0].rows, error));
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    VT_TRY(vt_table_init(&engine->paid[t], engine->tables[t].rows, engine->tables[t].dim, error));
+    engine->mergers[t].decay = &engine->decay;
+    engine->mergers[t].role = t;
+    for (uint32_t b = 0; b < engine->options.blocks; b++) {
+      engine->blocks[b].sets[t].decay = &engine->decay;
+      engine->blocks[b].sets[t].role = t;
+    }
+  }
   return VT_OK;
 }
 
@@ -137,6 +155,7 @@ static enum vt_status create_parts(struct vt_engine *engine, struct vt_error *er
   engine->setup.probe_count = vt_probe_pairs(engine->probe);
   VT_TRY(create_tables(engine, error));
   VT_TRY(create_blocks(engine, error));
+  VT_TRY(create_decay(engine, error));
   return create_workers(engine, error);
 }
 
@@ -175,10 +194,12 @@ void vt_engine_free(struct vt_engine *engine) {
     vt_free(engine->sets[t]);
     vt_merger_release(&engine->mergers[t]);
     vt_table_release(&engine->tables[t]);
+    vt_table_release(&engine->paid[t]);
   }
   vt_free(engine->blocks);
   vt_free_aligned(engine->set_memory);
   vt_probe_free(engine->probe);
+  vt_decay_release(&engine->decay);
   vt_noise_release(&engine->noise);
   vt_huffman_release(&engine->huffman);
   vt_free(engine->keep);
@@ -186,6 +207,14 @@ void vt_engine_free(struct vt_engine *engine) {
 }
 
 /* ---- one superstep --------------------------------------------------------------------------------------------- */
+
+/* The rate after a share of the run. */
+static double rate_after(const struct vt_train_options *options, double done) {
+  double share = 1;
+  if (options->schedule == VT_SCHEDULE_LINEAR) share = 1 - done;
+  if (options->schedule == VT_SCHEDULE_COSINE) share = (1 + cos(3.14159265358979323846 * done)) / 2;
+  return options->lr * (share > LR_FLOOR ? share : LR_FLOOR);
+}
 
 /* Cuts the next blocks; a superstep ends with its epoch. */
 static void lay_out_blocks(struct vt_engine *engine) {
@@ -196,7 +225,7 @@ static void lay_out_blocks(struct vt_engine *engine) {
     struct vt_block *block = &engine->blocks[engine->block_count];
     double done = ((double)epoch * (double)engine->entries + (double)engine->state.position) /
                   ((double)options->epochs * (double)engine->entries);
-    double lr = options->lr * (1 - done > LR_FLOOR ? 1 - done : LR_FLOOR);
+    double lr = rate_after(options, done);
     if (engine->block_count == 0) engine->state.lr = lr;
     block->ids = engine->ids;
     block->begin = engine->state.position;
@@ -245,6 +274,15 @@ static enum vt_status reserve_scratch(struct vt_engine *engine, struct vt_error 
   return VT_OK;
 }
 
+/* Every word of the superstep has shrunk every row by its block's rate. */
+static void add_decay(struct vt_engine *engine) {
+  engine->paid_is_current = false;
+  if (engine->options.l2 == 0) return;
+  for (uint32_t b = 0; b < engine->block_count; b++)
+    vt_decay_add(&engine->decay, (double)engine->blocks[b].rate, engine->options.l2, engine->blocks[b].tokens);
+  vt_decay_renew(&engine->decay, engine->tables);
+}
+
 /* Sums up the superstep in block and shard order, and reports a row that left the numbers. */
 static enum vt_status account(struct vt_engine *engine, struct vt_error *error) {
   struct vt_engine_state *state = &engine->state;
@@ -282,6 +320,7 @@ static enum vt_status superstep(struct vt_engine *engine, struct vt_error *error
   run_workers(engine, train_blocks);
   VT_TRY(reserve_scratch(engine, error));
   run_workers(engine, merge_shards);
+  add_decay(engine);
   engine->state.epoch_ended = engine->state.position == engine->entries;
   return account(engine, error);
 }
@@ -306,8 +345,36 @@ enum vt_status vt_engine_run(struct vt_engine *engine, const struct vt_observer 
 
 const struct vt_engine_state *vt_engine_state(const struct vt_engine *engine) { return &engine->state; }
 
-const struct vt_table *vt_engine_table(const struct vt_engine *engine, enum vt_table_role role) {
-  return &engine->tables[role];
+/* Copies the tables with all decay applied; threads take tasks of so many rows. */
+#define ROWS_A_TASK 1024
+
+static void pay_rows(void *context, int worker) {
+  struct vt_engine *engine = context;
+  (void)worker;
+  uint32_t rows = engine->tables[0].rows, tasks = (rows + ROWS_A_TASK - 1) / ROWS_A_TASK;
+  for (;;) {
+    uint32_t task = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
+    if (task >= tasks * VT_TABLE_COUNT) return;
+    int t = (int)(task / tasks);
+    uint32_t first = task % tasks * ROWS_A_TASK, end = rows - first < ROWS_A_TASK ? rows : first + ROWS_A_TASK;
+    for (uint32_t row = first; row < end; row++) {
+      float owed = vt_decay_owed(&engine->decay, t, row), *to = vt_table_row(&engine->paid[t], row);
+      const float *from = vt_table_row(&engine->tables[t], row);
+      for (size_t k = 0; k < engine->tables[t].width; k++) to[k] = owed * from[k];
+    }
+  }
+}
+
+/* What observers see of the tables: themselves, or the copy with all decay applied, made when first asked for. */
+static const struct vt_table *seen_tables(struct vt_engine *engine) {
+  if (engine->options.l2 == 0) return engine->tables;
+  if (!engine->paid_is_current) run_workers(engine, pay_rows);
+  engine->paid_is_current = true;
+  return engine->paid;
+}
+
+const struct vt_table *vt_engine_table(struct vt_engine *engine, enum vt_table_role role) {
+  return &seen_tables(engine)[role];
 }
 
 struct vt_table *vt_engine_table_to_fill(struct vt_engine *engine, enum vt_table_role role) {
@@ -331,7 +398,7 @@ enum vt_status vt_engine_resume(struct vt_engine *engine, const struct vt_engine
 const char *vt_engine_kernel_name(const struct vt_engine *engine) { return engine->setup.kernel->name; }
 
 struct vt_probe_result vt_engine_probe(struct vt_engine *engine) {
-  return vt_probe_measure(engine->probe, engine->tables, engine->pool);
+  return vt_probe_measure(engine->probe, seen_tables(engine), engine->pool);
 }
 
 size_t vt_engine_probe_pairs(const struct vt_engine *engine) { return vt_probe_pairs(engine->probe); }

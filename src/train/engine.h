@@ -61,7 +61,8 @@ const struct vt_engine_state *vt_engine_state(const struct vt_engine *engine);
  * this one can stand. */
 enum vt_status vt_engine_resume(struct vt_engine *engine, const struct vt_engine_state *state, struct vt_error *error);
 struct vt_table *vt_engine_table_to_fill(struct vt_engine *engine, enum vt_table_role role);
-const struct vt_table *vt_engine_table(const struct vt_engine *engine, enum vt_table_role role);
+/* For observers: with L2, a copy with all decay applied. Valid until the next superstep. */
+const struct vt_table *vt_engine_table(struct vt_engine *engine, enum vt_table_role role);
 /* Static. */
 const char *vt_engine_kernel_name(const struct vt_engine *engine);
 

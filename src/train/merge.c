@@ -124,6 +124,7 @@ void vt_merger_shard(struct vt_merger *merger, struct vt_merger_scratch *scratch
       scratch->gathered[c] = scratch->copies[at].data;
     merge.copy_count = touched->count;
     merge.row = vt_table_row(merger->table, touched->row);
+    if (merger->decay != NULL) vt_decay_pay(merger->decay, merger->role, touched->row, merge.row, merge.width);
     merger->kernel->merge(&merge);
     if (!merge.finite) {
       if (touched->row < totals.bad_row) totals.bad_row = touched->row;

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "kernel/kernel.h"
+#include "train/decay.h"
 #include "train/table.h"
 #include "train/working_set.h"
 
@@ -34,7 +35,9 @@ struct vt_merger_scratch; /* one for each worker */
 struct vt_merger {
   struct vt_table *table;
   const struct vt_kernel *kernel;
-  uint32_t *touch; /* by row: its place in the list of its shard, if that place holds the row */
+  struct vt_decay *decay; /* NULL without L2: rows pay what they owe before they are merged */
+  int role;               /* of the table, for the decay */
+  uint32_t *touch;        /* by row: its place in the list of its shard, if that place holds the row */
   struct vt_merge_totals shards[VT_SHARDS];
 };
 

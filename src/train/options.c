@@ -26,7 +26,8 @@ void vt_train_options_init(struct vt_train_options *options) {
 }
 
 void vt_record_options_init(struct vt_record_options *options) {
-  *options = (struct vt_record_options){.snapshots = 40, .metrics = 2000, .probes = 100};
+  *options =
+      (struct vt_record_options){.snapshots = 40, .metrics = 2000, .probes = 100, .checkpoint_seconds = 60};
 }
 
 static enum vt_status check_count(const char *name, uint64_t value, uint64_t low, uint64_t high,
@@ -55,6 +56,9 @@ enum vt_status vt_train_options_check(const struct vt_train_options *options, st
   VT_TRY(check_count("epochs", options->epochs, 1, 1000000, error));
   if (!(options->lr > 0)) return VT_FAIL(error, VT_ERROR_ARGUMENT, "lr is %g; it must be above 0", options->lr);
   VT_TRY(check_number("lr", options->lr, 0, 1000, error));
+  if (options->schedule > VT_SCHEDULE_COSINE)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown schedule %d", (int)options->schedule);
+  VT_TRY(check_number("l2", options->l2, 0, 0.4 / options->lr, error)); /* 1 - 2 lr l2 stays well above 0 */
   VT_TRY(check_count("block-tokens", options->block_tokens, 16, 65536, error));
   VT_TRY(check_count("blocks", options->blocks, 1, 4096, error));
   if (options->threads < 1 || options->threads > 1024)

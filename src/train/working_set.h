@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "train/decay.h"
 #include "train/table.h"
 
 #define VT_SHARDS 64        /* parts of a table that merge independently; fixed, whatever the threads */
@@ -33,6 +34,8 @@ struct vt_working_set {
   int index_shift;
   uint32_t *by_shard; /* slots ordered by shard, first touched first; see vt_working_set_sort */
   uint32_t shard_start[VT_SHARDS + 1];
+  const struct vt_decay *decay; /* what rows owe is paid by their copies too; NULL without L2 */
+  int role;                     /* of the table, for the decay */
 };
 
 /* Memory that a set needs: all sets of an engine share one allocation, so that it is backed by huge pages; working
@@ -60,6 +63,10 @@ static inline uint32_t vt_working_set_slot(struct vt_working_set *set, uint32_t 
   float *row = set->rows + (size_t)slot * set->stride;
   size_t width = set->table->width;
   memcpy(row, vt_table_row(set->table, id), width * sizeof *row);
+  if (set->decay != NULL) {
+    float owed = vt_decay_owed(set->decay, set->role, id);
+    for (size_t k = 0; k < width; k++) row[k] *= owed;
+  }
   if (width < set->stride) memset(row + width, 0, (set->stride - width) * sizeof *row);
   return slot;
 }
