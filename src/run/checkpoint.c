@@ -64,11 +64,26 @@ static const struct {
 };
 #define SMALL_COUNT (sizeof small_numbers / sizeof small_numbers[0])
 
-static const char *const table_names[VT_TABLE_COUNT] = {[VT_TABLE_INPUT] = "input", [VT_TABLE_OUTPUT] = "output"};
-#define TENSOR_COUNT (NUMBER_COUNT + 1 + VT_TABLE_COUNT + 1 + SMALL_COUNT)
+#define TENSORS_MAX (NUMBER_COUNT + 1 + VT_ENGINE_PARTS_MAX + 1 + SMALL_COUNT)
 
-/* What a file of this checkpoint holds, in its order; data points into the checkpoint and what it points to. */
-static void lay_out(const struct vt_checkpoint *checkpoint, struct vt_tensor tensors[TENSOR_COUNT]) {
+static struct vt_tensor *lay_out_parts(const struct vt_checkpoint *checkpoint, enum vt_engine_part_type type,
+                                       struct vt_tensor *at) {
+  for (size_t k = 0; k < checkpoint->part_count; k++) {
+    const struct vt_engine_part *part = &checkpoint->parts[k];
+    if (part->type != type) continue;
+    *at++ = (struct vt_tensor){.name = part->name,
+                               .dtype = type == VT_PART_F64 ? VT_DTYPE_F64 : VT_DTYPE_F32,
+                               .rank = 2,
+                               .shape = {part->rows, part->columns},
+                               .data = part->data,
+                               .stride_bytes = part->stride_bytes};
+  }
+  return at;
+}
+
+/* What a file of this checkpoint holds, in its order; data points into the checkpoint and what it points to. Returns
+ * how many. */
+static size_t lay_out(const struct vt_checkpoint *checkpoint, struct vt_tensor tensors[TENSORS_MAX]) {
   const unsigned char *base = (const unsigned char *)checkpoint;
   struct vt_tensor *at = tensors;
   for (size_t k = 0; k < NUMBER_COUNT; k++)
@@ -79,32 +94,27 @@ static void lay_out(const struct vt_checkpoint *checkpoint, struct vt_tensor ten
                              .rank = 1,
                              .shape = {checkpoint->probe_count},
                              .data = checkpoint->probes};
-  for (int t = 0; t < VT_TABLE_COUNT; t++) {
-    const struct vt_table *table = &checkpoint->tables[t];
-    *at++ = (struct vt_tensor){.name = table_names[t],
-                               .dtype = VT_DTYPE_F32,
-                               .rank = 2,
-                               .shape = {table->rows, table->dim},
-                               .data = table->data,
-                               .stride_bytes = table->width * sizeof *table->data};
-  }
+  at = lay_out_parts(checkpoint, VT_PART_F64, at);
+  at = lay_out_parts(checkpoint, VT_PART_F32, at);
   *at++ = (struct vt_tensor){.name = "marked",
                              .dtype = VT_DTYPE_F32,
                              .rank = 2,
-                             .shape = {checkpoint->mark_rows, checkpoint->tables[VT_TABLE_INPUT].dim},
+                             .shape = {checkpoint->mark_rows, checkpoint->mark_dim},
                              .data = checkpoint->marked};
   for (size_t k = 0; k < SMALL_COUNT; k++)
-    *at++ = (struct vt_tensor){
-        .name = small_numbers[k].name, .dtype = kind_dtypes[small_numbers[k].kind], .data = base + small_numbers[k].offset};
+    *at++ = (struct vt_tensor){.name = small_numbers[k].name,
+                               .dtype = kind_dtypes[small_numbers[k].kind],
+                               .data = base + small_numbers[k].offset};
+  return (size_t)(at - tensors);
 }
 
 /* ---- copying ----------------------------------------------------------------------------------------------------- */
 
-static size_t table_bytes(const struct vt_table *table) { return table->rows * table->width * sizeof *table->data; }
+static size_t part_bytes(const struct vt_engine_part *part) { return (size_t)part->rows * part->stride_bytes; }
 
 size_t vt_checkpoint_bytes(const struct vt_checkpoint *checkpoint) {
   size_t bytes = 0;
-  for (int t = 0; t < VT_TABLE_COUNT; t++) bytes += table_bytes(&checkpoint->tables[t]);
+  for (size_t k = 0; k < checkpoint->part_count; k++) bytes += part_bytes(&checkpoint->parts[k]);
   return bytes;
 }
 
@@ -118,13 +128,13 @@ enum vt_status vt_checkpoint_copy(const struct vt_checkpoint *checkpoint, struct
                                   struct vt_error *error) {
   struct vt_checkpoint *copy = copy_of(checkpoint, sizeof *checkpoint);
   if (copy == NULL) return VT_FAIL_MEMORY(error, sizeof *checkpoint);
-  size_t mark_bytes = (size_t)checkpoint->mark_rows * checkpoint->tables[VT_TABLE_INPUT].dim * sizeof *copy->marked;
+  size_t mark_bytes = (size_t)checkpoint->mark_rows * checkpoint->mark_dim * sizeof *copy->marked;
   copy->marked = copy_of(checkpoint->marked, mark_bytes);
   copy->probes = copy_of(checkpoint->probes, (size_t)checkpoint->probe_count * sizeof *copy->probes);
   bool good = copy->marked != NULL && copy->probes != NULL;
-  for (int t = 0; t < VT_TABLE_COUNT; t++) {
-    copy->tables[t].data = copy_of(checkpoint->tables[t].data, table_bytes(&checkpoint->tables[t]));
-    good = good && copy->tables[t].data != NULL;
+  for (size_t k = 0; k < checkpoint->part_count; k++) {
+    copy->parts[k].data = copy_of(checkpoint->parts[k].data, part_bytes(&checkpoint->parts[k]));
+    good = good && copy->parts[k].data != NULL;
   }
   if (!good) {
     vt_checkpoint_free(copy);
@@ -136,7 +146,7 @@ enum vt_status vt_checkpoint_copy(const struct vt_checkpoint *checkpoint, struct
 
 void vt_checkpoint_free(struct vt_checkpoint *copy) {
   if (copy == NULL) return;
-  for (int t = 0; t < VT_TABLE_COUNT; t++) vt_free(copy->tables[t].data);
+  for (size_t k = 0; k < copy->part_count; k++) vt_free(copy->parts[k].data);
   vt_free(copy->marked);
   vt_free(copy->probes);
   vt_free(copy);
@@ -145,12 +155,12 @@ void vt_checkpoint_free(struct vt_checkpoint *copy) {
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 enum vt_status vt_checkpoint_write(const struct vt_checkpoint *checkpoint, const char *path, struct vt_error *error) {
-  struct vt_tensor tensors[TENSOR_COUNT];
+  struct vt_tensor tensors[TENSORS_MAX];
   char sha256[VT_SHA256_TEXT_BYTES];
-  lay_out(checkpoint, tensors);
-  vt_tensors_sha256(tensors, TENSOR_COUNT, sha256);
+  size_t count = lay_out(checkpoint, tensors);
+  vt_tensors_sha256(tensors, count, sha256);
   const struct vt_safetensors_meta meta[] = {{"format", FORMAT}, {"sha256", sha256}};
-  return vt_safetensors_write(path, meta, 2, tensors, TENSOR_COUNT, NULL, error);
+  return vt_safetensors_write(path, meta, 2, tensors, count, NULL, error);
 }
 
 static enum vt_status fail_damaged(const char *path, const char *reason, struct vt_error *error) {
@@ -165,8 +175,8 @@ static bool is_like(const struct vt_tensor *found, const struct vt_tensor *wante
 
 /* The tensors of the file, in our order, held against those that the checkpoint expects. */
 static enum vt_status find_all(const struct vt_safetensors *file, const char *path, const struct vt_tensor *wanted,
-                               struct vt_tensor *found, struct vt_error *error) {
-  for (size_t k = 0; k < TENSOR_COUNT; k++) {
+                               size_t count, struct vt_tensor *found, struct vt_error *error) {
+  for (size_t k = 0; k < count; k++) {
     const struct vt_tensor *tensor = vt_safetensors_find(file, wanted[k].name);
     char reason[96];
     snprintf(reason, sizeof reason, "\"%s\" is missing, or not what this run has", wanted[k].name);
@@ -176,28 +186,18 @@ static enum vt_status find_all(const struct vt_safetensors *file, const char *pa
   return VT_OK;
 }
 
-/* Data of a file may lie at any byte, so they are copied as bytes. */
-static void copy_rows(struct vt_table *table, const struct vt_tensor *tensor) {
-  size_t row_bytes = table->dim * sizeof *table->data;
-  for (uint32_t row = 0; row < table->rows; row++)
-    memcpy(vt_table_row(table, row), (const unsigned char *)tensor->data + row * row_bytes, row_bytes);
-}
-
-static void copy_all(struct vt_checkpoint *checkpoint, const struct vt_tensor found[TENSOR_COUNT]) {
-  unsigned char *base = (unsigned char *)checkpoint;
-  const struct vt_tensor *at = found;
-  for (size_t k = 0; k < NUMBER_COUNT; k++, at++) memcpy(base + numbers[k].offset, at->data, at->bytes);
-  memcpy(checkpoint->probes, at->data, at->bytes);
-  at++;
-  for (int t = 0; t < VT_TABLE_COUNT; t++) copy_rows(&checkpoint->tables[t], at++);
-  memcpy(checkpoint->marked, at->data, at->bytes);
-  at++;
-  for (size_t k = 0; k < SMALL_COUNT; k++, at++) {
-    /* Any byte but 0 and 1 in a bool would be undefined. */
-    bool flag = small_numbers[k].kind == KIND_BOOL && *(const unsigned char *)at->data != 0;
-    memcpy(base + small_numbers[k].offset, small_numbers[k].kind == KIND_BOOL ? (const void *)&flag : at->data,
-           at->bytes);
+/* Data of a file may lie at any byte, so they are copied as bytes; `wanted` says where to. */
+static void copy_tensor(const struct vt_tensor *from, const struct vt_tensor *wanted) {
+  unsigned char *to = (unsigned char *)(uintptr_t)wanted->data; /* it points into what is to be filled in */
+  if (wanted->dtype == VT_DTYPE_BOOL) {
+    bool flag = *(const unsigned char *)from->data != 0; /* any byte but 0 and 1 in a bool would be undefined */
+    memcpy(to, &flag, sizeof flag);
+    return;
   }
+  size_t rows = wanted->stride_bytes == 0 ? 1 : (size_t)wanted->shape[0];
+  size_t row_bytes = rows == 0 ? 0 : from->bytes / rows;
+  for (size_t row = 0; row < rows; row++)
+    memcpy(to + row * wanted->stride_bytes, (const unsigned char *)from->data + row * row_bytes, row_bytes);
 }
 
 static enum vt_status read_file(struct vt_checkpoint *checkpoint, const struct vt_safetensors *file, const char *path,
@@ -210,14 +210,14 @@ static enum vt_status read_file(struct vt_checkpoint *checkpoint, const struct v
   if (probes == NULL || probes->rank != 1 || probes->shape[0] > checkpoint->probe_capacity)
     return fail_damaged(path, "\"probes\" is missing, or longer than this run can have", error);
   checkpoint->probe_count = probes->shape[0];
-  struct vt_tensor wanted[TENSOR_COUNT], found[TENSOR_COUNT];
+  struct vt_tensor wanted[TENSORS_MAX], found[TENSORS_MAX];
   char sha256[VT_SHA256_TEXT_BYTES];
-  lay_out(checkpoint, wanted);
-  VT_TRY(find_all(file, path, wanted, found, error));
-  vt_tensors_sha256(found, TENSOR_COUNT, sha256);
+  size_t count = lay_out(checkpoint, wanted);
+  VT_TRY(find_all(file, path, wanted, count, found, error));
+  vt_tensors_sha256(found, count, sha256);
   if (strcmp(sha256, recorded) != 0) return fail_damaged(path, "its checksum is another one", error);
   uint64_t seed = checkpoint->seed, fingerprint = checkpoint->corpus_fingerprint;
-  copy_all(checkpoint, found);
+  for (size_t k = 0; k < count; k++) copy_tensor(&found[k], &wanted[k]);
   if (checkpoint->seed != seed || checkpoint->corpus_fingerprint != fingerprint)
     return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, HELP_DAMAGED, "%s: the checkpoint of another run", path);
   if (checkpoint->probe_count != probes->shape[0]) return fail_damaged(path, "it contradicts itself", error);

@@ -15,17 +15,19 @@
 
 #define VT_RUN_CHECKPOINT "checkpoint.safetensors"
 
-/* Tables and arrays are borrowed, unless the struct comes from vt_checkpoint_copy. */
+/* Arrays are borrowed, unless the struct comes from vt_checkpoint_copy. */
 struct vt_checkpoint {
   /* Whose: a checkpoint is read only into the run it was written by. */
   uint64_t seed;
   uint64_t corpus_fingerprint;
 
   struct vt_engine_state engine;
-  struct vt_table tables[VT_TABLE_COUNT];
-  /* Of struct vt_motion: marked[mark_rows x tables[VT_TABLE_INPUT].dim]. */
+  struct vt_engine_part parts[VT_ENGINE_PARTS_MAX];
+  size_t part_count;
+  /* Of struct vt_motion: marked[mark_rows x mark_dim]. */
   float *marked;
   uint32_t mark_rows;
+  uint32_t mark_dim;
   uint64_t mark_step;
   /* Probe losses in order. Reading: room for probe_capacity. */
   double *probes;
@@ -44,16 +46,16 @@ struct vt_checkpoint {
   double seconds; /* spent training, in all sittings */
 };
 
-/* Bytes of the tables, which is what copying and writing cost. */
+/* Bytes of the engine's parts, which is what copying and writing cost. */
 size_t vt_checkpoint_bytes(const struct vt_checkpoint *checkpoint);
-/* One that owns its tables and arrays. Free with vt_checkpoint_free (accepts NULL). */
+/* One that owns its arrays. Free with vt_checkpoint_free (accepts NULL). */
 enum vt_status vt_checkpoint_copy(const struct vt_checkpoint *checkpoint, struct vt_checkpoint **copy,
                                   struct vt_error *error);
 void vt_checkpoint_free(struct vt_checkpoint *copy);
 
 /* Puts the file in place of an earlier one, whole or not at all. */
 enum vt_status vt_checkpoint_write(const struct vt_checkpoint *checkpoint, const char *path, struct vt_error *error);
-/* Fills in a checkpoint whose first part is set and whose tables and arrays have the room that is expected.
+/* Fills in a checkpoint whose first part is set and whose arrays have the room that is expected.
  * VT_ERROR_NOT_FOUND; VT_ERROR_CORRUPT: damaged, cut off, or of another run. What was filled in by then is useless. */
 enum vt_status vt_checkpoint_read(struct vt_checkpoint *checkpoint, const char *path, struct vt_error *error);
 

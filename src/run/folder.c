@@ -7,12 +7,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "run/checkpoint.h"
+#include "run/lock.h"
 
 #define DEPTH_MAX 16 /* folders inside folders; a run has one level */
 
@@ -78,6 +81,11 @@ static char *name_beside(const char *path, const char *word) {
 enum vt_status vt_run_folder_stage(const char *path, bool force, char **out, struct vt_error *error) {
   if (*path == '\0') return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "name a folder", "the run folder has no name");
   VT_TRY(check_place(path, force, error));
+  if (look(path) == OCCUPANT_RUN) { /* that it is being written is said now, not after the text is read */
+    int lock;
+    VT_TRY(vt_run_lock_take(path, &lock, error));
+    vt_run_lock_release(lock, path);
+  }
   char *staging = name_beside(path, "partial");
   if (staging == NULL) return VT_FAIL_MEMORY(error, strlen(path));
   /* Left over by a killed process that had our number. */
@@ -103,8 +111,8 @@ static enum vt_status clear_place(const char *path, const char *aside, struct vt
   return VT_OK;
 }
 
-enum vt_status vt_run_folder_install(const char *staging, const char *path, bool force, struct vt_error *error) {
-  VT_TRY(check_place(path, force, error));
+/* With the lock of what is in the place, if that is a run. */
+static enum vt_status install(const char *staging, const char *path, struct vt_error *error) {
   char *plain = without_slashes(path), *aside = name_beside(path, "replaced");
   enum vt_status status = VT_OK;
   if (plain == NULL || aside == NULL)
@@ -119,6 +127,16 @@ enum vt_status vt_run_folder_install(const char *staging, const char *path, bool
   if (status == VT_OK && look(aside) != OCCUPANT_NONE) vt_run_folder_abandon(aside);
   vt_free(plain);
   vt_free(aside);
+  return status;
+}
+
+enum vt_status vt_run_folder_install(const char *staging, const char *path, bool force, struct vt_error *error) {
+  VT_TRY(check_place(path, force, error));
+  if (look(path) != OCCUPANT_RUN) return install(staging, path, error);
+  int lock;
+  VT_TRY(vt_run_lock_take(path, &lock, error));
+  enum vt_status status = install(staging, path, error);
+  vt_run_lock_release(lock, path);
   return status;
 }
 
@@ -145,4 +163,62 @@ void vt_run_folder_abandon(const char *path) {
   if (descriptor < 0) return;
   remove_entries(descriptor, DEPTH_MAX);
   rmdir(path);
+}
+
+/* ---- what a killed process left ---------------------------------------------------------------------------------- */
+
+static bool begins_with(const char *text, const char *beginning) {
+  return strncmp(text, beginning, strlen(beginning)) == 0;
+}
+
+static bool ends_with(const char *text, const char *ending) {
+  size_t bytes = strlen(text), tail = strlen(ending);
+  return bytes >= tail && strcmp(text + bytes - tail, ending) == 0;
+}
+
+/* "88.safetensors" of step 88 or later. */
+static bool is_late_snapshot(const char *name, uint64_t step) {
+  char *end;
+  if (*name < '0' || *name > '9') return false;
+  uint64_t its = strtoull(name, &end, 10);
+  return strcmp(end, VT_SNAPSHOT_ENDING) == 0 && its >= step;
+}
+
+/* Names as vt_output gives them to files that are not whole yet; a name that is not ours is left alone. */
+static bool is_half_written(const char *name) {
+  bool snapshot = name[0] == '.' && name[1] >= '0' && name[1] <= '9' && strstr(name, VT_SNAPSHOT_ENDING ".") != NULL;
+  return (snapshot || begins_with(name, "." VT_RUN_CHECKPOINT ".")) && ends_with(name, ".tmp");
+}
+
+/* snapshots: it is their folder; elsewhere such a name may be somebody's export. */
+static enum vt_status cut_entries(const char *path, bool snapshots, uint64_t step, struct vt_error *error) {
+  DIR *folder = opendir(path);
+  if (folder == NULL) return VT_FAIL(error, VT_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
+  enum vt_status status = VT_OK;
+  for (struct dirent *entry; status == VT_OK && (entry = readdir(folder)) != NULL;) {
+    bool late = snapshots && is_late_snapshot(entry->d_name, step);
+    if (!late && !is_half_written(entry->d_name)) continue;
+    if (unlinkat(dirfd(folder), entry->d_name, 0) != 0 && errno != ENOENT)
+      status = VT_FAIL(error, VT_ERROR_IO, "%s/%s: cannot remove it: %s", path, entry->d_name, strerror(errno));
+  }
+  closedir(folder);
+  return status;
+}
+
+enum vt_status vt_run_folder_cut(const char *path, uint64_t step, struct vt_error *error) {
+  VT_TRY(cut_entries(path, false, step, error));
+  char *snapshots = vt_path_join(path, VT_RUN_SNAPSHOTS);
+  if (snapshots == NULL) return VT_FAIL_MEMORY(error, strlen(path));
+  enum vt_status status = cut_entries(snapshots, true, step, error);
+  vt_free(snapshots);
+  return status;
+}
+
+void vt_run_folder_tidy(const char *path) {
+  static const char *const names[] = {VT_RUN_CORPUS, VT_RUN_CHECKPOINT};
+  for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
+    char *file = vt_path_join(path, names[k]);
+    if (file != NULL) unlink(file);
+    vt_free(file);
+  }
 }

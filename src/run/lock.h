@@ -1,6 +1,6 @@
 /*
- * lock.h: one writer for each run. The lock lies on a file in the run folder, follows the folder when it is renamed, and
- * dies with the process, however that ends. Readers need none.
+ * lock.h: one writer for each run. The lock lies on a file in the run folder, follows the folder when it is renamed,
+ * and dies with the process, however that ends. Readers need none.
  */
 #ifndef VECTRAIL_RUN_LOCK_H
 #define VECTRAIL_RUN_LOCK_H

@@ -4,26 +4,23 @@
  * One mutex guards the queue and the flags; the thread takes the whole queue at a time and works on it unlocked. A
  * transaction is open from the first row taken until the queue has been empty for a moment, a second has passed, or
  * a snapshot was written. A snapshot's row is inserted after its file is synced and renamed, so a reader never finds
- * a row without its file.
+ * a row without its file. A checkpoint is put in place after everything queued before it is committed.
  */
 #define _POSIX_C_SOURCE 200809L
 
 #include "run/recorder.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/half.h"
 #include "base/memory.h"
 #include "run/folder.h"
-#include "run/safetensors.h"
+#include "run/snapshot.h"
 #include "run/store.h"
 
 #define ROWS_WAITING_MAX 16384
@@ -31,19 +28,13 @@
 #define COMMIT_SECONDS 1.0
 #define VALUES_MAX 5
 
-struct snapshot {
-  uint64_t step;
-  enum vt_dtype dtype;
-  void *input;
-  void *output; /* or NULL */
-  size_t rows;
-  size_t dim;
-};
-
-/* A row for the database, or a snapshot. Texts and blobs that the values point to follow the item in one block. */
+/* A row for the database, a snapshot or a checkpoint. Texts and blobs that the values point to follow the item in one
+ * block. */
 struct item {
   struct item *next;
-  struct snapshot *snapshot; /* NULL for a row */
+  struct vt_snapshot *snapshot;           /* or NULL */
+  const struct vt_checkpoint *checkpoint; /* or NULL */
+  struct vt_checkpoint *copy;             /* what of it is ours to free */
   enum vt_store_table table;
   struct vt_store_value values[VALUES_MAX];
 };
@@ -60,11 +51,13 @@ struct vt_recorder {
   struct item *last;
   size_t rows_waiting;
   size_t snapshots_waiting; /* queued or being written */
+  bool checkpoint_waiting;  /* likewise */
   bool busy;                /* the thread holds items or an open transaction */
   bool flushing;            /* somebody waits for that to end */
   bool stopping;
   bool failed;
   struct vt_error failure;
+  struct vt_error checkpoint_failure; /* of the last one; its status is VT_OK where it was written */
 
   /* The thread's own. */
   bool in_transaction;
@@ -74,11 +67,8 @@ struct vt_recorder {
 /* ---- the thread -------------------------------------------------------------------------------------------------- */
 
 static void item_free(struct item *item) {
-  if (item->snapshot != NULL) {
-    vt_free(item->snapshot->input);
-    vt_free(item->snapshot->output);
-    vt_free(item->snapshot);
-  }
+  vt_snapshot_free(item->snapshot);
+  vt_checkpoint_free(item->copy);
   vt_free(item);
 }
 
@@ -96,29 +86,10 @@ static enum vt_status commit(struct vt_recorder *recorder, struct vt_error *erro
   return vt_store_commit(recorder->store, error);
 }
 
-static enum vt_status write_snapshot(struct vt_recorder *recorder, const struct snapshot *snapshot,
+static enum vt_status write_snapshot(struct vt_recorder *recorder, const struct vt_snapshot *snapshot,
                                      struct vt_error *error) {
-  char name[64], step[24], sha256[VT_SHA256_TEXT_BYTES];
-  snprintf(step, sizeof step, "%" PRIu64, snapshot->step);
-  snprintf(name, sizeof name, VT_RUN_SNAPSHOTS "/%s.safetensors", step);
-  char *path = vt_path_join(recorder->path, name);
-  if (path == NULL) return VT_FAIL_MEMORY(error, strlen(recorder->path));
-  const struct vt_safetensors_meta meta[] = {{"format", "vectrail"}, {"step", step}};
-  struct vt_tensor tensors[2] = {
-      {.name = "input",
-       .dtype = snapshot->dtype,
-       .rank = 2,
-       .shape = {snapshot->rows, snapshot->dim},
-       .data = snapshot->input},
-      {.name = "output",
-       .dtype = snapshot->dtype,
-       .rank = 2,
-       .shape = {snapshot->rows, snapshot->dim},
-       .data = snapshot->output},
-  };
-  enum vt_status status = vt_safetensors_write(path, meta, 2, tensors, snapshot->output == NULL ? 1 : 2, sha256, error);
-  vt_free(path);
-  VT_TRY(status);
+  char name[VT_SNAPSHOT_NAME_BYTES], sha256[VT_SHA256_TEXT_BYTES];
+  VT_TRY(vt_snapshot_write(snapshot, recorder->path, name, sha256, error));
   VT_TRY(begin(recorder, error));
   const struct vt_store_value values[] = {vt_store_integer(snapshot->step), vt_store_text(name),
                                           vt_store_text(vt_dtype_name(snapshot->dtype)), vt_store_text(sha256)};
@@ -126,8 +97,27 @@ static enum vt_status write_snapshot(struct vt_recorder *recorder, const struct 
   return commit(recorder, error);
 }
 
+/* Who goes on from it relies on all rows before it: they are committed, and synced, first. */
+static enum vt_status write_checkpoint(struct vt_recorder *recorder, const struct item *item, struct vt_error *error) {
+  VT_TRY(commit(recorder, error));
+  char *path = vt_path_join(recorder->path, VT_RUN_CHECKPOINT);
+  if (path == NULL) return VT_FAIL_MEMORY(error, strlen(recorder->path));
+  struct vt_error reason = {.status = VT_OK};
+  enum vt_status status = vt_checkpoint_write(item->checkpoint, path, &reason);
+  vt_free(path);
+  pthread_mutex_lock(&recorder->mutex);
+  recorder->checkpoint_failure = reason;
+  pthread_mutex_unlock(&recorder->mutex);
+  if (status == VT_OK || item->copy == NULL) return VT_OK;
+  VT_TRY(begin(recorder, error));
+  const struct vt_store_value values[] = {vt_store_integer(item->checkpoint->engine.step), vt_store_text("checkpoint"),
+                                          vt_store_text("warning"), vt_store_text(reason.message)};
+  return vt_store_insert(recorder->store, VT_STORE_EVENT, values, error);
+}
+
 static enum vt_status write_item(struct vt_recorder *recorder, const struct item *item, struct vt_error *error) {
   if (item->snapshot != NULL) return write_snapshot(recorder, item->snapshot, error);
+  if (item->checkpoint != NULL) return write_checkpoint(recorder, item, error);
   VT_TRY(begin(recorder, error));
   VT_TRY(vt_store_insert(recorder->store, item->table, item->values, error));
   if (vt_clock_seconds() - recorder->transaction_began > COMMIT_SECONDS) return commit(recorder, error);
@@ -152,11 +142,12 @@ static void write_items(struct vt_recorder *recorder, struct item *list, bool fa
       failed = true;
       note_failure(recorder, &error);
     }
-    bool was_snapshot = item->snapshot != NULL;
+    bool was_snapshot = item->snapshot != NULL, was_checkpoint = item->checkpoint != NULL;
     item_free(item);
-    if (was_snapshot) {
+    if (was_snapshot || was_checkpoint) {
       pthread_mutex_lock(&recorder->mutex);
-      recorder->snapshots_waiting--;
+      if (was_snapshot) recorder->snapshots_waiting--;
+      if (was_checkpoint) recorder->checkpoint_waiting = false;
       pthread_cond_broadcast(&recorder->changed);
       pthread_mutex_unlock(&recorder->mutex);
     }
@@ -229,6 +220,7 @@ static enum vt_status append(struct vt_recorder *recorder, struct item *item, st
     recorder->last = item;
     recorder->rows_waiting++;
     if (is_snapshot) recorder->snapshots_waiting++;
+    if (item->checkpoint != NULL) recorder->checkpoint_waiting = true;
     pthread_cond_broadcast(&recorder->changed);
   }
   pthread_mutex_unlock(&recorder->mutex);
@@ -293,39 +285,45 @@ enum vt_status vt_recorder_trail(struct vt_recorder *recorder, uint32_t word, ui
                 vt_store_blob(vector, dim * sizeof *vector));
 }
 
-/* A contiguous copy of a table in the type of the snapshot; NULL when out of memory. */
-static void *pack(const float *table, enum vt_dtype dtype, size_t rows, size_t dim, size_t stride) {
-  unsigned char *packed = vt_alloc(rows * dim, vt_dtype_bytes(dtype));
-  size_t row_bytes = dim * vt_dtype_bytes(dtype);
-  for (size_t row = 0; packed != NULL && row < rows; row++) {
-    void *to = packed + row * row_bytes;
-    if (dtype == VT_DTYPE_F16)
-      vt_half_from_float(to, table + row * stride, dim);
-    else
-      memcpy(to, table + row * stride, row_bytes);
-  }
-  return packed;
-}
-
 enum vt_status vt_recorder_snapshot(struct vt_recorder *recorder, uint64_t step, bool float32, const float *input,
                                     const float *output, size_t rows, size_t dim, size_t stride,
                                     struct vt_error *error) {
   struct item *item = vt_alloc_zero(1, sizeof *item);
-  struct snapshot *snapshot = vt_alloc_zero(1, sizeof *snapshot);
-  if (item == NULL || snapshot == NULL) {
-    vt_free(item);
-    vt_free(snapshot);
-    return VT_FAIL_MEMORY(error, sizeof *item + sizeof *snapshot);
-  }
-  item->snapshot = snapshot;
-  *snapshot = (struct snapshot){.step = step, .dtype = float32 ? VT_DTYPE_F32 : VT_DTYPE_F16, .rows = rows, .dim = dim};
-  snapshot->input = pack(input, snapshot->dtype, rows, dim, stride);
-  if (output != NULL) snapshot->output = pack(output, snapshot->dtype, rows, dim, stride);
-  if (snapshot->input == NULL || (output != NULL && snapshot->output == NULL)) {
+  if (item == NULL) return VT_FAIL_MEMORY(error, sizeof *item);
+  enum vt_dtype dtype = float32 ? VT_DTYPE_F32 : VT_DTYPE_F16;
+  enum vt_status status = vt_snapshot_take(step, dtype, input, output, rows, dim, stride, &item->snapshot, error);
+  if (status != VT_OK) {
     item_free(item);
-    return VT_FAIL_MEMORY(error, rows * dim * vt_dtype_bytes(snapshot->dtype));
+    return status;
   }
   return append(recorder, item, error);
+}
+
+enum vt_status vt_recorder_checkpoint(struct vt_recorder *recorder, const struct vt_checkpoint *checkpoint, bool wait,
+                                      struct vt_error *error) {
+  struct item *item = vt_alloc_zero(1, sizeof *item);
+  if (item == NULL) return VT_FAIL_MEMORY(error, sizeof *item);
+  enum vt_status status = wait ? VT_OK : vt_checkpoint_copy(checkpoint, &item->copy, error);
+  if (status != VT_OK) {
+    item_free(item);
+    return status;
+  }
+  item->checkpoint = wait ? checkpoint : item->copy;
+  VT_TRY(append(recorder, item, error));
+  if (!wait) return VT_OK;
+  VT_TRY(vt_recorder_flush(recorder, error));
+  pthread_mutex_lock(&recorder->mutex);
+  status = recorder->checkpoint_failure.status;
+  if (status != VT_OK && error != NULL) *error = recorder->checkpoint_failure;
+  pthread_mutex_unlock(&recorder->mutex);
+  return status;
+}
+
+bool vt_recorder_has_checkpoint(struct vt_recorder *recorder) {
+  pthread_mutex_lock(&recorder->mutex);
+  bool waiting = recorder->checkpoint_waiting;
+  pthread_mutex_unlock(&recorder->mutex);
+  return waiting;
 }
 
 enum vt_status vt_recorder_flush(struct vt_recorder *recorder, struct vt_error *error) {
@@ -368,8 +366,22 @@ static enum vt_status create_files(struct vt_recorder *recorder, const struct vt
   return write_words(recorder->store, vocab, error);
 }
 
-enum vt_status vt_recorder_create(const char *run_path, const struct vt_vocab *vocab, struct vt_recorder **out,
-                                  struct vt_error *error) {
+/* Removes what was recorded from `step` on; files after the rows that name them. */
+static enum vt_status reopen_files(struct vt_recorder *recorder, uint64_t step, struct vt_error *error) {
+  char *database = vt_path_join(recorder->path, VT_RUN_DATABASE);
+  if (database == NULL) return VT_FAIL_MEMORY(error, strlen(recorder->path));
+  enum vt_status status = vt_store_open_writable(database, &recorder->store, error);
+  vt_free(database);
+  VT_TRY(status);
+  VT_TRY(vt_store_begin(recorder->store, error));
+  VT_TRY(vt_store_cut(recorder->store, step, error));
+  VT_TRY(vt_store_commit(recorder->store, error));
+  return vt_run_folder_cut(recorder->path, step, error);
+}
+
+/* vocab: of a run that is made; NULL: go on at `step`. */
+static enum vt_status start(const char *run_path, const struct vt_vocab *vocab, uint64_t step, struct vt_recorder **out,
+                            struct vt_error *error) {
   struct vt_recorder *recorder = vt_alloc_zero(1, sizeof *recorder);
   if (recorder == NULL) return VT_FAIL_MEMORY(error, sizeof *recorder);
   pthread_mutex_init(&recorder->mutex, NULL);
@@ -380,7 +392,7 @@ enum vt_status vt_recorder_create(const char *run_path, const struct vt_vocab *v
   if (recorder->path == NULL)
     status = VT_FAIL_MEMORY(error, strlen(run_path));
   else
-    status = create_files(recorder, vocab, error);
+    status = vocab != NULL ? create_files(recorder, vocab, error) : reopen_files(recorder, step, error);
   if (status == VT_OK) {
     int code = pthread_create(&recorder->thread, NULL, write_all, recorder);
     recorder->running = code == 0;
@@ -392,6 +404,16 @@ enum vt_status vt_recorder_create(const char *run_path, const struct vt_vocab *v
   }
   *out = recorder;
   return VT_OK;
+}
+
+enum vt_status vt_recorder_create(const char *run_path, const struct vt_vocab *vocab, struct vt_recorder **recorder,
+                                  struct vt_error *error) {
+  return start(run_path, vocab, 0, recorder, error);
+}
+
+enum vt_status vt_recorder_open(const char *run_path, uint64_t step, struct vt_recorder **recorder,
+                                struct vt_error *error) {
+  return start(run_path, NULL, step, recorder, error);
 }
 
 static void stop(struct vt_recorder *recorder) {

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "run/checkpoint.h"
 #include "vectrail/vocab.h"
 
 struct vt_recorder;
@@ -22,6 +23,11 @@ struct vt_recorder;
  * with vt_recorder_free. */
 enum vt_status vt_recorder_create(const char *run_path, const struct vt_vocab *vocab, struct vt_recorder **recorder,
                                   struct vt_error *error);
+
+/* Opens the record of a run to go on with at `step`: what was recorded at that step or after it is removed, with the
+ * files of those snapshots and what a killed process left half-written. */
+enum vt_status vt_recorder_open(const char *run_path, uint64_t step, struct vt_recorder **recorder,
+                                struct vt_error *error);
 
 /* Texts are copied. A value of NaN is recorded as NULL. */
 enum vt_status vt_recorder_meta(struct vt_recorder *recorder, const char *key, const char *value,
@@ -43,6 +49,14 @@ enum vt_status vt_recorder_trail(struct vt_recorder *recorder, uint32_t word, ui
 enum vt_status vt_recorder_snapshot(struct vt_recorder *recorder, uint64_t step, bool float32, const float *input,
                                     const float *output, size_t rows, size_t dim, size_t stride,
                                     struct vt_error *error);
+
+/* Puts a checkpoint in place, once all that was appended before it is committed. `wait`: it is borrowed, and the call
+ * returns when it is in place, or why it is not. Otherwise it is copied, and where it cannot be written an event says
+ * so and the recording goes on: the checkpoint before it is still there. */
+enum vt_status vt_recorder_checkpoint(struct vt_recorder *recorder, const struct vt_checkpoint *checkpoint, bool wait,
+                                      struct vt_error *error);
+/* Whether one is still being written: then the next one should be left for later. */
+bool vt_recorder_has_checkpoint(struct vt_recorder *recorder);
 
 /* Waits until all so far is written, synced, and visible to readers. */
 enum vt_status vt_recorder_flush(struct vt_recorder *recorder, struct vt_error *error);

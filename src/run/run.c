@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "run/folder.h"
+#include "run/run_internal.h"
 #include "run/safetensors.h"
 #include "run/store.h"
 
@@ -203,6 +204,12 @@ void vt_run_close(struct vt_run *run) {
 /* ---- what was read ----------------------------------------------------------------------------------------------- */
 
 const struct vt_vocab *vt_run_vocab(const struct vt_run *run) { return run->vocab; }
+
+struct vt_vocab *vt_run_take_vocab(struct vt_run *run) {
+  struct vt_vocab *vocab = run->vocab;
+  run->vocab = NULL;
+  return vocab;
+}
 
 const char *vt_run_meta(const struct vt_run *run, const char *key) {
   for (size_t k = 0; k < run->meta_count; k++)

@@ -97,8 +97,7 @@ static enum vt_status put_tensor(const struct sink *sink, const struct vt_tensor
   if (tensor->stride_bytes == 0 || bytes == 0) return put(sink, tensor->data, (size_t)bytes, error);
   const unsigned char *row = tensor->data;
   size_t row_bytes = (size_t)(bytes / tensor->shape[0]);
-  for (uint64_t k = 0; k < tensor->shape[0]; k++, row += tensor->stride_bytes)
-    VT_TRY(put(sink, row, row_bytes, error));
+  for (uint64_t k = 0; k < tensor->shape[0]; k++, row += tensor->stride_bytes) VT_TRY(put(sink, row, row_bytes, error));
   return VT_OK;
 }
 

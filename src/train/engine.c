@@ -377,8 +377,21 @@ const struct vt_table *vt_engine_table(struct vt_engine *engine, enum vt_table_r
   return &seen_tables(engine)[role];
 }
 
-struct vt_table *vt_engine_table_to_fill(struct vt_engine *engine, enum vt_table_role role) {
-  return &engine->tables[role];
+size_t vt_engine_parts(struct vt_engine *engine, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]) {
+  static const char *const names[VT_TABLE_COUNT] = {"input", "output"};
+  static const char *const paid_names[VT_TABLE_COUNT] = {"input_paid", "output_paid"};
+  struct vt_engine_part *at = parts;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    const struct vt_table *table = &engine->tables[t];
+    *at++ = (struct vt_engine_part){
+        names[t], VT_PART_F32, table->data, table->rows, table->dim, table->width * sizeof *table->data};
+  }
+  if (engine->options.l2 == 0) return (size_t)(at - parts);
+  *at++ = (struct vt_engine_part){"decay_product", VT_PART_F64, &engine->decay.product, 1, 1, sizeof(double)};
+  for (int t = 0; t < VT_TABLE_COUNT; t++)
+    *at++ = (struct vt_engine_part){
+        paid_names[t], VT_PART_F64, engine->decay.paid[t], engine->decay.rows, 1, sizeof(double)};
+  return (size_t)(at - parts);
 }
 
 enum vt_status vt_engine_resume(struct vt_engine *engine, const struct vt_engine_state *state, struct vt_error *error) {
@@ -392,6 +405,7 @@ enum vt_status vt_engine_resume(struct vt_engine *engine, const struct vt_engine
     return VT_FAIL(error, VT_ERROR_CORRUPT, "step %" PRIu64 " at entry %" PRIu64 " is no place of this run",
                    state->step, state->position);
   engine->state = *state;
+  engine->paid_is_current = false;
   return VT_OK;
 }
 

@@ -55,12 +55,24 @@ enum vt_status vt_engine_run(struct vt_engine *engine, const struct vt_observer 
                              struct vt_error *error);
 
 const struct vt_engine_state *vt_engine_state(const struct vt_engine *engine);
-/* Goes on where another engine with the same options, vocabulary and corpus stood: its tables have been copied into
- * this engine's (vt_engine_table_to_fill) and state is what vt_engine_state gave. To be called before vt_engine_run,
- * which then does not call the observers for the step it starts from. VT_ERROR_CORRUPT: no place where a run like
- * this one can stand. */
+/* The arrays that change as the run goes on, besides the state: with both, a run can be gone on with. All of them, for
+ * whatever this engine trains; names are static. */
+#define VT_ENGINE_PARTS_MAX 8
+enum vt_engine_part_type { VT_PART_F32, VT_PART_F64 };
+struct vt_engine_part {
+  const char *name;
+  enum vt_engine_part_type type;
+  void *data; /* rows x columns, rows stride_bytes apart */
+  uint64_t rows;
+  uint64_t columns;
+  size_t stride_bytes;
+};
+size_t vt_engine_parts(struct vt_engine *engine, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]);
+/* Goes on where another engine with the same options, vocabulary and corpus stood: its parts have been copied into this
+ * engine's and state is what vt_engine_state gave. To be called before vt_engine_run, which then does not call the
+ * observers for the step it starts from, unless that is step 0. VT_ERROR_CORRUPT: no place where a run like this one
+ * can stand. */
 enum vt_status vt_engine_resume(struct vt_engine *engine, const struct vt_engine_state *state, struct vt_error *error);
-struct vt_table *vt_engine_table_to_fill(struct vt_engine *engine, enum vt_table_role role);
 /* For observers: with L2, a copy with all decay applied. Valid until the next superstep. */
 const struct vt_table *vt_engine_table(struct vt_engine *engine, enum vt_table_role role);
 /* Static. */

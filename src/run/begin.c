@@ -1,0 +1,188 @@
+/*
+ * begin.c: a training from text. A staging folder beside the run gets the encoded corpus and a database that says what
+ * is to be done; once it is such that vt_resume could go on with it, it takes the run's place. So a corpus that cannot
+ * be read leaves nothing, and whenever the process is killed there is no run or one that can be gone on with.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "run/folder.h"
+#include "run/lock.h"
+#include "run/session.h"
+#include "vectrail/version.h"
+
+/* ---- what is written about the run as a whole -------------------------------------------------------------------- */
+
+static enum vt_status meta(struct vt_session *session, struct vt_error *error, const char *key, const char *format, ...)
+    VT_PRINTF(4, 5);
+
+static enum vt_status meta(struct vt_session *session, struct vt_error *error, const char *key, const char *format,
+                           ...) {
+  char value[256];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(value, sizeof value, format, arguments);
+  va_end(arguments);
+  return vt_recorder_meta(session->recorder, key, value, error);
+}
+
+/* Texts one a line; they may be long, so not through meta(). */
+static enum vt_status record_lines(struct vt_session *session, const char *key, const char *const *lines, size_t count,
+                                   struct vt_error *error) {
+  size_t bytes = 1;
+  for (size_t k = 0; k < count; k++) bytes += strlen(lines[k]) + 1;
+  char *text = vt_alloc(bytes, 1);
+  if (text == NULL) return VT_FAIL_MEMORY(error, bytes);
+  size_t at = 0;
+  for (size_t k = 0; k < count; k++) {
+    size_t length = strlen(lines[k]);
+    if (k > 0) text[at++] = '\n';
+    memcpy(text + at, lines[k], length);
+    at += length;
+  }
+  text[at] = '\0';
+  enum vt_status status = vt_recorder_meta(session->recorder, key, text, error);
+  vt_free(text);
+  return status;
+}
+
+static enum vt_status record_settings(struct vt_session *session, struct vt_error *error) {
+  const struct vt_record_options *record = &session->settings.record;
+  VT_TRY(meta(session, error, "vectrail", "%s", vt_version()));
+  VT_TRY(vt_settings_write(&session->settings, session->recorder, error));
+  VT_TRY(record_lines(session, "watch", record->watch, record->watch_count, error));
+  VT_TRY(meta(session, error, "threads", "%d", session->settings.train.threads));
+  VT_TRY(meta(session, error, "kernel", "%s", vt_engine_kernel_name(session->engine)));
+  return meta(session, error, "steps", "%" PRIu64, session->plan.steps);
+}
+
+static enum vt_status record_corpus(struct vt_session *session, const struct vt_train_request *request,
+                                    struct vt_error *error) {
+  const struct vt_corpus_options *options = &request->corpus;
+  const struct vt_corpus_report *report = &session->report;
+  VT_TRY(record_lines(session, "inputs", request->inputs, request->input_count, error));
+  VT_TRY(meta(session, error, "tokens_rule", "%s", options->tokens == VT_TOKENS_SPACE ? "space" : "words"));
+  VT_TRY(meta(session, error, "fold_case", "%d", options->fold_case));
+  VT_TRY(meta(session, error, "min_count", "%" PRIu64, options->min_count));
+  VT_TRY(meta(session, error, "max_vocab", "%" PRIu32, options->max_vocab));
+  VT_TRY(meta(session, error, "vocab_size", "%zu", vt_vocab_size(session->vocab)));
+  VT_TRY(meta(session, error, "corpus_tokens", "%" PRIu64, report->tokens));
+  VT_TRY(meta(session, error, "corpus_tokens_read", "%" PRIu64, report->tokens_read));
+  VT_TRY(meta(session, error, "corpus_types_read", "%" PRIu64, report->types_read));
+  VT_TRY(meta(session, error, "corpus_lines", "%" PRIu64, report->lines));
+  VT_TRY(meta(session, error, "corpus_bytes", "%" PRIu64, report->text_bytes));
+  VT_TRY(meta(session, error, "corpus_replaced_bytes", "%" PRIu64, report->replaced_bytes));
+  VT_TRY(meta(session, error, "corpus_fingerprint", "%016" PRIx64, vt_corpus_fingerprint(session->corpus)));
+  return meta(session, error, "probe_pairs", "%zu", vt_engine_probe_pairs(session->engine));
+}
+
+/* ---- the folder -------------------------------------------------------------------------------------------------- */
+
+/* "did you mean king, ring?" or, with nothing near, what a word must be to be watched. */
+static void suggest(const struct vt_vocab *vocab, const char *word, char *help, size_t bytes) {
+  uint32_t near[3];
+  size_t count = vt_vocab_suggest(vocab, word, near, 3);
+  size_t at = (size_t)snprintf(
+      help, bytes, "%s", count == 0 ? "watch words that the corpus holds often enough (--min-count)" : "did you mean ");
+  for (size_t k = 0; k < count && at < bytes; k++)
+    at += (size_t)snprintf(help + at, bytes - at, "%s%s%s", k == 0 ? "" : ", ", vt_vocab_text(vocab, near[k]),
+                           k + 1 == count ? "?" : "");
+}
+
+static enum vt_status resolve_watch(struct vt_session *session, struct vt_error *error) {
+  const struct vt_record_options *record = &session->settings.record;
+  session->watch = vt_alloc(record->watch_count, sizeof *session->watch);
+  if (session->watch == NULL) return VT_FAIL_MEMORY(error, record->watch_count * sizeof *session->watch);
+  for (size_t k = 0; k < record->watch_count; k++, session->watch_count++) {
+    if (vt_vocab_find(session->vocab, record->watch[k], &session->watch[k])) continue;
+    char help[sizeof error->help];
+    suggest(session->vocab, record->watch[k], help, sizeof help);
+    return VT_FAIL_HELP(error, VT_ERROR_NOT_FOUND, help, "the word \"%s\" to watch is not in the vocabulary",
+                        record->watch[k]);
+  }
+  return VT_OK;
+}
+
+static enum vt_status read_corpus(struct vt_session *session, const struct vt_train_request *request,
+                                  const char *staging, struct vt_error *error) {
+  char *encoded = vt_path_join(staging, VT_RUN_CORPUS);
+  if (encoded == NULL) return VT_FAIL_MEMORY(error, strlen(staging));
+  enum vt_status status = vt_corpus_encode(request->inputs, request->input_count, &request->corpus, encoded,
+                                           &session->vocab, &session->corpus, &session->report, error);
+  vt_free(encoded);
+  VT_TRY(status);
+  if (session->report.tokens == 0)
+    return VT_FAIL(error, VT_ERROR_EMPTY, "no word of the vocabulary occurs in the corpus");
+  if (request->corpus_ready != NULL)
+    request->corpus_ready(request->corpus_ready_context, &session->report, session->vocab);
+  return VT_OK;
+}
+
+/* The database, complete, and closed: it cannot be moved while it is open. */
+static enum vt_status write_database(struct vt_session *session, const struct vt_train_request *request,
+                                     const char *staging, struct vt_error *error) {
+  VT_TRY(vt_recorder_create(staging, session->vocab, &session->recorder, error));
+  VT_TRY(record_settings(session, error));
+  VT_TRY(record_corpus(session, request, error));
+  VT_TRY(vt_recorder_event(session->recorder, 0, "start", "info", "training started", error));
+  return vt_recorder_close(&session->recorder, error);
+}
+
+static enum vt_status build(struct vt_session *session, const struct vt_train_request *request, const char *staging,
+                            struct vt_error *error) {
+  VT_TRY(vt_run_lock_take(staging, &session->lock, error));
+  VT_TRY(read_corpus(session, request, staging, error));
+  VT_TRY(resolve_watch(session, error));
+  VT_TRY(vt_session_prepare(session, error));
+  VT_TRY(write_database(session, request, staging, error));
+  return vt_run_folder_install(staging, request->run_path, request->force, error);
+}
+
+static enum vt_status begin(struct vt_session *session, const struct vt_train_request *request,
+                            struct vt_error *error) {
+  char *staging = NULL;
+  VT_TRY(vt_run_folder_stage(request->run_path, request->force, &staging, error));
+  enum vt_status status = build(session, request, staging, error);
+  if (status != VT_OK) {
+    vt_recorder_free(session->recorder);
+    session->recorder = NULL;
+    vt_run_folder_abandon(staging);
+  }
+  vt_free(staging);
+  VT_TRY(status);
+  status = vt_recorder_open(request->run_path, 0, &session->recorder, error);
+  if (status != VT_OK) vt_run_folder_abandon(request->run_path);
+  return status;
+}
+
+static enum vt_status check_request(const struct vt_train_request *request, const struct vt_settings *settings,
+                                    struct vt_error *error) {
+  if (request->input_count == 0)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "pass at least one file, or - for standard input",
+                        "no corpus was given");
+  return vt_settings_check(settings, error);
+}
+
+enum vt_status vt_train(const struct vt_train_request *request, struct vt_train_result *result,
+                        struct vt_error *error) {
+  struct vt_error own; /* the message goes into the record even where the caller does not want it */
+  if (error == NULL) error = &own;
+  struct vt_session session = {
+      .run_path = request->run_path,
+      .lock = -1,
+      .settings = {.train = request->train, .record = request->record},
+      .on_progress = request->progress,
+      .progress_context = request->progress_context,
+      .interrupt = request->interrupt,
+  };
+  VT_TRY(check_request(request, &session.settings, error));
+  enum vt_status status = begin(&session, request, error);
+  if (status == VT_OK) status = vt_session_train(&session, error);
+  vt_session_result(&session, status, result);
+  vt_session_release(&session);
+  return status;
+}

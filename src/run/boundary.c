@@ -1,0 +1,209 @@
+/*
+ * boundary.c: what happens to a session at a superstep boundary, on the thread that trains, with the workers at rest.
+ *
+ * In this order: the sums are brought up to date; a checkpoint is taken where one is due; then the step is recorded. So
+ * a checkpoint knows nothing of what is recorded at its step, and whoever goes on from it records that step as if it
+ * had just been trained.
+ */
+#include <inttypes.h>
+#include <math.h>
+
+#include "base/clock.h"
+#include "run/session.h"
+
+#define SPEED_WINDOW_SECONDS 0.5                  /* words per second are taken over at least so long */
+#define CONVERGED_CHANGE 1e-3                     /* see vt_session_converged */
+#define CHECKPOINT_COPY_BYTES ((size_t)256 << 20) /* larger tables are written while the training waits, ... */
+#define CHECKPOINT_SHARE 0.02                     /* ... but for this share of the time at most */
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+static enum vt_status metric(struct vt_session *session, const char *name, double value, struct vt_error *error) {
+  return vt_recorder_metric(session->recorder, session->progress.step, name, value, error);
+}
+
+static enum vt_status record_probe(struct vt_session *session, struct vt_error *error) {
+  struct vt_probe_result probe = vt_engine_probe(session->engine);
+  struct vt_motion_result motion =
+      vt_motion_measure(&session->motion, vt_engine_table(session->engine, VT_TABLE_INPUT));
+  session->progress.probe_loss = probe.loss;
+  session->progress.probe_gradient = probe.gradient;
+  if (session->probe_count < session->probe_capacity) session->probes[session->probe_count++] = probe.loss;
+  VT_TRY(metric(session, "probe_loss", probe.loss, error));
+  VT_TRY(metric(session, "probe_gradient", probe.gradient, error));
+  VT_TRY(metric(session, "displacement", motion.displacement, error));
+  return metric(session, "norm", motion.norm, error);
+}
+
+static enum vt_status record_snapshot(struct vt_session *session, bool last, struct vt_error *error) {
+  const struct vt_record_options *record = &session->settings.record;
+  const struct vt_table *input = vt_engine_table(session->engine, VT_TABLE_INPUT);
+  const struct vt_table *output = vt_engine_table(session->engine, VT_TABLE_OUTPUT);
+  uint64_t step = session->progress.step;
+  VT_TRY(vt_recorder_snapshot(session->recorder, step, record->float32 || last, input->data,
+                              record->output ? output->data : NULL, input->rows, input->dim, input->width, error));
+  if (step == 0) return VT_OK;
+  struct vt_motion_speed speed = vt_motion_mark(&session->motion, input, step);
+  session->progress.moving = speed.moving;
+  VT_TRY(metric(session, "speed", speed.speed, error));
+  return metric(session, "moving", speed.moving, error);
+}
+
+static enum vt_status record_step(struct vt_session *session, const struct vt_engine_state *state,
+                                  struct vt_error *error) {
+  const struct vt_train_progress *progress = &session->progress;
+  VT_TRY(vt_recorder_step(session->recorder, state->step, state->epoch, state->tokens, progress->seconds, state->lr,
+                          error));
+  const struct vt_table *input = vt_engine_table(session->engine, VT_TABLE_INPUT);
+  for (size_t k = 0; k < session->watch_count; k++)
+    VT_TRY(vt_recorder_trail(session->recorder, session->watch[k], state->step, vt_table_row(input, session->watch[k]),
+                             input->dim, error));
+  VT_TRY(metric(session, "lr", state->lr, error));
+  if (state->step == 0) return VT_OK;
+  VT_TRY(metric(session, "loss", progress->loss, error));
+  VT_TRY(metric(session, "step_norm", sqrt(state->step_squared), error));
+  double capped = session->rows_moved == 0 ? 0 : (double)session->rows_capped / (double)session->rows_moved;
+  VT_TRY(metric(session, "capped", capped, error));
+  session->loss_sum = 0;
+  session->loss_pairs = 0;
+  session->rows_moved = session->rows_capped = 0;
+  return VT_OK;
+}
+
+enum vt_status vt_session_record(struct vt_session *session, bool stopping, struct vt_error *error) {
+  const struct vt_engine_state *state = vt_engine_state(session->engine);
+  bool last = state->step == state->steps || stopping;
+  bool snapshot = vt_plan_is_snapshot(&session->plan, state->step) || stopping;
+  bool probe = snapshot || state->epoch_ended || vt_plan_is_probe(&session->plan, state->step);
+  if (probe) VT_TRY(record_probe(session, error));
+  if (snapshot) VT_TRY(record_snapshot(session, last, error));
+  if (probe || vt_plan_is_metric(&session->plan, state->step)) VT_TRY(record_step(session, state, error));
+  if (session->on_progress != NULL) session->on_progress(session->progress_context, &session->progress);
+  return VT_OK;
+}
+
+/* ---- checkpoints ------------------------------------------------------------------------------------------------- */
+
+struct vt_checkpoint vt_session_checkpoint(struct vt_session *session) {
+  const struct vt_train_progress *progress = &session->progress;
+  struct vt_checkpoint checkpoint = {
+      .seed = session->settings.train.seed,
+      .corpus_fingerprint = vt_corpus_fingerprint(session->corpus),
+      .engine = *vt_engine_state(session->engine),
+      .marked = session->motion.marked,
+      .mark_rows = session->motion.count,
+      .mark_dim = session->motion.dim,
+      .mark_step = session->motion.marked_step,
+      .probes = session->probes,
+      .probe_count = session->probe_count,
+      .probe_capacity = session->probe_capacity,
+      .loss_sum = session->loss_sum,
+      .loss_pairs = session->loss_pairs,
+      .rows_moved = session->rows_moved,
+      .rows_capped = session->rows_capped,
+      .loss = progress->loss,
+      .probe_loss = progress->probe_loss,
+      .probe_gradient = progress->probe_gradient,
+      .moving = progress->moving,
+      .seconds = progress->seconds,
+  };
+  checkpoint.part_count = vt_engine_parts(session->engine, checkpoint.parts);
+  return checkpoint;
+}
+
+enum vt_status vt_session_restore(struct vt_session *session, const struct vt_checkpoint *checkpoint,
+                                  struct vt_error *error) {
+  VT_TRY(vt_engine_resume(session->engine, &checkpoint->engine, error));
+  struct vt_train_progress *progress = &session->progress;
+  session->motion.marked_step = checkpoint->mark_step;
+  session->probe_count = (size_t)checkpoint->probe_count;
+  session->loss_sum = checkpoint->loss_sum;
+  session->loss_pairs = checkpoint->loss_pairs;
+  session->rows_moved = checkpoint->rows_moved;
+  session->rows_capped = checkpoint->rows_capped;
+  progress->step = checkpoint->engine.step;
+  progress->epoch = checkpoint->engine.epoch;
+  progress->tokens = checkpoint->engine.tokens;
+  progress->lr = checkpoint->engine.lr;
+  progress->epoch_ended = checkpoint->engine.epoch_ended;
+  progress->loss = checkpoint->loss;
+  progress->probe_loss = checkpoint->probe_loss;
+  progress->probe_gradient = checkpoint->probe_gradient;
+  progress->moving = checkpoint->moving;
+  progress->seconds = session->seconds_before = session->speed_seconds = checkpoint->seconds;
+  session->speed_tokens = checkpoint->engine.tokens;
+  session->first_step = checkpoint->engine.step;
+  return VT_OK;
+}
+
+static void plan_checkpoint(struct vt_session *session, double held_up) {
+  double wait = session->settings.record.checkpoint_seconds;
+  if (wait < held_up / CHECKPOINT_SHARE) wait = held_up / CHECKPOINT_SHARE;
+  session->checkpoint_due = vt_clock_seconds() + wait;
+}
+
+static enum vt_status take_checkpoint(struct vt_session *session, bool stopping, struct vt_error *error) {
+  /* At step 0 there is nothing that could be lost. */
+  if (session->progress.step == 0) return VT_OK;
+  struct vt_checkpoint checkpoint = vt_session_checkpoint(session);
+  if (stopping) return vt_recorder_checkpoint(session->recorder, &checkpoint, true, error);
+  double now = vt_clock_seconds();
+  bool due = session->settings.record.checkpoint_seconds > 0 && now >= session->checkpoint_due;
+  if (!due || vt_recorder_has_checkpoint(session->recorder)) return VT_OK;
+  bool wait = vt_checkpoint_bytes(&checkpoint) > CHECKPOINT_COPY_BYTES;
+  VT_TRY(vt_recorder_checkpoint(session->recorder, &checkpoint, wait, error));
+  plan_checkpoint(session, wait ? vt_clock_seconds() - now : 0);
+  return VT_OK;
+}
+
+/* ---- the observer ------------------------------------------------------------------------------------------------ */
+
+void vt_session_start_clock(struct vt_session *session) {
+  session->started = vt_clock_seconds();
+  plan_checkpoint(session, 0);
+}
+
+static void update_progress(struct vt_session *session, const struct vt_engine_state *state) {
+  struct vt_train_progress *progress = &session->progress;
+  progress->step = state->step;
+  progress->epoch = state->epoch;
+  progress->tokens = state->tokens;
+  progress->lr = state->lr;
+  progress->epoch_ended = state->epoch_ended;
+  progress->seconds = session->seconds_before + vt_clock_seconds() - session->started;
+  session->loss_sum += state->loss_sum;
+  session->loss_pairs += state->loss_pairs;
+  session->rows_moved += state->rows_moved;
+  session->rows_capped += state->rows_capped;
+  if (session->loss_pairs > 0) progress->loss = session->loss_sum / (double)session->loss_pairs;
+  double span = progress->seconds - session->speed_seconds;
+  if (span >= SPEED_WINDOW_SECONDS || progress->words_per_second == 0) {
+    if (span > 0) progress->words_per_second = (double)(progress->tokens - session->speed_tokens) / span;
+    session->speed_seconds = progress->seconds;
+    session->speed_tokens = progress->tokens;
+  }
+}
+
+enum vt_status vt_session_boundary(void *context, struct vt_engine *engine, struct vt_error *error) {
+  struct vt_session *session = context;
+  const struct vt_engine_state *state = vt_engine_state(engine);
+  update_progress(session, state);
+  bool stopping = session->interrupt != NULL && *session->interrupt != 0 && state->step < state->steps;
+  if (stopping || state->step < state->steps) VT_TRY(take_checkpoint(session, stopping, error));
+  VT_TRY(vt_session_record(session, stopping, error));
+  if (!stopping) return VT_OK;
+  return VT_FAIL(error, VT_ERROR_INTERRUPTED, "interrupted at step %" PRIu64 " of %" PRIu64, state->step, state->steps);
+}
+
+/* It has when its mean over the last tenth of the measurements differs from that over the tenth before by less than one
+ * part in a thousand. A falling learning rate settles anything: docs/metrics.md. */
+bool vt_session_converged(const struct vt_session *session) {
+  size_t tenth = session->probe_count / 10;
+  if (tenth == 0) return false;
+  double late = 0, before = 0;
+  for (size_t k = 0; k < tenth; k++) {
+    late += session->probes[session->probe_count - 1 - k];
+    before += session->probes[session->probe_count - 1 - tenth - k];
+  }
+  return fabs(late - before) < CONVERGED_CHANGE * fabs(before);
+}

@@ -1,0 +1,258 @@
+/*
+ * resume.c: going on with a run.
+ *
+ * Nothing in the folder is trusted: the corpus is held against the fingerprint that was recorded, ids against the
+ * vocabulary, the checkpoint against its checksum and against what this engine needs. Nothing is changed before all of
+ * that has been looked at. The lock is taken first, so what is looked at stays as it is.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "run/folder.h"
+#include "run/lock.h"
+#include "run/run_internal.h"
+#include "run/session.h"
+#include "text/corpus_internal.h"
+#include "vectrail/kernel.h"
+#include "vectrail/version.h"
+
+#define HELP_TEXT "train again from the text: vectrail train CORPUS --run FOLDER --force"
+
+/* ---- may it be gone on with -------------------------------------------------------------------------------------- */
+
+static const struct vt_run_event *find_event(const struct vt_run *run, const char *kind, struct vt_run_event *event) {
+  for (size_t k = 0; k < vt_run_event_count(run); k++) {
+    *event = vt_run_event_at(run, k);
+    if (strcmp(event->kind, kind) == 0) return event;
+  }
+  return NULL;
+}
+
+static enum vt_status check_place(const char *path, struct vt_error *error) {
+  char *database = vt_path_join(path, VT_RUN_DATABASE);
+  if (database == NULL) return VT_FAIL_MEMORY(error, strlen(path));
+  struct stat info;
+  bool there = stat(database, &info) == 0;
+  vt_free(database);
+  if (there) return VT_OK;
+  return VT_FAIL_HELP(error, VT_ERROR_NOT_FOUND,
+                      "a training that was stopped while it read the text has to be begun again with vectrail train",
+                      "%s: there is no run here", path);
+}
+
+static enum vt_status check_state(const struct vt_run *run, const char *path, struct vt_error *error) {
+  struct vt_run_event event;
+  if (find_event(run, "diverged", &event) != NULL)
+    return VT_FAIL_HELP(error, VT_ERROR_DIVERGED, "train again with a smaller learning rate (--lr)",
+                        "%s: the training diverged at step %" PRIu64 ", so there is nothing to go on from", path,
+                        event.step);
+  const char *version = vt_run_meta(run, "vectrail");
+  if (version == NULL || strcmp(version, vt_version()) != 0)
+    return VT_FAIL_HELP(error, VT_ERROR_VERSION, "go on with the version that began it, or train again",
+                        "%s: begun by vectrail %s; this is %s, whose steps may be others", path,
+                        version == NULL ? "of unknown version" : version, vt_version());
+  return VT_OK;
+}
+
+static uint64_t meta_count(const struct vt_run *run, const char *key) {
+  const char *text = vt_run_meta(run, key);
+  return text == NULL ? 0 : strtoull(text, NULL, 10);
+}
+
+/* ---- what is there ----------------------------------------------------------------------------------------------- */
+
+static enum vt_status read_settings(struct vt_session *session, const struct vt_resume_request *request,
+                                    const struct vt_run *run, struct vt_error *error) {
+  VT_TRY(vt_settings_read(&session->settings, run, session->run_path, error));
+  session->settings.train.threads = request->threads;
+  session->settings.train.kernel = request->kernel;
+  if (!(request->checkpoint_seconds < 0)) session->settings.record.checkpoint_seconds = request->checkpoint_seconds;
+  session->report = (struct vt_corpus_report){
+      .text_bytes = meta_count(run, "corpus_bytes"),
+      .lines = meta_count(run, "corpus_lines"),
+      .tokens_read = meta_count(run, "corpus_tokens_read"),
+      .types_read = meta_count(run, "corpus_types_read"),
+      .tokens = meta_count(run, "corpus_tokens"),
+  };
+  return vt_settings_check(&session->settings, error);
+}
+
+/* The words to watch stand one a line. */
+static enum vt_status read_watch(struct vt_session *session, const struct vt_run *run, struct vt_error *error) {
+  const char *text = vt_run_meta(run, "watch");
+  size_t lines = 1;
+  for (const char *c = text; c != NULL && *c != '\0'; c++) lines += *c == '\n';
+  session->watch = vt_alloc(lines, sizeof *session->watch);
+  if (session->watch == NULL) return VT_FAIL_MEMORY(error, lines * sizeof *session->watch);
+  for (const char *at = text; at != NULL && *at != '\0';) {
+    size_t bytes = strcspn(at, "\n");
+    char *word = vt_copy_bytes(at, bytes);
+    if (word == NULL) return VT_FAIL_MEMORY(error, bytes);
+    bool known = vt_vocab_find(session->vocab, word, &session->watch[session->watch_count]);
+    vt_free(word);
+    if (!known)
+      return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: the word \"%.*s\" to watch is not in the vocabulary",
+                     session->run_path, (int)(bytes < 64 ? bytes : 64), at);
+    session->watch_count++;
+    at += bytes + (at[bytes] == '\n');
+  }
+  return VT_OK;
+}
+
+static enum vt_status check_corpus(const struct vt_session *session, const struct vt_run *run, const char *path,
+                                   struct vt_error *error) {
+  const uint32_t *ids = vt_corpus_ids(session->corpus);
+  uint64_t entries = vt_corpus_entries(session->corpus), tokens = 0;
+  size_t size = vt_vocab_size(session->vocab);
+  bool known = true;
+  for (uint64_t i = 0; i < entries; i++) {
+    known = known && (ids[i] < size || ids[i] == VT_CORPUS_END);
+    tokens += ids[i] != VT_CORPUS_END;
+  }
+  char fingerprint[24];
+  uint64_t computed = vt_corpus_hash_entries(ids, (size_t)entries, 0);
+  snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, computed);
+  const char *recorded = vt_run_meta(run, "corpus_fingerprint");
+  if (!known || recorded == NULL || strcmp(recorded, fingerprint) != 0 ||
+      computed != vt_corpus_fingerprint(session->corpus) || tokens != session->report.tokens)
+    return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, HELP_TEXT,
+                        "%s: not the text that this run was begun with: fingerprint %s, recorded %.32s", path,
+                        fingerprint, recorded == NULL ? "none" : recorded);
+  return VT_OK;
+}
+
+static enum vt_status open_corpus(struct vt_session *session, const struct vt_run *run, struct vt_error *error) {
+  char *path = vt_path_join(session->run_path, VT_RUN_CORPUS);
+  if (path == NULL) return VT_FAIL_MEMORY(error, strlen(session->run_path));
+  struct vt_error reason;
+  enum vt_status status = vt_corpus_open(path, &session->corpus, &reason);
+  if (status == VT_OK)
+    status = check_corpus(session, run, path, error);
+  else if (status == VT_ERROR_NOT_FOUND)
+    status = VT_FAIL_HELP(error, status, HELP_TEXT, "%s: the encoded text is missing", path);
+  else
+    status = VT_FAIL_HELP(error, status, HELP_TEXT, "%s", reason.message);
+  vt_free(path);
+  return status;
+}
+
+/* Where there is no checkpoint the session stays at step 0. */
+static enum vt_status read_checkpoint(struct vt_session *session, struct vt_error *error) {
+  char *path = vt_path_join(session->run_path, VT_RUN_CHECKPOINT);
+  if (path == NULL) return VT_FAIL_MEMORY(error, strlen(session->run_path));
+  struct vt_checkpoint checkpoint = vt_session_checkpoint(session);
+  struct vt_error reason;
+  enum vt_status status = vt_checkpoint_read(&checkpoint, path, &reason);
+  vt_free(path);
+  if (status == VT_ERROR_NOT_FOUND) return VT_OK;
+  if (status != VT_OK) {
+    *error = reason;
+    return status;
+  }
+  return vt_session_restore(session, &checkpoint, error);
+}
+
+static enum vt_status load(struct vt_session *session, const struct vt_resume_request *request, struct vt_run *run,
+                           struct vt_error *error) {
+  VT_TRY(check_state(run, session->run_path, error));
+  VT_TRY(read_settings(session, request, run, error));
+  session->vocab = vt_run_take_vocab(run);
+  VT_TRY(read_watch(session, run, error));
+  VT_TRY(open_corpus(session, run, error));
+  VT_TRY(vt_session_prepare(session, error));
+  return read_checkpoint(session, error);
+}
+
+/* ---- a finished run ---------------------------------------------------------------------------------------------- */
+
+static const char *static_kernel_name(const char *name) {
+  for (size_t k = 0; name != NULL && k < vt_kernel_count(); k++)
+    if (strcmp(vt_kernel_name(k), name) == 0) return vt_kernel_name(k);
+  return NULL;
+}
+
+/* The result as the finishing process had it; what it had no time to remove goes now. */
+static enum vt_status tell_finished(struct vt_run *run, const char *path, struct vt_train_result *result,
+                                    struct vt_error *error) {
+  vt_run_folder_tidy(path);
+  struct vt_run_step last;
+  VT_TRY(vt_run_last_step(run, &last, error));
+  struct vt_run_point *points;
+  size_t count;
+  VT_TRY(vt_run_metric(run, "probe_loss", &points, &count, error));
+  const char *converged = vt_run_meta(run, "converged");
+  if (result != NULL)
+    *result = (struct vt_train_result){
+        .steps = last.step,
+        .first_step = last.step,
+        .tokens = last.tokens,
+        .seconds = last.seconds,
+        .words_per_second = last.seconds > 0 ? (double)last.tokens / last.seconds : 0,
+        .loss = count == 0 ? NAN : points[count - 1].value,
+        .converged = converged != NULL && strcmp(converged, "1") == 0,
+        .kernel = static_kernel_name(vt_run_meta(run, "kernel")),
+    };
+  vt_run_points_free(points);
+  return VT_OK;
+}
+
+/* ---- going on ---------------------------------------------------------------------------------------------------- */
+
+static enum vt_status go_on(struct vt_session *session, const struct vt_resume_request *request,
+                            struct vt_error *error) {
+  if (request->corpus_ready != NULL)
+    request->corpus_ready(request->corpus_ready_context, &session->report, session->vocab);
+  VT_TRY(vt_recorder_open(session->run_path, session->first_step, &session->recorder, error));
+  char text[128];
+  snprintf(text, sizeof text, "resumed at step %" PRIu64 " with %d threads, kernel %s", session->first_step,
+           session->settings.train.threads, vt_engine_kernel_name(session->engine));
+  VT_TRY(vt_recorder_event(session->recorder, session->first_step, "resumed", "info", text, error));
+  return vt_session_train(session, error);
+}
+
+void vt_resume_request_init(struct vt_resume_request *request) {
+  struct vt_train_options defaults;
+  vt_train_options_init(&defaults);
+  *request = (struct vt_resume_request){.threads = defaults.threads, .checkpoint_seconds = -1};
+}
+
+static enum vt_status resume(struct vt_session *session, const struct vt_resume_request *request, bool *finished,
+                             struct vt_train_result *result, struct vt_error *error) {
+  VT_TRY(check_place(request->run_path, error));
+  VT_TRY(vt_run_lock_take(request->run_path, &session->lock, error));
+  struct vt_run *run;
+  VT_TRY(vt_run_open(request->run_path, &run, error));
+  struct vt_run_event event;
+  *finished = find_event(run, "finished", &event) != NULL;
+  enum vt_status status =
+      *finished ? tell_finished(run, request->run_path, result, error) : load(session, request, run, error);
+  /* A second connection would keep the database from being closed for good. */
+  vt_run_close(run);
+  return status == VT_OK && !*finished ? go_on(session, request, error) : status;
+}
+
+enum vt_status vt_resume(const struct vt_resume_request *request, struct vt_train_result *result,
+                         struct vt_error *error) {
+  struct vt_error own;
+  if (error == NULL) error = &own;
+  struct vt_session session = {
+      .run_path = request->run_path,
+      .lock = -1,
+      .on_progress = request->progress,
+      .progress_context = request->progress_context,
+      .interrupt = request->interrupt,
+  };
+  bool finished = false;
+  enum vt_status status = resume(&session, request, &finished, result, error);
+  if (!finished) vt_session_result(&session, status, result);
+  vt_session_release(&session);
+  return status;
+}

@@ -1,0 +1,83 @@
+/*
+ * session.h: what the parts of a training session share: begin.c (from text), resume.c (going on), session.c (to the
+ * end), boundary.c (what is recorded on the way). Not for others.
+ */
+#ifndef VECTRAIL_RUN_SESSION_H
+#define VECTRAIL_RUN_SESSION_H
+
+#include "run/checkpoint.h"
+#include "run/plan.h"
+#include "run/recorder.h"
+#include "run/settings.h"
+#include "train/engine.h"
+#include "train/motion.h"
+#include "vectrail/corpus.h"
+#include "vectrail/train.h"
+
+struct vt_session {
+  const char *run_path;
+  int lock; /* of the run; -1: not held */
+  struct vt_settings settings;
+  void (*on_progress)(void *context, const struct vt_train_progress *progress);
+  void *progress_context;
+  const volatile sig_atomic_t *interrupt;
+
+  struct vt_vocab *vocab;
+  struct vt_corpus *corpus;
+  struct vt_corpus_report report;
+  struct vt_engine *engine;
+  struct vt_recorder *recorder;
+  struct vt_plan plan;
+  struct vt_motion motion;
+  uint32_t *watch; /* ids */
+  size_t watch_count;
+  uint64_t first_step; /* of this sitting */
+
+  double started;        /* clock */
+  double seconds_before; /* of earlier sittings */
+  struct vt_train_progress progress;
+  double speed_seconds; /* where the window of words_per_second began */
+  uint64_t speed_tokens;
+  double checkpoint_due; /* clock */
+  /* Summed since the last row of metrics. */
+  double loss_sum;
+  uint64_t loss_pairs;
+  uint64_t rows_moved;
+  uint64_t rows_capped;
+  /* Probe losses in order, for the verdict. */
+  double *probes;
+  size_t probe_count;
+  size_t probe_capacity;
+};
+
+/* ---- boundary.c -------------------------------------------------------------------------------------------------- */
+
+/* The observer of the engine: context is the session. */
+enum vt_status vt_session_boundary(void *context, struct vt_engine *engine, struct vt_error *error);
+/* Records what is due at the step where the session stands, and tells the progress. stopping: it is the last step of
+ * this sitting though not of the run, which readers should find. */
+enum vt_status vt_session_record(struct vt_session *session, bool stopping, struct vt_error *error);
+/* Starts the clock of this sitting. */
+void vt_session_start_clock(struct vt_session *session);
+
+/* The session as a checkpoint, which points into it: to be written, or to be filled in. */
+struct vt_checkpoint vt_session_checkpoint(struct vt_session *session);
+/* Takes over the numbers of a checkpoint that was filled in; tables and arrays are in place already. */
+enum vt_status vt_session_restore(struct vt_session *session, const struct vt_checkpoint *checkpoint,
+                                  struct vt_error *error);
+
+/* Whether the probe loss has settled. */
+bool vt_session_converged(const struct vt_session *session);
+
+/* ---- session.c --------------------------------------------------------------------------------------------------- */
+
+/* Engine, plan and arrays for settings, vocabulary and corpus that are there; the session then stands at step 0. */
+enum vt_status vt_session_prepare(struct vt_session *session, struct vt_error *error);
+/* Trains to the end with the recorder that is open, and closes it. */
+enum vt_status vt_session_train(struct vt_session *session, struct vt_error *error);
+/* *result may be NULL. */
+void vt_session_result(const struct vt_session *session, enum vt_status status, struct vt_train_result *result);
+/* Frees all there is and gives the lock back. */
+void vt_session_release(struct vt_session *session);
+
+#endif

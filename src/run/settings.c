@@ -1,0 +1,190 @@
+/* settings.c: the list, and numbers as text that does not depend on the locale. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "run/settings.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { KIND_U32, KIND_U64, KIND_REAL, KIND_FLAG, KIND_NAME };
+
+/* In the order of the enums. */
+static const char *const models[] = {"skipgram", "cbow", NULL};
+static const char *const losses[] = {"ns", "hs", NULL};
+static const char *const schedules[] = {"linear", "constant", "cosine", NULL};
+_Static_assert(sizeof(enum vt_model) == sizeof(unsigned) && sizeof(enum vt_loss) == sizeof(unsigned) &&
+                   sizeof(enum vt_schedule) == sizeof(unsigned),
+               "names are stored as numbers of this size");
+
+#define AT(field) offsetof(struct vt_settings, field)
+static const struct setting {
+  const char *key;
+  enum kind kind;
+  size_t offset;
+  const char *const *names;
+} list[] = {
+    {"model", KIND_NAME, AT(train.model), models},
+    {"loss", KIND_NAME, AT(train.loss), losses},
+    {"dim", KIND_U32, AT(train.dim), NULL},
+    {"window", KIND_U32, AT(train.window), NULL},
+    {"negative", KIND_U32, AT(train.negative), NULL},
+    {"noise_exponent", KIND_REAL, AT(train.noise_exponent), NULL},
+    {"sample", KIND_REAL, AT(train.sample), NULL},
+    {"epochs", KIND_U32, AT(train.epochs), NULL},
+    {"lr", KIND_REAL, AT(train.lr), NULL},
+    {"schedule", KIND_NAME, AT(train.schedule), schedules},
+    {"l2", KIND_REAL, AT(train.l2), NULL},
+    {"cbow_classic", KIND_FLAG, AT(train.cbow_classic), NULL},
+    {"seed", KIND_U64, AT(train.seed), NULL},
+    {"block_tokens", KIND_U32, AT(train.block_tokens), NULL},
+    {"blocks", KIND_U32, AT(train.blocks), NULL},
+    {"snapshots", KIND_U32, AT(record.snapshots), NULL},
+    {"float32", KIND_FLAG, AT(record.float32), NULL},
+    {"save_output", KIND_FLAG, AT(record.output), NULL},
+    {"metrics", KIND_U32, AT(record.metrics), NULL},
+    {"probes", KIND_U32, AT(record.probes), NULL},
+    {"checkpoint_seconds", KIND_REAL, AT(record.checkpoint_seconds), NULL},
+};
+#define LIST_COUNT (sizeof list / sizeof list[0])
+
+/* ---- numbers and names as text ----------------------------------------------------------------------------------- */
+
+#define VALUE_BYTES 40
+
+/* The locale of the program may write 0.5 as 0,5; a run is the same everywhere. */
+static locale_t plain_numbers(locale_t *before) {
+  locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+  *before = plain == (locale_t)0 ? (locale_t)0 : uselocale(plain);
+  return plain;
+}
+
+static void usual_numbers(locale_t plain, locale_t before) {
+  if (plain == (locale_t)0) return;
+  uselocale(before);
+  freelocale(plain);
+}
+
+/* The shorter of two texts that read back as the same number: "0.05", not "0.050000000000000003". */
+static void real_text(double value, char text[VALUE_BYTES]) {
+  locale_t before, plain = plain_numbers(&before);
+  snprintf(text, VALUE_BYTES, "%.15g", value);
+  if (strtod(text, NULL) != value) snprintf(text, VALUE_BYTES, "%.17g", value);
+  usual_numbers(plain, before);
+}
+
+static bool parse_real(const char *text, double *value) {
+  locale_t before, plain = plain_numbers(&before);
+  char *end;
+  *value = strtod(text, &end);
+  usual_numbers(plain, before);
+  return end != text && *end == '\0' && isfinite(*value);
+}
+
+static bool parse_count(const char *text, uint64_t high, uint64_t *value) {
+  if (*text < '0' || *text > '9') return false;
+  char *end;
+  errno = 0;
+  *value = strtoull(text, &end, 10);
+  return errno == 0 && *end == '\0' && *value <= high;
+}
+
+static bool parse_name(const char *text, const char *const *names, unsigned *value) {
+  for (unsigned k = 0; names[k] != NULL; k++) {
+    if (strcmp(text, names[k]) != 0) continue;
+    *value = k;
+    return true;
+  }
+  return false;
+}
+
+/* ---- one setting ------------------------------------------------------------------------------------------------- */
+
+static void value_text(const struct vt_settings *settings, const struct setting *setting, char text[VALUE_BYTES]) {
+  const void *place = (const char *)settings + setting->offset;
+  switch (setting->kind) {
+  case KIND_U32:
+    snprintf(text, VALUE_BYTES, "%" PRIu32, *(const uint32_t *)place);
+    break;
+  case KIND_U64:
+    snprintf(text, VALUE_BYTES, "%" PRIu64, *(const uint64_t *)place);
+    break;
+  case KIND_REAL:
+    real_text(*(const double *)place, text);
+    break;
+  case KIND_FLAG:
+    snprintf(text, VALUE_BYTES, "%d", *(const bool *)place);
+    break;
+  case KIND_NAME: {
+    unsigned number;
+    memcpy(&number, place, sizeof number);
+    snprintf(text, VALUE_BYTES, "%s", setting->names[number]);
+    break;
+  }
+  }
+}
+
+static bool parse(const struct setting *setting, const char *text, struct vt_settings *settings) {
+  void *place = (char *)settings + setting->offset;
+  uint64_t count;
+  unsigned name;
+  switch (setting->kind) {
+  case KIND_U32:
+    if (!parse_count(text, UINT32_MAX, &count)) return false;
+    *(uint32_t *)place = (uint32_t)count;
+    return true;
+  case KIND_U64:
+    return parse_count(text, UINT64_MAX, place);
+  case KIND_REAL:
+    return parse_real(text, place);
+  case KIND_FLAG:
+    if (!parse_count(text, 1, &count)) return false;
+    *(bool *)place = count == 1;
+    return true;
+  case KIND_NAME:
+    if (!parse_name(text, setting->names, &name)) return false;
+    memcpy(place, &name, sizeof name);
+    return true;
+  }
+  return false;
+}
+
+/* ---- all of them ------------------------------------------------------------------------------------------------- */
+
+enum vt_status vt_settings_write(const struct vt_settings *settings, struct vt_recorder *recorder,
+                                 struct vt_error *error) {
+  for (size_t k = 0; k < LIST_COUNT; k++) {
+    char text[VALUE_BYTES];
+    value_text(settings, &list[k], text);
+    VT_TRY(vt_recorder_meta(recorder, list[k].key, text, error));
+  }
+  return VT_OK;
+}
+
+enum vt_status vt_settings_read(struct vt_settings *settings, const struct vt_run *run, const char *path,
+                                struct vt_error *error) {
+  vt_train_options_init(&settings->train);
+  vt_record_options_init(&settings->record);
+  for (size_t k = 0; k < LIST_COUNT; k++) {
+    const char *text = vt_run_meta(run, list[k].key);
+    if (text == NULL) return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: the setting \"%s\" is missing", path, list[k].key);
+    if (!parse(&list[k], text, settings))
+      return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: the setting \"%s\" is \"%.64s\"", path, list[k].key, text);
+  }
+  return VT_OK;
+}
+
+enum vt_status vt_settings_check(const struct vt_settings *settings, struct vt_error *error) {
+  const struct vt_record_options *record = &settings->record;
+  if (record->snapshots < 2 || record->snapshots > 100000)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "snapshots is %" PRIu32 "; it must lie between 2 and 100000",
+                   record->snapshots);
+  if (!(record->checkpoint_seconds >= 0 && record->checkpoint_seconds <= VT_CHECKPOINT_SECONDS_MAX))
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "checkpoint is %g seconds; it must lie between 0 and %g",
+                   record->checkpoint_seconds, VT_CHECKPOINT_SECONDS_MAX);
+  return vt_train_options_check(&settings->train, error);
+}

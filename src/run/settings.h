@@ -1,0 +1,30 @@
+/*
+ * settings.h: the settings of a run as rows of its table `meta`, written and read by one list.
+ *
+ * A new field of struct vt_train_options that changes the result, or of struct vt_record_options, needs a line in the
+ * list of settings.c, or a run that is gone on with would lose it.
+ */
+#ifndef VECTRAIL_RUN_SETTINGS_H
+#define VECTRAIL_RUN_SETTINGS_H
+
+#include "base/error.h"
+#include "run/recorder.h"
+#include "vectrail/run.h"
+#include "vectrail/train.h"
+
+struct vt_settings {
+  struct vt_train_options train;
+  struct vt_record_options record;
+};
+
+/* All but threads and kernel, which change no result, and the words to watch. */
+enum vt_status vt_settings_write(const struct vt_settings *settings, struct vt_recorder *recorder,
+                                 struct vt_error *error);
+/* The same back; what has no row in the list has its default. VT_ERROR_CORRUPT: a row is missing or makes no sense. */
+enum vt_status vt_settings_read(struct vt_settings *settings, const struct vt_run *run, const char *path,
+                                struct vt_error *error);
+
+/* Whether every field can be used, the names of those that cannot in the error (VT_ERROR_ARGUMENT). */
+enum vt_status vt_settings_check(const struct vt_settings *settings, struct vt_error *error);
+
+#endif
