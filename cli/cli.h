@@ -37,8 +37,8 @@ struct command {
   enum exit_status (*run)(const struct common_settings *common, const struct text_list *operands);
 };
 
-extern const struct command command_train, command_info, command_neighbors, command_similarity, command_analogy,
-    command_eval, command_export;
+extern const struct command command_train, command_resume, command_info, command_neighbors, command_similarity,
+    command_analogy, command_eval, command_export;
 
 /* The options of struct common_settings. */
 extern const struct option common_options[];

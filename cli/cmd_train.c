@@ -234,6 +234,12 @@ static const struct option options[] = {
      AT(record.probes),
      WHOLE(1, UINT32_MAX),
      .help = "about how many of those measure loss and gradient on the fixed probe sample"},
+    {.kind = OPTION_REAL,
+     .name = "checkpoint",
+     .value = "SECONDS",
+     AT(record.checkpoint_seconds),
+     .real_high = VT_CHECKPOINT_SECONDS_MAX,
+     .help = "time from checkpoint to checkpoint, from which 'vectrail resume' goes on; 0: only when interrupted"},
     {.kind = OPTION_LIST,
      .name = "watch",
      .value = "WORD,...",
@@ -388,7 +394,7 @@ static enum exit_status train(const struct common_settings *common, const struct
   interrupt_defer();
   enum vt_status trained = vt_train(&request, &result, &error);
   progress_clear(&told.progress);
-  if (trained != VT_OK) return report_error(&error);
+  if (trained != VT_OK) return train_report_error(&told, &error);
   enum exit_status status = settings.output != NULL ? write_output() : EXIT_DONE;
   if (status != EXIT_DONE) return status;
   if (settings.json)

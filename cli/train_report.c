@@ -10,6 +10,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "help.h"
@@ -57,20 +58,52 @@ static void announce(const struct train_report *told) {
   help_settings(stderr, told->command);
 }
 
+static void announce_resumed(const struct train_report *told, const struct vt_train_progress *state) {
+  char a[NUMBER_TEXT_BYTES], b[NUMBER_TEXT_BYTES], c[NUMBER_TEXT_BYTES];
+  fprintf(stderr, "going on at step %s of %s, in epoch %lu of %lu", format_count(state->step, a),
+          format_count(state->steps, b), (unsigned long)state->epoch, (unsigned long)state->epochs);
+  fprintf(stderr, ", on %s words, ", format_count(told->corpus.tokens, c));
+  fprintf(stderr, "%s different ones\n", format_count(told->vocab_size, a));
+}
+
 void train_report_progress(void *context, const struct vt_train_progress *state) {
   struct train_report *told = context;
   if (!told->announced && !told->progress.quiet) {
     progress_clear(&told->progress);
-    announce(told);
+    if (told->command != NULL)
+      announce(told);
+    else
+      announce_resumed(told, state);
   }
   told->announced = true;
   progress_training(&told->progress, state);
+}
+
+/* Once training has begun there is a run; of the ends it can come to, only divergence leaves nothing to go on from. */
+enum exit_status train_report_error(const struct train_report *told, const struct vt_error *error) {
+  struct vt_error explained = *error;
+  char *text = NULL;
+  size_t bytes;
+  FILE *stream = NULL;
+  if (told->announced && error->status != VT_ERROR_DIVERGED && error->help[0] == '\0')
+    stream = open_memstream(&text, &bytes);
+  if (stream != NULL) {
+    bool asked = error->status == VT_ERROR_INTERRUPTED;
+    fputs(asked ? "go on with: vectrail resume " : "once that is put right, go on with: vectrail resume ", stream);
+    print_shell_word(stream, told->run);
+    /* A path too long to be shown whole is not shown at all: half of one is of no use. */
+    if (fclose(stream) == 0 && bytes < sizeof explained.help)
+      snprintf(explained.help, sizeof explained.help, "%s", text);
+  }
+  free(text);
+  return report_error(&explained);
 }
 
 void train_report_json(const struct train_report *told, const struct vt_train_result *result) {
   json_t *object = json_new_object();
   json_put(object, "run", json_new_text(told->run));
   json_put(object, "steps", json_new_count(result->steps));
+  json_put(object, "first_step", json_new_count(result->first_step));
   json_put(object, "tokens", json_new_count(result->tokens));
   json_put(object, "seconds", json_new_real(result->seconds));
   json_put(object, "words_per_second", json_new_real(result->words_per_second));
@@ -92,6 +125,7 @@ static void print_next(const char *run, const char *command, const char *const *
 
 void train_report_result(const struct train_report *told, const struct vt_train_result *result) {
   char a[NUMBER_TEXT_BYTES], b[NUMBER_TEXT_BYTES], c[NUMBER_TEXT_BYTES], d[NUMBER_TEXT_BYTES];
+  if (result->first_step == result->steps && !told->announced) fputs("finished already; nothing was done\n", stdout);
   printf("trained on %s words in %s (%s words/s): %s steps", format_count(result->tokens, a),
          format_seconds(result->seconds, b), format_rate(result->words_per_second, c), format_count(result->steps, d));
   if (!isnan(result->loss))

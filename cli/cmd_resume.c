@@ -1,0 +1,91 @@
+/* cmd_resume.c: vectrail resume: goes on with a training that was stopped. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "cli.h"
+#include "interrupt.h"
+#include "report.h"
+#include "train_report.h"
+#include "vectrail/kernel.h"
+#include "vectrail/train.h"
+
+static struct resume_settings {
+  struct vt_resume_request request;
+  bool json;
+} settings;
+
+static void prepare(void) {
+  settings.json = false;
+  vt_resume_request_init(&settings.request);
+}
+
+#define AT(field) .offset = offsetof(struct resume_settings, field)
+static const struct option options[] = {
+    {.kind = OPTION_HEADING, .help = "Options"},
+    {.kind = OPTION_INT,
+     .name = "threads",
+     .aliases = "thread workers",
+     .value = "N",
+     AT(request.threads),
+     .low = 1,
+     .high = 1024,
+     .unset = "the processors there are",
+     .help = "threads; the result does not depend on them"},
+    {.kind = OPTION_TEXT,
+     .name = "kernel",
+     .value = "NAME",
+     AT(request.kernel),
+     .unset = "the fastest that runs here",
+     .help = "numeric kernel; 'vectrail info --kernels' lists them"},
+    {.kind = OPTION_REAL,
+     .name = "checkpoint",
+     .value = "SECONDS",
+     AT(request.checkpoint_seconds),
+     .real_high = VT_CHECKPOINT_SECONDS_MAX,
+     .unset = "as before",
+     .help = "time from checkpoint to checkpoint; 0: only when interrupted"},
+    {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print the result as one JSON object"},
+};
+
+static enum exit_status run(const struct common_settings *common, const struct text_list *operands) {
+  static const struct text_list nothing;
+  struct vt_resume_request *request = &settings.request;
+  struct vt_train_result result;
+  struct vt_error error;
+  if (request->kernel != NULL && vt_kernel_resolve(request->kernel, &request->kernel, &error) != VT_OK)
+    return report_error(&error);
+  struct train_report told = {.run = operands->items[0], .watch = &nothing};
+  progress_init(&told.progress, common->quiet);
+  request->run_path = operands->items[0];
+  request->progress = train_report_progress;
+  request->corpus_ready = train_report_corpus;
+  request->progress_context = request->corpus_ready_context = &told;
+  request->interrupt = &interrupt_flag;
+  interrupt_defer();
+  enum vt_status resumed = vt_resume(request, &result, &error);
+  progress_clear(&told.progress);
+  if (resumed != VT_OK) return train_report_error(&told, &error);
+  if (settings.json)
+    train_report_json(&told, &result);
+  else if (!common->quiet)
+    train_report_result(&told, &result);
+  return EXIT_DONE;
+}
+
+const struct command command_resume = {
+    .name = "resume",
+    .operands = "DIR [options]",
+    .summary = "go on with a training that was stopped",
+    .about =
+        "Goes on with a run that was interrupted, killed, or ended by an error, from its last checkpoint. The text "
+        "is not needed. The finished run is the same, bit for bit, as if it had never been stopped. Of a run that "
+        "is finished already it says so, and changes nothing.",
+    .example = "vectrail resume runs/first",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .settings = &settings,
+    .prepare = prepare,
+    .operands_low = 1,
+    .operands_high = 1,
+    .operands_missing = "resume needs a run folder",
+    .run = run,
+};
