@@ -25,7 +25,7 @@ static struct train_settings {
   const char *run;
   bool force;
   bool json;
-  int model, loss, tokens; /* places in the choices, which are the values of the enums */
+  int model, loss, schedule, tokens; /* places in the choices, which are the values of the enums */
   const char *vocab;
   const char *kernel;
   struct text_list watch;
@@ -43,6 +43,8 @@ static void prepare(void) {
   vt_record_options_init(&settings.record);
   settings.model = (int)settings.train.model;
   settings.loss = (int)settings.train.loss;
+  settings.schedule = (int)settings.train.schedule;
+  settings.train.lr = 0; /* the model's own, unless one is given */
   settings.tokens = (int)settings.corpus.tokens;
 }
 
@@ -176,7 +178,20 @@ static const struct option options[] = {
      AT(train.lr),
      .above_low = true,
      .real_high = 1000,
-     .help = "learning rate at the start; it falls to nearly 0 in a straight line"},
+     .unset = "0.025; cbow: 0.1, cbow-classic: 0.05",
+     .help = "learning rate at the start"},
+    {.kind = OPTION_CHOICE,
+     .name = "schedule",
+     .value = "NAME",
+     AT(schedule),
+     .choices = {"linear", "constant", "cosine"},
+     .help = "how the learning rate goes on: linear and cosine fall to nearly 0"},
+    {.kind = OPTION_REAL,
+     .name = "l2",
+     .value = "X",
+     AT(train.l2),
+     .real_high = 1000,
+     .help = "penalty X |v|^2 on every vector, for each word trained; 1e-8 to 1e-6 is much; 0: none"},
     {.kind = OPTION_U64,
      .name = "seed",
      .value = "N",
@@ -287,6 +302,10 @@ static enum exit_status settle_model(void) {
     settings.loss = settings.hierarchical == 1 ? VT_LOSS_HIERARCHICAL_SOFTMAX : VT_LOSS_NEGATIVE_SAMPLING;
   if (settings.train.negative == 0 && settings.loss == VT_LOSS_NEGATIVE_SAMPLING)
     return report_usage("train", "--negative is '0'; negative sampling needs at least 1 noise word");
+  settings.train.model = (enum vt_model)settings.model;
+  settings.train.loss = (enum vt_loss)settings.loss;
+  settings.train.schedule = (enum vt_schedule)settings.schedule;
+  if (settings.train.lr == 0) settings.train.lr = vt_train_default_lr(&settings.train);
   return EXIT_DONE;
 }
 
@@ -376,8 +395,6 @@ static void fill_request(struct vt_train_request *request, struct train_report *
   request->corpus.vocab = vocab;
   request->corpus.progress = progress_reading;
   request->corpus.progress_context = &told->progress;
-  request->train.model = (enum vt_model)settings.model;
-  request->train.loss = (enum vt_loss)settings.loss;
   request->train.kernel = settings.kernel;
   request->record.watch = told->watch->items;
   request->record.watch_count = told->watch->count;

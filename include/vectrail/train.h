@@ -50,6 +50,9 @@ struct vt_train_options {
 };
 
 VT_API void vt_train_options_init(struct vt_train_options *options);
+/* The learning rate to start with where nobody knows better: 0.025 for skip-gram, 0.1 for CBOW, whose gradient is
+ * shared out among the context words, 0.05 for classic CBOW. */
+VT_API double vt_train_default_lr(const struct vt_train_options *options);
 /* Whether the options can be trained with: VT_ERROR_ARGUMENT names the first that cannot, and its range. */
 VT_API enum vt_status vt_train_options_check(const struct vt_train_options *options, struct vt_error *error);
 
@@ -147,8 +150,8 @@ VT_API void vt_resume_request_init(struct vt_resume_request *request);
  * snapshots and metrics of an unbroken one, bit for bit (but for the seconds). The text is not read again.
  *
  * A finished run is left as it is: VT_OK, result->first_step is result->steps. VT_ERROR_NOT_FOUND: there is no run, or
- * its encoded corpus is missing; VT_ERROR_BUSY: another process is writing it; VT_ERROR_DIVERGED: there is nothing sound
- * to go on from; VT_ERROR_VERSION: another version began it; VT_ERROR_CORRUPT: damaged. result may be NULL. */
+ * its encoded corpus is missing; VT_ERROR_BUSY: another process is writing it; VT_ERROR_DIVERGED: there is nothing
+ * sound to go on from; VT_ERROR_VERSION: another version began it; VT_ERROR_CORRUPT: damaged. result may be NULL. */
 VT_API enum vt_status vt_resume(const struct vt_resume_request *request, struct vt_train_result *result,
                                 struct vt_error *error);
 

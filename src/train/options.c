@@ -25,9 +25,13 @@ void vt_train_options_init(struct vt_train_options *options) {
   };
 }
 
+double vt_train_default_lr(const struct vt_train_options *options) {
+  if (options->model != VT_MODEL_CBOW) return 0.025;
+  return options->cbow_classic ? 0.05 : 0.1;
+}
+
 void vt_record_options_init(struct vt_record_options *options) {
-  *options =
-      (struct vt_record_options){.snapshots = 40, .metrics = 2000, .probes = 100, .checkpoint_seconds = 60};
+  *options = (struct vt_record_options){.snapshots = 40, .metrics = 2000, .probes = 100, .checkpoint_seconds = 60};
 }
 
 static enum vt_status check_count(const char *name, uint64_t value, uint64_t low, uint64_t high,
