@@ -3,15 +3,16 @@ _vectrail() {
   local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" options="" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="help --help --version train info neighbors similarity analogy eval export"
+    words="help --help --version train resume info neighbors similarity analogy eval export"
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
     return
   fi
   case "${COMP_WORDS[1]}" in
   help)
-    mapfile -t COMPREPLY < <(compgen -W "train info neighbors similarity analogy eval export" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "train resume info neighbors similarity analogy eval export" -- "$word")
     return ;;
-  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --vocab --model --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --watch --cbow --sg --hs --color --quiet -q --help -h" ;;
+  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --vocab --model --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --l2 --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --cbow --sg --hs --color --quiet -q --help -h" ;;
+  resume) options="--threads --kernel --checkpoint --json --color --quiet -q --help -h" ;;
   info) options="--metric --kernels --json --color --quiet -q --help -h" ;;
   neighbors) options="--count -k --step --json --color --quiet -q --help -h" ;;
   similarity) options="--over-time --step --json --color --quiet -q --help -h" ;;
@@ -24,7 +25,9 @@ _vectrail() {
   "train --tokens") words="words space" ;;
   "train --model") words="skipgram cbow" ;;
   "train --loss") words="ns hs" ;;
+  "train --schedule") words="linear constant cosine" ;;
   "train --color") words="auto always never" ;;
+  "resume --color") words="auto always never" ;;
   "info --color") words="auto always never" ;;
   "neighbors --color") words="auto always never" ;;
   "similarity --color") words="auto always never" ;;
