@@ -85,11 +85,11 @@ enum exit_status train_report_error(const struct train_report *told, const struc
   char *text = NULL;
   size_t bytes;
   FILE *stream = NULL;
-  if (told->announced && error->status != VT_ERROR_DIVERGED && error->help[0] == '\0')
-    stream = open_memstream(&text, &bytes);
+  if (told->announced && error->status != VT_ERROR_DIVERGED) stream = open_memstream(&text, &bytes);
   if (stream != NULL) {
-    bool asked = error->status == VT_ERROR_INTERRUPTED;
-    fputs(asked ? "go on with: vectrail resume " : "once that is put right, go on with: vectrail resume ", stream);
+    const char *first = error->help;
+    if (first[0] == '\0' && error->status != VT_ERROR_INTERRUPTED) first = "once that is put right";
+    fprintf(stream, "%s%sgo on with: vectrail resume ", first, first[0] == '\0' ? "" : ", ");
     print_shell_word(stream, told->run);
     /* A path too long to be shown whole is not shown at all: half of one is of no use. */
     if (fclose(stream) == 0 && bytes < sizeof explained.help)

@@ -20,6 +20,7 @@
 #include "run/lock.h"
 #include "run/run_internal.h"
 #include "run/session.h"
+#include "run/store.h"
 #include "text/corpus_internal.h"
 #include "vectrail/kernel.h"
 #include "vectrail/version.h"
@@ -204,6 +205,15 @@ static enum vt_status tell_finished(struct vt_run *run, const char *path, struct
   return VT_OK;
 }
 
+/* The process may have been killed before it closed the database. */
+static enum vt_status settle(const char *path, struct vt_error *error) {
+  char *database = vt_path_join(path, VT_RUN_DATABASE);
+  if (database == NULL) return VT_FAIL_MEMORY(error, strlen(path));
+  enum vt_status status = vt_store_settle(database, error);
+  vt_free(database);
+  return status;
+}
+
 /* ---- going on ---------------------------------------------------------------------------------------------------- */
 
 static enum vt_status go_on(struct vt_session *session, const struct vt_resume_request *request,
@@ -236,7 +246,8 @@ static enum vt_status resume(struct vt_session *session, const struct vt_resume_
       *finished ? tell_finished(run, request->run_path, result, error) : load(session, request, run, error);
   /* A second connection would keep the database from being closed for good. */
   vt_run_close(run);
-  return status == VT_OK && !*finished ? go_on(session, request, error) : status;
+  VT_TRY(status);
+  return *finished ? settle(request->run_path, error) : go_on(session, request, error);
 }
 
 enum vt_status vt_resume(const struct vt_resume_request *request, struct vt_train_result *result,

@@ -245,23 +245,26 @@ static char *immutable_name(const char *path) {
   return name;
 }
 
+/* Whether there is a write-ahead log with something in it; false, too, when out of memory. */
+static bool has_log(const char *path, off_t more_than) {
+  size_t bytes = strlen(path) + 8;
+  char *log = vt_alloc(bytes, 1);
+  struct stat info;
+  if (log == NULL) return false;
+  snprintf(log, bytes, "%s-wal", path);
+  bool there = stat(log, &info) == 0 && info.st_size > more_than;
+  vt_free(log);
+  return there;
+}
+
 /* On read-only media the index of a write-ahead log cannot be made; the file itself is complete if its log is empty. */
 static enum vt_status open_immutable(const char *path, struct vt_store **store, struct vt_error *error) {
-  size_t bytes = strlen(path) + 8;
-  char *log = vt_alloc(bytes, 1), *name = immutable_name(path);
-  enum vt_status status = VT_OK;
-  struct stat info;
-  if (log == NULL || name == NULL) {
-    status = VT_FAIL_MEMORY(error, bytes);
-  } else {
-    snprintf(log, bytes, "%s-wal", path);
-    if (stat(log, &info) == 0 && info.st_size > 0)
-      status = VT_FAIL_HELP(error, VT_ERROR_IO, "copy the run to a folder that can be written to",
-                            "%s: its write-ahead log has to be recovered", path);
-    else
-      status = open_database(path, name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, store, error);
-  }
-  vt_free(log);
+  if (has_log(path, 0))
+    return VT_FAIL_HELP(error, VT_ERROR_IO, "copy the run to a folder that can be written to",
+                        "%s: its write-ahead log has to be recovered", path);
+  char *name = immutable_name(path);
+  if (name == NULL) return VT_FAIL_MEMORY(error, strlen(path));
+  enum vt_status status = open_database(path, name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, store, error);
   vt_free(name);
   return status;
 }
@@ -314,6 +317,14 @@ void vt_store_close(struct vt_store *store) {
   sqlite3_close_v2(store->database);
   vt_free(store->path);
   vt_free(store);
+}
+
+enum vt_status vt_store_settle(const char *path, struct vt_error *error) {
+  struct vt_store *store;
+  if (!has_log(path, -1)) return VT_OK; /* an empty one is left over, too */
+  VT_TRY(vt_store_open_writable(path, &store, error));
+  vt_store_close(store);
+  return VT_OK;
 }
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */

@@ -52,6 +52,8 @@ enum vt_status vt_store_create(const char *path, struct vt_store **store, struct
 enum vt_status vt_store_open(const char *path, struct vt_store **store, struct vt_error *error);
 /* Opens one to write on; errors as above. What a killed writer left in the log is recovered. */
 enum vt_status vt_store_open_writable(const char *path, struct vt_store **store, struct vt_error *error);
+/* Closes for good, as vt_store_close does, what a killed writer left open; does nothing where nothing was left. */
+enum vt_status vt_store_settle(const char *path, struct vt_error *error);
 /* Of a store that was written: everything committed is moved into the one file. Accepts NULL. */
 void vt_store_close(struct vt_store *store);
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "run/checkpoint.h"
@@ -549,6 +550,24 @@ static void one_writer_at_a_time(void **state) {
   vtt_folder_remove(folder);
 }
 
+/* What a process leaves that is killed after its last row and before it closes the database. */
+static void leave_database_open(const char *run) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/%s", run, VT_RUN_DATABASE);
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    struct vt_store *store;
+    const struct vt_store_value values[] = {vt_store_text("last"), vt_store_text("words")};
+    bool done = vt_store_open_writable(path, &store, NULL) == VT_OK && vt_store_begin(store, NULL) == VT_OK &&
+                vt_store_insert(store, VT_STORE_META, values, NULL) == VT_OK && vt_store_commit(store, NULL) == VT_OK;
+    _exit(done ? 0 : 1);
+  }
+  int ended;
+  assert_int_equal(waitpid(child, &ended, 0), child);
+  assert_true(WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
+}
+
 static void a_finished_run_stays_as_it_is(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
@@ -557,6 +576,9 @@ static void a_finished_run_stays_as_it_is(void **state) {
   struct rows before = read_rows(run, VT_STORE_EVENT, 4, -1);
   /* What the finishing process would leave if it were killed before its last act. */
   copy_file(vtt_path(folder, "corpus.txt"), inside(folder, run, VT_RUN_CORPUS));
+  leave_database_open(run);
+  const char *log = inside(folder, run, VT_RUN_DATABASE "-wal");
+  assert_true(vtt_exists(log));
   struct watcher watcher = {.stop_at = UINT64_MAX};
   struct vt_train_result result;
   assert_int_equal(resume_until(run, 2, &watcher, &result, NULL), VT_OK);
@@ -565,6 +587,7 @@ static void a_finished_run_stays_as_it_is(void **state) {
   assert_true(result.loss > 0 && result.tokens > 0 && result.kernel != NULL);
   assert_false(vtt_exists(inside(folder, run, VT_RUN_CORPUS)));
   assert_false(vtt_exists(inside(folder, run, VT_RUN_LOCK)));
+  assert_false(vtt_exists(log));
   struct rows after = read_rows(run, VT_STORE_EVENT, 4, -1);
   assert_int_equal(before.bytes, after.bytes);
   assert_memory_equal(before.text, after.text, before.bytes);
