@@ -15,7 +15,7 @@
 #define MOST 200
 
 static struct vt_vocab *vocab_of(const uint64_t *counts, uint32_t size) {
-  static char texts[MOST][8];
+  static char texts[MOST][16];
   const char *pointers[MOST];
   for (uint32_t w = 0; w < size; w++) {
     snprintf(texts[w], sizeof texts[w], "w%u", (unsigned)w);
