@@ -8,6 +8,7 @@
 #ifndef VECTRAIL_CORPUS_H
 #define VECTRAIL_CORPUS_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,6 +42,9 @@ struct vt_corpus_options {
   /* Called from one thread at a time while reading; may be NULL. input_bytes as stored on disk. */
   void (*progress)(void *context, uint64_t input_bytes, uint64_t input_bytes_total);
   void *progress_context;
+  /* Set to nonzero (from a signal handler, say) to stop with VT_ERROR_INTERRUPTED, also while waiting for a pipe. May be
+   * NULL. */
+  const volatile sig_atomic_t *interrupt;
 };
 
 /* Defaults: words, no folding, min_count 5, no limit, 1 thread. */

@@ -111,8 +111,10 @@ static enum vt_status read_corpus(struct vt_session *session, const struct vt_tr
                                   const char *staging, struct vt_error *error) {
   char *encoded = vt_path_join(staging, VT_RUN_CORPUS);
   if (encoded == NULL) return VT_FAIL_MEMORY(error, strlen(staging));
-  enum vt_status status = vt_corpus_encode(request->inputs, request->input_count, &request->corpus, encoded,
-                                           &session->vocab, &session->corpus, &session->report, error);
+  struct vt_corpus_options options = request->corpus;
+  if (options.interrupt == NULL) options.interrupt = request->interrupt;
+  enum vt_status status = vt_corpus_encode(request->inputs, request->input_count, &options, encoded, &session->vocab,
+                                           &session->corpus, &session->report, error);
   vt_free(encoded);
   VT_TRY(status);
   if (session->report.tokens == 0)

@@ -35,6 +35,7 @@ struct vt_chunks {
   size_t chunk_bytes;
   void (*progress)(void *, uint64_t, uint64_t);
   void *progress_context;
+  const volatile sig_atomic_t *interrupt;
   uint64_t stored_total; /* of the inputs whose size is known */
   bool failed;
   uint64_t index;         /* of the next stretch */
@@ -91,7 +92,7 @@ static enum vt_status check_head(const char *name, const unsigned char *head, si
 
 static enum vt_status open_next(struct vt_chunks *chunks, struct vt_error *error) {
   const char *path = chunks->inputs[chunks->current];
-  VT_TRY(vt_input_open(path, &chunks->open, error));
+  VT_TRY(vt_input_open(path, chunks->interrupt, &chunks->open, error));
   size_t bytes;
   VT_TRY(vt_input_read(chunks->open, chunks->pending, HEAD_BYTES, &bytes, error));
   chunks->drained = bytes < HEAD_BYTES;
@@ -173,7 +174,10 @@ static enum vt_status next_locked(struct vt_chunks *chunks, unsigned char *buffe
   *more = false;
   if (chunks->failed || chunks->current == chunks->input_count) return VT_OK;
   chunk->index = chunks->index++;
-  enum vt_status status = read_stretch(chunks, buffer, chunk, error);
+  /* A little of compressed text can be a lot of text. */
+  const char *name = vt_input_name(chunks->inputs[chunks->current]);
+  enum vt_status status = vt_input_check_interrupt(chunks->interrupt, name, error);
+  if (status == VT_OK) status = read_stretch(chunks, buffer, chunk, error);
   if (status != VT_OK) {
     chunks->failed = true;
     return status;
@@ -212,7 +216,8 @@ static enum vt_status check_inputs(struct vt_chunks *chunks, struct vt_error *er
 
 enum vt_status vt_chunks_create(const char *const *inputs, size_t input_count, enum vt_token_rule rule,
                                 size_t chunk_bytes, void (*progress)(void *, uint64_t, uint64_t),
-                                void *progress_context, struct vt_chunks **out, struct vt_error *error) {
+                                void *progress_context, const volatile sig_atomic_t *interrupt, struct vt_chunks **out,
+                                struct vt_error *error) {
   struct vt_chunks *chunks = vt_alloc_zero(1, sizeof *chunks);
   if (chunks == NULL) return VT_FAIL_MEMORY(error, sizeof *chunks);
   if (pthread_mutex_init(&chunks->mutex, NULL) != 0) {
@@ -225,6 +230,7 @@ enum vt_status vt_chunks_create(const char *const *inputs, size_t input_count, e
   chunks->chunk_bytes = chunk_bytes;
   chunks->progress = progress;
   chunks->progress_context = progress_context;
+  chunks->interrupt = interrupt;
   enum vt_status status = check_inputs(chunks, error);
   if (status != VT_OK) {
     vt_chunks_free(chunks);

@@ -111,7 +111,7 @@ static enum vt_status encode(struct encoding *encoding, const char *const *input
                              const char *path, struct vt_corpus_report *report, struct vt_error *error) {
   VT_TRY(check_options(options, input_count, error));
   VT_TRY(vt_chunks_create(inputs, input_count, options->tokens, sizes->chunk_bytes, options->progress,
-                          options->progress_context, &encoding->chunks, error));
+                          options->progress_context, options->interrupt, &encoding->chunks, error));
   VT_TRY(vt_pool_create(options->threads, &encoding->pool, error));
   VT_TRY(vt_spill_create(path, sizes->spill_memory_bytes, &encoding->spill, error));
   VT_TRY(vt_count_init(&encoding->count, inputs, options, encoding->chunks, encoding->spill, error));

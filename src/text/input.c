@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lzma.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,6 +32,8 @@
 #define STORED_CAPACITY ((size_t)256 << 10)
 /* xz -9 takes 65 MiB to read; this reads dictionaries of up to 512 MiB. zstd's own limit is a window of 128 MiB. */
 #define XZ_MEMORY_BYTES ((uint64_t)600 << 20)
+/* How long a wait for a pipe goes on before an interrupt is looked for: the signal may go to any thread. */
+#define WAIT_MILLISECONDS 50
 /* The longest mark by which a format is told. */
 #define MARK_BYTES 6
 
@@ -46,6 +49,7 @@ struct vt_input {
   bool ended;          /* no more stored bytes to read */
   bool between;        /* compressed: a member has ended and no next one begun (xz: all of them have ended) */
   bool owned;          /* the descriptor is ours to close */
+  const volatile sig_atomic_t *interrupt;
   uint64_t file_bytes; /* read from the descriptor */
   size_t stored_start; /* what the buffer holds: [start, end) */
   size_t stored_end;
@@ -86,11 +90,28 @@ enum vt_status vt_input_check(const char *path, uint64_t *stored_bytes, struct v
   return VT_OK;
 }
 
+enum vt_status vt_input_check_interrupt(const volatile sig_atomic_t *interrupt, const char *name,
+                                        struct vt_error *error) {
+  if (interrupt == NULL || *interrupt == 0) return VT_OK;
+  return VT_FAIL(error, VT_ERROR_INTERRUPTED, "interrupted while reading %s", name);
+}
+
+/* Returns when there is something to read, or the end of it. */
+static enum vt_status wait_for_bytes(struct vt_input *input, struct vt_error *error) {
+  struct pollfd waited = {.fd = input->descriptor, .events = POLLIN};
+  for (;;) {
+    VT_TRY(vt_input_check_interrupt(input->interrupt, input->name, error));
+    /* What goes wrong with waiting goes wrong with reading too, and is told there. */
+    if (input->interrupt == NULL || poll(&waited, 1, WAIT_MILLISECONDS) != 0) return VT_OK;
+  }
+}
+
 /* Reads until capacity is full or the input ends. */
 static enum vt_status read_stored(struct vt_input *input, unsigned char *data, size_t capacity, size_t *bytes,
                                   struct vt_error *error) {
   *bytes = 0;
   while (*bytes < capacity && !input->ended) {
+    VT_TRY(wait_for_bytes(input, error));
     ssize_t got = read(input->descriptor, data + *bytes, capacity - *bytes);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0)
@@ -156,10 +177,12 @@ static enum vt_status open_descriptor(struct vt_input *input, const char *path, 
   return check_kind(input->name, &status, error);
 }
 
-enum vt_status vt_input_open(const char *path, struct vt_input **out, struct vt_error *error) {
+enum vt_status vt_input_open(const char *path, const volatile sig_atomic_t *interrupt, struct vt_input **out,
+                             struct vt_error *error) {
   struct vt_input *input = vt_alloc_zero(1, sizeof *input);
   if (input == NULL) return VT_FAIL_MEMORY(error, sizeof *input);
   input->name = vt_input_name(path);
+  input->interrupt = interrupt;
   input->between = true;
   enum vt_status status = open_descriptor(input, path, error);
   if (status == VT_OK) status = refill(input, MARK_BYTES, error);

@@ -21,6 +21,7 @@
 
 #include "base/memory.h"
 #include "text/corpus_internal.h"
+#include "text/input.h"
 
 struct turn {
   pthread_mutex_t mutex;
@@ -91,7 +92,10 @@ static enum vt_status remap_stretch(struct remap *remap, size_t index, uint32_t 
                                     struct vt_error *error) {
   struct vt_count_record *record = &remap->count->records[index];
   const uint32_t *numbers;
-  enum vt_status status = vt_spill_get(remap->count->spill, &record->place, record->entries, buffer, &numbers, error);
+  const char *name = vt_input_name(remap->count->inputs[record->input]);
+  enum vt_status status = vt_input_check_interrupt(remap->count->options->interrupt, name, error);
+  if (status == VT_OK)
+    status = vt_spill_get(remap->count->spill, &record->place, record->entries, buffer, &numbers, error);
   if (status == VT_OK) {
     map_stretch(numbers, record->entries, remap->tally->maps[record->worker].ids, mapped);
     vt_spill_drop(&record->place);

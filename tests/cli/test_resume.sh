@@ -113,6 +113,30 @@ expect_err_has "go on with: vectrail resume 'a run'"
 kept=$(cd "a run" && echo *)
 [ "$kept" = "checkpoint.safetensors corpus.ids run.db snapshots" ] || fail "an interrupted run keeps what it needs: $kept"
 
+# While it reads, also while it waits for a pipe that has nothing to say, it stops at once and leaves nothing.
+mkdir reading
+mkfifo pipe
+# shellcheck disable=SC2317 # called by name
+text_and_silence() { cat text.txt && exec sleep 60; }
+# shellcheck disable=SC2317
+text_without_end() { exec yes a b c 2>/dev/null; }
+for source in text_and_silence text_without_end; do
+  "$source" >pipe &
+  writer=$!
+  "$VECTRAIL" train - --run reading/run "${settings[@]}" <pipe >"$captured/out" 2>"$captured/told" &
+  process=$!
+  sleep 0.5
+  begun=$SECONDS
+  stop_training
+  [ $((SECONDS - begun)) -le 5 ] || fail "reading should stop at once"
+  expect_status 130
+  expect_out ""
+  expect_err_has "vectrail: interrupted while reading standard input"
+  [ -z "$(ls -A reading)" ] || fail "left behind: $(ls -A reading)"
+  kill "$writer" 2>/dev/null
+  wait "$writer" 2>/dev/null
+done
+
 # ---- what cannot be gone on with -------------------------------------------------------------------------------------
 cp -r "a run" sound
 refused() { # STATUS CAUSE [HELP]

@@ -86,10 +86,19 @@ static void request_init(struct vt_train_request *request, const char *const *in
   request->interrupt = &stop;
 }
 
+/* An interrupt before that would stop the reading. */
+static void corpus_ready(void *context, const struct vt_corpus_report *report, const struct vt_vocab *vocab) {
+  const struct watcher *watcher = context;
+  assert_true(report->tokens > 0 && vt_vocab_size(vocab) > 0);
+  if (watcher->stop_at == 0) stop = 1;
+}
+
 static enum vt_status train_until(struct vt_train_request *request, struct watcher *watcher,
                                   struct vt_train_result *result) {
   struct vt_error error = {.status = VT_OK};
-  stop = watcher->stop_at == 0;
+  stop = 0;
+  request->corpus_ready = corpus_ready;
+  request->corpus_ready_context = watcher;
   request->progress = watch;
   request->progress_context = watcher;
   enum vt_status status = vt_train(request, result, &error);
@@ -103,10 +112,12 @@ static enum vt_status resume_until(const char *run, int threads, struct watcher 
   vt_resume_request_init(&request);
   request.run_path = run;
   request.threads = threads;
+  request.corpus_ready = corpus_ready;
+  request.corpus_ready_context = watcher;
   request.progress = watch;
   request.progress_context = watcher;
   request.interrupt = &stop;
-  stop = watcher->stop_at == 0;
+  stop = 0;
   return vt_resume(&request, result, error);
 }
 
@@ -364,6 +375,20 @@ static void what_came_after_the_checkpoint_is_done_again(void **state) {
   vtt_folder_remove(folder);
 }
 
+static void stopped_while_reading_it_leaves_nothing(void **state) {
+  (void)state;
+  struct vtt_folder *folder = vtt_folder_create();
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 400, 3), *run = vtt_path(folder, "run");
+  struct vt_train_request request;
+  struct vt_error error;
+  request_init(&request, &corpus, run);
+  stop = 1;
+  assert_int_equal(vt_train(&request, NULL, &error), VT_ERROR_INTERRUPTED);
+  assert_non_null(strstr(error.message, "while reading"));
+  assert_int_equal(vtt_folder_entries(folder), 1);
+  vtt_folder_remove(folder);
+}
+
 /* ---- refused ----------------------------------------------------------------------------------------------------- */
 
 /* A run stopped at step 9. */
@@ -615,6 +640,7 @@ int main(void) {
       STOPPED(4),
       cmocka_unit_test(stopped_again_and_again),
       cmocka_unit_test(what_came_after_the_checkpoint_is_done_again),
+      cmocka_unit_test(stopped_while_reading_it_leaves_nothing),
       cmocka_unit_test(a_damaged_checkpoint_is_refused),
       cmocka_unit_test(the_checkpoint_of_another_run_is_refused),
       cmocka_unit_test(another_corpus_is_refused),
