@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := release
-.PHONY: list release dev tsan demo test check-dev check-tsan bench install format lint clean
+.PHONY: list release dev tsan demo test soak check-dev check-tsan bench install format lint clean
 
 list: ## print these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -33,6 +33,11 @@ test: ## build and run all tests: optimised, then under ASan and UBSan, then the
 	@$(MAKE) --no-print-directory release
 	@ctest --preset release -j $(JOBS)
 	@$(MAKE) --no-print-directory check-dev check-tsan
+
+soak: ## kill thirty trainings at random instants, go on with them, compare the results bit for bit
+	@$(MAKE) --no-print-directory release
+	@VECTRAIL=build/release/vectrail SOURCE=. KILLS=30 SEED=$${SEED:-$$(date +%s)} bash tests/cli/test_resume.sh && \
+	  echo "thirty kills, thirty identical results"
 
 check-dev: dev ## run the tests under ASan and UBSan
 	@ctest --preset dev -j $(JOBS)

@@ -136,7 +136,7 @@ def signals():
         check([e["kind"] for e in about["events"]] == ["start", "interrupted"], f"events: {about['events']}")
         check(about["snapshots"][-1]["step"] == about["last_step"]["step"], "a snapshot of where it stopped")
         check(f"step {about['last_step']['step']} " in said[0], f"the step of the message: {said[0]}")
-        check(sorted(os.listdir(run)) == ["run.db", "snapshots"], f"whole files only: {os.listdir(run)}")
+        check(sorted(os.listdir(run)) == ["checkpoint.safetensors", "corpus.ids", "run.db", "snapshots"], f"whole files only: {os.listdir(run)}")
 
     # Two signals that are both there when the process goes on: the second handler ends it on the spot.
     status, _, err = Training("second", 1000000).end(signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGCONT)

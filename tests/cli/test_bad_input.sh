@@ -103,7 +103,7 @@ read_bad() { # STATUS CAUSE HELP ARGUMENTS...
   expect_error "$wanted" "$cause" "$help"
   expect_nothing_left
 }
-for command in info "neighbors:king" "similarity:king:queen" "analogy:king:queen:apple" "eval:--analogy:good.txt" "export:-o:out.txt"; do
+for command in info resume "neighbors:king" "similarity:king:queen" "analogy:king:queen:apple" "eval:--analogy:good.txt" "export:-o:out.txt"; do
   IFS=: read -r -a words <<<"$command"
   for folder in nothing taken file; do
     vectrail "${words[0]}" "$folder" "${words[@]:1}"
