@@ -27,15 +27,29 @@ enum vt_token_rule {
 
 /* The longest word, in bytes of UTF-8. A longer run without a break means that this is not text (VT_ERROR_FORMAT). */
 #define VT_WORD_BYTES_MAX 4096
+#define VT_PHRASES_MAX 100
+#define VT_PHRASE_THRESHOLD_MAX 1e12
 /* In the id stream: the end of a sentence. */
 #define VT_CORPUS_END UINT32_MAX
 
 struct vt_corpus_options {
   enum vt_token_rule tokens;
-  bool fold_case;      /* Unicode full case folding (sharp s becomes ss), before counting */
-  uint64_t min_count;  /* words seen fewer times are dropped; at least 1 */
-  uint32_t max_vocab;  /* keep only the most frequent; 0: no limit */
-  int threads;         /* at least 1; changes no result */
+  bool fold_case;     /* Unicode full case folding (sharp s becomes ss), before counting */
+  uint64_t min_count; /* words seen fewer times are dropped; at least 1 */
+  uint32_t max_vocab; /* keep only the most frequent; 0: no limit */
+  /* Passes of phrase learning, 0 to VT_PHRASES_MAX; 0: none. A pass makes one word of two that stand side by side, "new
+   * york" new_york, wherever n(new york) - min_count is more than phrase_threshold times what it would be if the words
+   * stood at random places:
+   *
+   *   (n(a b) - min_count) N / (n(a) n(b)) > phrase_threshold      (Mikolov et al. 2013, equation 6, times N)
+   *
+   * n and N count in the text as the pass before has left it, N being all its words. Pairs are joined from left to
+   * right, so k passes make phrases of up to 2^k words, and phrases never reach across a line end or a rare word.
+   * min_count and max_vocab choose the vocabulary afterwards, from the counts of what is left. Not together with a
+   * given vocabulary. Takes 64 MiB, whatever the text. */
+  uint32_t phrases;
+  double phrase_threshold; /* 0 to VT_PHRASE_THRESHOLD_MAX */
+  int threads;             /* at least 1; changes no result */
   /* Where given, this vocabulary is used instead of counting one (its counts are replaced by those of this text,
    * ids unchanged; min_count and max_vocab do not apply). Not owned. */
   const struct vt_vocab *vocab;
@@ -47,7 +61,7 @@ struct vt_corpus_options {
   const volatile sig_atomic_t *interrupt;
 };
 
-/* Defaults: words, no folding, min_count 5, no limit, 1 thread. */
+/* Defaults: words, no folding, min_count 5, no limit, no phrases (their threshold: 100), 1 thread. */
 VT_API void vt_corpus_options_init(struct vt_corpus_options *options);
 
 /* What the reading saw. */
@@ -58,6 +72,7 @@ struct vt_corpus_report {
   uint64_t tokens_read;     /* words of any frequency */
   uint64_t types_read;      /* distinct words before min_count */
   uint64_t tokens;          /* words of the vocabulary: what one epoch trains on */
+  uint64_t phrases;         /* words of the vocabulary that were joined, and are not in the text as such */
   uint64_t replaced_bytes;  /* bytes that were not UTF-8, each read as U+FFFD */
   uint64_t replaced_offset; /* where the first of them stands, and in which input */
   int replaced_input;

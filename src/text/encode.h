@@ -9,6 +9,7 @@
 struct vt_encode_sizes {
   size_t chunk_bytes;        /* of text that a thread takes at a time */
   size_t spill_memory_bytes; /* of word numbers kept in memory before a file is made */
+  size_t pair_table_bytes;   /* of the table in which pairs of words are counted, for phrases */
 };
 
 /* As vt_corpus_encode; the sizes change no result. */

@@ -76,14 +76,11 @@ static enum vt_status open_file(struct vt_spill *spill, int *descriptor, struct 
   return status;
 }
 
-static enum vt_status put_into_file(struct vt_spill *spill, const uint32_t *numbers, size_t bytes,
-                                    struct vt_spill_place *place, struct vt_error *error) {
-  int descriptor = -1;
-  VT_TRY(open_file(spill, &descriptor, error));
-  *place = (struct vt_spill_place){NULL, atomic_fetch_add(&spill->file_used, bytes)};
+static enum vt_status write_file(struct vt_spill *spill, int descriptor, uint64_t offset_bytes, const uint32_t *numbers,
+                                 size_t bytes, struct vt_error *error) {
   const char *from = (const char *)numbers;
   for (size_t done = 0; done < bytes;) {
-    ssize_t put = pwrite(descriptor, from + done, bytes - done, (off_t)(place->offset_bytes + done));
+    ssize_t put = pwrite(descriptor, from + done, bytes - done, (off_t)(offset_bytes + done));
     if (put < 0 && errno == EINTR) continue;
     if (put < 0)
       return VT_FAIL_HELP(error, VT_ERROR_IO, HELP_SPACE, "cannot write to a temporary file beside %s: %s", spill->path,
@@ -91,6 +88,14 @@ static enum vt_status put_into_file(struct vt_spill *spill, const uint32_t *numb
     done += (size_t)put;
   }
   return VT_OK;
+}
+
+static enum vt_status put_into_file(struct vt_spill *spill, const uint32_t *numbers, size_t bytes,
+                                    struct vt_spill_place *place, struct vt_error *error) {
+  int descriptor = -1;
+  VT_TRY(open_file(spill, &descriptor, error));
+  *place = (struct vt_spill_place){NULL, atomic_fetch_add(&spill->file_used, bytes)};
+  return write_file(spill, descriptor, place->offset_bytes, numbers, bytes, error);
 }
 
 enum vt_status vt_spill_put(struct vt_spill *spill, const uint32_t *numbers, size_t count, struct vt_spill_place *place,
@@ -120,6 +125,14 @@ enum vt_status vt_spill_get(struct vt_spill *spill, const struct vt_spill_place 
                      got < 0 ? strerror(errno) : "it is too short");
     done += (size_t)got;
   }
+  return VT_OK;
+}
+
+enum vt_status vt_spill_replace(struct vt_spill *spill, const struct vt_spill_place *place, const uint32_t *numbers,
+                                size_t count, struct vt_error *error) {
+  size_t bytes = count * sizeof *numbers;
+  if (place->memory == NULL) return write_file(spill, spill->descriptor, place->offset_bytes, numbers, bytes, error);
+  memcpy(place->memory, numbers, bytes);
   return VT_OK;
 }
 

@@ -29,6 +29,9 @@ enum vt_status vt_spill_put(struct vt_spill *spill, const uint32_t *numbers, siz
  * back. */
 enum vt_status vt_spill_get(struct vt_spill *spill, const struct vt_spill_place *place, size_t count, uint32_t *buffer,
                             const uint32_t **numbers, struct vt_error *error);
+/* Puts an array in the place of one that is no shorter. Safe to call from many threads, for different places. */
+enum vt_status vt_spill_replace(struct vt_spill *spill, const struct vt_spill_place *place, const uint32_t *numbers,
+                                size_t count, struct vt_error *error);
 /* Frees the memory of an array that is needed no more. */
 void vt_spill_drop(struct vt_spill_place *place);
 

@@ -3,7 +3,7 @@
  *
  * The tables are merged in pairs, worker w into the worker whose number lacks w's lowest set bit, so that the time
  * grows with the logarithm of the threads. Each merge leaves a map from the numbers of the one table to those of the
- * other; when the ids of table 0 are known, the maps are composed in the opposite order. Numbers depend on which thread
+ * other, and the maps are composed in the opposite order, so that each leads to table 0. Numbers depend on which thread
  * met a word first, ids do not: they come from sorting by count and bytes.
  *
  * Memory: a map of 4 bytes for each word of each worker; a table is given up as soon as it is merged. Threads: the
@@ -19,6 +19,7 @@
 struct round {
   struct vt_tally *tally;
   struct vt_count *count;
+  const uint32_t *final;   /* from the numbers of table 0 to ids, once they are known */
   int distance;            /* worker w with lowest set bit `distance` belongs to worker w - distance in this round */
   struct vt_error *errors; /* [worker_count]; status VT_OK where all is well */
 };
@@ -57,12 +58,20 @@ static void merge(void *context, int worker) {
   if (status == VT_OK) vt_word_table_release(from);
 }
 
+/* The numbers that a merge into worker 0 gave are canonical ones of table 0 already. */
 static void compose(void *context, int worker) {
   const struct round *round = context;
-  if (!takes_part(round, worker)) return;
+  int into = worker - round->distance;
+  if (!takes_part(round, worker) || into == 0) return;
   const struct vt_tally_map *map = &round->tally->maps[worker];
-  const uint32_t *next = round->tally->maps[worker - round->distance].ids;
+  const uint32_t *next = round->tally->maps[into].ids;
   for (size_t i = 0; i < map->size; i++) map->ids[i] = next[map->ids[i]];
+}
+
+static void finish(void *context, int worker) {
+  const struct round *round = context;
+  const struct vt_tally_map *map = &round->tally->maps[worker];
+  for (size_t i = 0; i < map->size; i++) map->ids[i] = round->final[map->ids[i]];
 }
 
 static enum vt_status merge_all(struct round *round, struct vt_pool *pool, struct vt_error *error) {
@@ -145,46 +154,45 @@ static enum vt_status recount_given(struct vt_tally *tally, const struct vt_word
                       (unsigned long long)tally->tokens_read);
 }
 
-/* The map of worker 0, into whose table all were merged. */
-static enum vt_status map_root(struct vt_tally *tally, const struct vt_word_table *table, uint64_t min_count,
-                               struct vt_error *error) {
-  struct vt_tally_map *map = &tally->maps[0];
+/* Leads from every word of table 0 to its canonical one. */
+static enum vt_status map_canonical(struct vt_tally_map *map, const struct vt_word_table *table,
+                                    struct vt_error *error) {
   map->size = table->size;
   map->ids = vt_alloc(map->size, sizeof *map->ids);
   if (map->ids == NULL) return VT_FAIL_MEMORY(error, map->size * sizeof *map->ids);
-  for (size_t id = 0; id < map->size; id++) {
-    map->ids[id] = VT_TALLY_OUTSIDE;
-    if (is_counted(table, id) && table->words[id].count >= min_count)
-      (void)vt_vocab_find_bytes(tally->vocab, (const char *)vt_word_table_text(table, id), table->words[id].bytes,
-                                &map->ids[id]);
-  }
-  for (size_t id = 0; id < map->size; id++) map->ids[id] = map->ids[table->words[id].canonical];
+  for (size_t id = 0; id < map->size; id++) map->ids[id] = table->words[id].canonical;
   return VT_OK;
 }
 
-static enum vt_status make(struct round *round, struct vt_pool *pool, struct vt_error *error) {
+/* final[table->size] gets the ids of canonical words; counts the phrases among them. */
+static void find_ids(struct vt_tally *tally, const struct vt_word_table *table, uint64_t min_count, uint32_t *final) {
+  for (size_t id = 0; id < table->size; id++) {
+    final[id] = VT_TALLY_OUTSIDE;
+    if (!is_counted(table, id) || table->words[id].count < min_count) continue;
+    (void)vt_vocab_find_bytes(tally->vocab, (const char *)vt_word_table_text(table, id), table->words[id].bytes,
+                              &final[id]);
+    tally->phrases += id >= tally->spellings && final[id] != VT_TALLY_OUTSIDE;
+  }
+}
+
+static enum vt_status merge_tables(struct round *round, struct vt_pool *pool, struct vt_error *error) {
   struct vt_tally *tally = round->tally;
-  const struct vt_corpus_options *options = round->count->options;
   VT_TRY(merge_all(round, pool, error));
-  struct vt_word_table *table = &round->count->workers[0].table;
+  const struct vt_word_table *table = &round->count->workers[0].table;
   for (size_t id = 0; id < table->size; id++) {
     if (!is_counted(table, id)) continue;
     tally->types_read++;
     tally->tokens_read += table->words[id].count;
   }
-  if (tally->types_read == 0) return fail_none(options, 0, error);
-  if (options->vocab != NULL)
-    VT_TRY(recount_given(tally, table, options->vocab, error));
-  else
-    VT_TRY(choose_counted(tally, table, options, error));
-  VT_TRY(map_root(tally, table, options->vocab != NULL ? 1 : options->min_count, error));
-  vt_word_table_release(table);
+  if (tally->types_read == 0) return fail_none(round->count->options, 0, error);
+  tally->spellings = table->size;
+  VT_TRY(map_canonical(&tally->maps[0], table, error));
   compose_all(round, pool);
   return VT_OK;
 }
 
-enum vt_status vt_tally_make(struct vt_tally *tally, struct vt_count *count, struct vt_pool *pool,
-                             struct vt_error *error) {
+enum vt_status vt_tally_merge(struct vt_tally *tally, struct vt_count *count, struct vt_pool *pool,
+                              struct vt_error *error) {
   *tally = (struct vt_tally){.worker_count = count->worker_count};
   size_t workers = (size_t)count->worker_count;
   struct round round = {.tally = tally, .count = count, .errors = vt_alloc_zero(workers, sizeof(struct vt_error))};
@@ -193,9 +201,27 @@ enum vt_status vt_tally_make(struct vt_tally *tally, struct vt_count *count, str
   if (round.errors == NULL || tally->maps == NULL)
     status = VT_FAIL_MEMORY(error, workers * sizeof *round.errors);
   else
-    status = make(&round, pool, error);
+    status = merge_tables(&round, pool, error);
   vt_free(round.errors);
   return status;
+}
+
+enum vt_status vt_tally_choose(struct vt_tally *tally, struct vt_count *count, struct vt_pool *pool,
+                               struct vt_error *error) {
+  const struct vt_corpus_options *options = count->options;
+  struct vt_word_table *table = &count->workers[0].table;
+  if (options->vocab != NULL)
+    VT_TRY(recount_given(tally, table, options->vocab, error));
+  else
+    VT_TRY(choose_counted(tally, table, options, error));
+  uint32_t *final = vt_alloc(table->size, sizeof *final);
+  if (final == NULL) return VT_FAIL_MEMORY(error, table->size * sizeof *final);
+  find_ids(tally, table, options->vocab != NULL ? 1 : options->min_count, final);
+  struct round round = {.tally = tally, .final = final};
+  vt_pool_run(pool, finish, &round);
+  vt_free(final);
+  vt_word_table_release(table);
+  return VT_OK;
 }
 
 void vt_tally_release(struct vt_tally *tally) {

@@ -13,7 +13,7 @@
 /* In a map: a word outside the vocabulary. */
 #define VT_TALLY_OUTSIDE UINT32_MAX
 
-/* From a worker's word number to the id in the vocabulary. */
+/* From the numbers of a worker's words to those of table 0, and at the end to ids. */
 struct vt_tally_map {
   uint32_t *ids;
   size_t size;
@@ -24,14 +24,19 @@ struct vt_tally {
   struct vt_tally_map *maps; /* [worker_count] */
   uint64_t tokens_read;      /* words of any frequency */
   uint64_t types_read;       /* distinct ones */
+  size_t spellings;          /* size of table 0 when all were merged; what joining adds stands behind */
+  uint64_t phrases;          /* words of the vocabulary that joining added */
   struct vt_vocab *vocab;    /* the caller may take it and leave NULL */
 };
 
-/* Merges what was counted, chooses the vocabulary by the options, and empties the workers' tables. VT_ERROR_EMPTY:
- * there is no word, none reaches min_count, or none is in the vocabulary that was given. On failure, too, release it.
- */
-enum vt_status vt_tally_make(struct vt_tally *tally, struct vt_count *count, struct vt_pool *pool,
-                             struct vt_error *error);
+/* Merges what was counted into the table of worker 0; the maps lead to its canonical words. VT_ERROR_EMPTY: there is
+ * no word. On failure, too, release it. */
+enum vt_status vt_tally_merge(struct vt_tally *tally, struct vt_count *count, struct vt_pool *pool,
+                              struct vt_error *error);
+/* Chooses the vocabulary by the options, leads the maps to its ids, and empties the table. VT_ERROR_EMPTY: no word
+ * reaches min_count, or none is in the vocabulary that was given. */
+enum vt_status vt_tally_choose(struct vt_tally *tally, struct vt_count *count, struct vt_pool *pool,
+                               struct vt_error *error);
 void vt_tally_release(struct vt_tally *tally); /* accepts an all-zero one */
 
 #endif

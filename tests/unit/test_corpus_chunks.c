@@ -245,7 +245,7 @@ static void check_text(const struct text *text, const struct vt_corpus_options *
     struct vt_corpus_options options = *given;
     options.threads = 1 + (int)i % 3;
     /* Some numbers stay in memory, the others go through the file. */
-    struct vt_encode_sizes sizes = {chunk_bytes[i], i % 2 ? 4096 : 0};
+    struct vt_encode_sizes sizes = {.chunk_bytes = chunk_bytes[i], .spill_memory_bytes = i % 2 ? 4096 : 0};
     struct made made = encode(folder, input, &options, &sizes);
     check_vocabulary(&expected, made.vocab, options.min_count);
     check_stream(&expected, made.vocab, made.corpus);
@@ -348,7 +348,8 @@ static void threads_change_nothing(void **state) {
     size_t first_bytes = 0;
     for (size_t i = 0; i < COUNT(threads); i++) {
       options.threads = threads[i];
-      const struct vt_encode_sizes sizes = {100000, i % 2 ? (size_t)1 << 30 : 1 << 20};
+      const struct vt_encode_sizes sizes = {.chunk_bytes = 100000,
+                                            .spill_memory_bytes = i % 2 ? (size_t)1 << 30 : 1 << 20};
       struct made made = encode(folder, input, &options, &sizes);
       assert_int_equal(vt_vocab_save(made.vocab, vtt_path(folder, "words"), NULL), VT_OK);
       size_t bytes;
@@ -406,7 +407,7 @@ static void progress_goes_to_the_end(void **state) {
   options.threads = 2;
   options.progress = note_progress;
   options.progress_context = &progress;
-  const struct vt_encode_sizes sizes = {5000, 1 << 20};
+  const struct vt_encode_sizes sizes = {.chunk_bytes = 5000, .spill_memory_bytes = 1 << 20};
   struct made made = encode(folder, input, &options, &sizes);
   assert_in_range(progress.calls, 10, 12);
   assert_false(progress.backwards);
