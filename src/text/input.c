@@ -46,9 +46,9 @@ struct vt_input {
   const char *name;
   int descriptor;
   enum format format;
-  bool ended;          /* no more stored bytes to read */
-  bool between;        /* compressed: a member has ended and no next one begun (xz: all of them have ended) */
-  bool owned;          /* the descriptor is ours to close */
+  bool ended;   /* no more stored bytes to read */
+  bool between; /* compressed: a member has ended and no next one begun (xz: all of them have ended) */
+  bool owned;   /* the descriptor is ours to close */
   const volatile sig_atomic_t *interrupt;
   uint64_t file_bytes; /* read from the descriptor */
   size_t stored_start; /* what the buffer holds: [start, end) */
@@ -101,8 +101,11 @@ static enum vt_status wait_for_bytes(struct vt_input *input, struct vt_error *er
   struct pollfd waited = {.fd = input->descriptor, .events = POLLIN};
   for (;;) {
     VT_TRY(vt_input_check_interrupt(input->interrupt, input->name, error));
-    /* What goes wrong with waiting goes wrong with reading too, and is told there. */
-    if (input->interrupt == NULL || poll(&waited, 1, WAIT_MILLISECONDS) != 0) return VT_OK;
+    if (input->interrupt == NULL) return VT_OK;
+    int ready = poll(&waited, 1, WAIT_MILLISECONDS);
+    /* A wait that a signal ended says nothing about the bytes. What else goes wrong with waiting goes wrong with
+     * reading too, and is told there. */
+    if (ready > 0 || (ready < 0 && errno != EINTR)) return VT_OK;
   }
 }
 
