@@ -142,18 +142,35 @@ static void plan_checkpoint(struct vt_session *session, double held_up) {
   session->checkpoint_due = vt_clock_seconds() + wait;
 }
 
+/* Copied, so that training goes on while it is written; without a copy where that would take too much memory. It not
+ * being written is no reason to stop a training: the run says so and keeps the checkpoint before. */
+static enum vt_status take_periodic_checkpoint(struct vt_session *session, struct vt_error *error) {
+  struct vt_checkpoint checkpoint = vt_session_checkpoint(session);
+  struct vt_error reason;
+  enum vt_status status = VT_ERROR_MEMORY;
+  if (vt_checkpoint_bytes(&checkpoint) <= CHECKPOINT_COPY_BYTES)
+    status = vt_recorder_checkpoint(session->recorder, &checkpoint, false, &reason);
+  double began = vt_clock_seconds(), held_up = 0;
+  if (status == VT_ERROR_MEMORY) {
+    status = vt_recorder_checkpoint(session->recorder, &checkpoint, true, &reason);
+    held_up = vt_clock_seconds() - began;
+  }
+  plan_checkpoint(session, held_up);
+  if (status == VT_OK) return VT_OK;
+  /* If it is the record as a whole that failed, this fails too. */
+  return vt_recorder_event(session->recorder, session->progress.step, "checkpoint", "warning", reason.message, error);
+}
+
 static enum vt_status take_checkpoint(struct vt_session *session, bool stopping, struct vt_error *error) {
   /* At step 0 there is nothing that could be lost. */
   if (session->progress.step == 0) return VT_OK;
-  struct vt_checkpoint checkpoint = vt_session_checkpoint(session);
-  if (stopping) return vt_recorder_checkpoint(session->recorder, &checkpoint, true, error);
-  double now = vt_clock_seconds();
-  bool due = session->settings.record.checkpoint_seconds > 0 && now >= session->checkpoint_due;
+  if (stopping) {
+    struct vt_checkpoint checkpoint = vt_session_checkpoint(session);
+    return vt_recorder_checkpoint(session->recorder, &checkpoint, true, error);
+  }
+  bool due = session->settings.record.checkpoint_seconds > 0 && vt_clock_seconds() >= session->checkpoint_due;
   if (!due || vt_recorder_has_checkpoint(session->recorder)) return VT_OK;
-  bool wait = vt_checkpoint_bytes(&checkpoint) > CHECKPOINT_COPY_BYTES;
-  VT_TRY(vt_recorder_checkpoint(session->recorder, &checkpoint, wait, error));
-  plan_checkpoint(session, wait ? vt_clock_seconds() - now : 0);
-  return VT_OK;
+  return take_periodic_checkpoint(session, error);
 }
 
 /* ---- the observer ------------------------------------------------------------------------------------------------ */
@@ -189,7 +206,7 @@ enum vt_status vt_session_boundary(void *context, struct vt_engine *engine, stru
   const struct vt_engine_state *state = vt_engine_state(engine);
   update_progress(session, state);
   bool stopping = session->interrupt != NULL && *session->interrupt != 0 && state->step < state->steps;
-  if (stopping || state->step < state->steps) VT_TRY(take_checkpoint(session, stopping, error));
+  if (state->step < state->steps) VT_TRY(take_checkpoint(session, stopping, error));
   VT_TRY(vt_session_record(session, stopping, error));
   if (!stopping) return VT_OK;
   return VT_FAIL(error, VT_ERROR_INTERRUPTED, "interrupted at step %" PRIu64 " of %" PRIu64, state->step, state->steps);

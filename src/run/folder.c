@@ -50,7 +50,8 @@ static enum vt_status check_place(const char *path, bool force, struct vt_error 
     return VT_OK;
   case OCCUPANT_RUN:
     if (force) return VT_OK;
-    return VT_FAIL_HELP(error, VT_ERROR_EXISTS, "pass --force to replace it, or choose another folder",
+    return VT_FAIL_HELP(error, VT_ERROR_EXISTS,
+                        "go on with it by vectrail resume, pass --force to replace it, or choose another folder",
                         "%s: holds a run already", path);
   case OCCUPANT_OTHER:
     break;
