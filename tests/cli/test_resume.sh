@@ -120,10 +120,12 @@ mkfifo pipe
 text_and_silence() { cat text.txt && exec sleep 60; }
 # shellcheck disable=SC2317
 text_without_end() { exec yes a b c 2>/dev/null; }
-for source in text_and_silence text_without_end; do
+# With one thread the signal meets the thread that waits; with more it may meet another.
+for source in "text_and_silence 1" "text_and_silence 3" "text_without_end 2"; do
+  read -r source threads <<<"$source"
   "$source" >pipe &
   writer=$!
-  "$VECTRAIL" train - --run reading/run "${settings[@]}" <pipe >"$captured/out" 2>"$captured/told" &
+  "$VECTRAIL" train - --run reading/run --threads "$threads" "${settings[@]}" <pipe >"$captured/out" 2>"$captured/told" &
   process=$!
   sleep 0.5
   begun=$SECONDS
