@@ -110,6 +110,11 @@ void train_report_json(const struct train_report *told, const struct vt_train_re
   json_put(object, "loss", json_new_real(result->loss));
   json_put(object, "converged", result->converged ? json_true() : json_false());
   json_put(object, "kernel", json_new_text(result->kernel));
+  if (told->command != NULL) { /* a run that is gone on with is not read again */
+    json_put(object, "text_bytes", json_new_count(told->corpus.text_bytes));
+    json_put(object, "reading_seconds", json_new_real(told->corpus.seconds));
+    json_put(object, "vocabulary", json_new_count(told->vocab_size));
+  }
   json_print_line(object);
 }
 

@@ -178,6 +178,7 @@ expect_err ""
 expect_out_has "finished already"
 vectrail resume whole --json
 expect_json 'd["first_step"] == d["steps"] > 0 and d["tokens"] > 0 and d["loss"] > 0'
+expect_json '"reading_seconds" not in d'
 vectrail resume whole --quiet
 expect_out ""
 [ "$(cat whole/run.db whole/snapshots/* | cksum)" = "$before" ] || fail "a finished run stays as it is"

@@ -9,6 +9,7 @@ vectrail train text.txt --run run "${small[@]}" --json
 expect_status 0
 expect_json 'd["steps"] > 0 and d["tokens"] > 0 and d["seconds"] > 0 and d["words_per_second"] > 0'
 expect_json '0 < d["loss"] < 5 and d["converged"] in (True, False) and d["run"] == "run" and isinstance(d["kernel"], str)'
+expect_json "d['text_bytes'] == $(wc -c <text.txt) and d['reading_seconds'] > 0 and d['vocabulary'] == 25"
 [ -f run/run.db ] || fail "run/run.db should be there"
 # The settings that result are printed before the training, with defaults, and can be typed again.
 err=$(tr -s '[:space:]' ' ' <"$captured/err")
