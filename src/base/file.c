@@ -1,6 +1,7 @@
 /*
  * file.c: files that are whole or absent.
  *
+ * Only plain files are ever put in place: a rename would turn a device or a pipe of that name into a file.
  * The temporary name holds the process id and a counter, and is opened with O_EXCL: two writers of one target never
  * meet, the last to commit wins whole. Every failed call names the path that the user knows, not the temporary one.
  */
@@ -12,6 +13,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -90,10 +92,13 @@ enum vt_status vt_output_open(const char *path, struct vt_output **out, struct v
   output->buffer = vt_alloc(BUFFER_BYTES, 1);
   enum vt_status status = VT_OK;
   struct stat there;
+  bool exists = stat(path, &there) == 0;
   if (output->path == NULL || output->folder == NULL || output->buffer == NULL)
     status = VT_FAIL_MEMORY(error, BUFFER_BYTES);
-  else if (*name == '\0' || (stat(path, &there) == 0 && S_ISDIR(there.st_mode)))
+  else if (*name == '\0' || (exists && S_ISDIR(there.st_mode)))
     status = VT_FAIL_HELP(error, VT_ERROR_IO, "name a file", "%s: is a directory", path);
+  else if (exists && !S_ISREG(there.st_mode))
+    status = VT_FAIL_HELP(error, VT_ERROR_IO, "name a file", "%s: not a plain file", path);
   else
     status = open_temporary(output, name, error);
   if (status != VT_OK) {
@@ -220,7 +225,7 @@ enum vt_status vt_sync_folder(const char *path, struct vt_error *error) {
 enum vt_status vt_mapping_open(const char *path, struct vt_mapping *mapping, struct vt_error *error) {
   static const unsigned char nothing[1];
   *mapping = (struct vt_mapping){.data = nothing};
-  int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe in its place must not make us wait */
   if (descriptor < 0) {
     enum vt_status status = errno == ENOENT || errno == ENOTDIR ? VT_ERROR_NOT_FOUND : VT_ERROR_IO;
     return VT_FAIL(error, status, "%s: cannot open: %s", path, strerror(errno));

@@ -165,7 +165,7 @@ static bool wait_for_work(struct vt_recorder *recorder) {
       continue;
     }
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += 1;
     if (pthread_cond_timedwait(&recorder->changed, &recorder->mutex, &until) == ETIMEDOUT) return true;
   }
@@ -385,7 +385,11 @@ static enum vt_status start(const char *run_path, const struct vt_vocab *vocab, 
   struct vt_recorder *recorder = vt_alloc_zero(1, sizeof *recorder);
   if (recorder == NULL) return VT_FAIL_MEMORY(error, sizeof *recorder);
   pthread_mutex_init(&recorder->mutex, NULL);
-  pthread_cond_init(&recorder->changed, NULL);
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* a wall clock put back would hold up a commit */
+  pthread_cond_init(&recorder->changed, &attributes);
+  pthread_condattr_destroy(&attributes);
   recorder->path = vt_copy_string(run_path);
   recorder->busy = true; /* until the thread says otherwise */
   enum vt_status status = VT_OK;

@@ -1,10 +1,13 @@
 /* run.c: a run folder opened for reading. Small tables are read at once; vectors and series when asked for. */
+#define _POSIX_C_SOURCE 200809L
+
 #include "vectrail/run.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -330,6 +333,33 @@ static enum vt_status load_input(const struct vt_run *run, const struct vt_run_s
   return vt_vectors_create(run->vocab, data, dim, snapshot->step, vectors, error);
 }
 
+static bool has_file(const struct vt_run *run, const struct vt_run_snapshot *snapshot) {
+  char *path = vt_path_join(run->path, snapshot->path);
+  struct stat info;
+  bool there = path != NULL && is_snapshot_path(snapshot->path) && stat(path, &info) == 0;
+  vt_free(path);
+  return there;
+}
+
+/* Says that a snapshot's file is missing, and which are there next to it. */
+static enum vt_status fail_missing(const struct vt_run *run, const struct vt_run_snapshot *snapshot, const char *path,
+                                   struct vt_error *error) {
+  const struct vt_run_snapshot *before = snapshot, *after = snapshot + 1, *end = run->snapshots + run->snapshot_count;
+  while (before > run->snapshots && !has_file(run, before - 1)) before--;
+  while (after < end && !has_file(run, after)) after++;
+  char help[128];
+  if (before > run->snapshots && after < end)
+    snprintf(help, sizeof help, "ask for step %" PRIu64 " or %" PRIu64 ": their snapshots are there", before[-1].step,
+             after->step);
+  else if (before > run->snapshots || after < end)
+    snprintf(help, sizeof help, "ask for step %" PRIu64 ": its snapshot is there",
+             after < end ? after->step : before[-1].step);
+  else
+    snprintf(help, sizeof help, "copy the folder " VT_RUN_SNAPSHOTS " of the run, too: no snapshot is there");
+  return VT_FAIL_HELP(error, VT_ERROR_NOT_FOUND, help, "%s: the snapshot of step %" PRIu64 " is missing", path,
+                      snapshot->step);
+}
+
 enum vt_status vt_run_vectors(struct vt_run *run, uint64_t step, struct vt_vectors **vectors, struct vt_error *error) {
   const struct vt_run_snapshot *snapshot = find_snapshot(run, step);
   if (snapshot == NULL)
@@ -346,8 +376,7 @@ enum vt_status vt_run_vectors(struct vt_run *run, uint64_t step, struct vt_vecto
     status = load_input(run, snapshot, path, file, vectors, error);
     vt_safetensors_close(file);
   } else if (status == VT_ERROR_NOT_FOUND) {
-    status = VT_FAIL_HELP(error, VT_ERROR_NOT_FOUND, "ask for another step: see vectrail info",
-                          "%s: the snapshot of step %" PRIu64 " is missing", path, snapshot->step);
+    status = fail_missing(run, snapshot, path, error);
   } else if (error != NULL) {
     *error = reason;
   }

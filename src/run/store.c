@@ -3,6 +3,7 @@
 
 #include "run/store.h"
 
+#include <errno.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -184,13 +185,14 @@ static enum vt_status prepare_to_write(struct vt_store *store, struct vt_error *
 }
 
 static enum vt_status create_schema(struct vt_store *store, struct vt_error *error) {
-  char pragmas[160];
-  snprintf(pragmas, sizeof pragmas, "PRAGMA application_id=%d; PRAGMA user_version=%d;", APPLICATION_ID,
-           VT_RUN_SCHEMA_VERSION);
+  char sql[160];
+  snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%d;", APPLICATION_ID, VT_RUN_SCHEMA_VERSION);
   VT_TRY(prepare_to_write(store, error));
   VT_TRY(run(store, "BEGIN", error));
-  VT_TRY(run(store, pragmas, error));
+  VT_TRY(run(store, sql, error));
   for (int t = 0; t < VT_STORE_TABLES; t++) VT_TRY(run(store, tables[t].create, error));
+  snprintf(sql, sizeof sql, "INSERT INTO meta VALUES('schema', '%d')", VT_RUN_SCHEMA_VERSION);
+  VT_TRY(run(store, sql, error));
   return run(store, "COMMIT", error);
 }
 
@@ -231,12 +233,13 @@ static enum vt_status check_schema(struct vt_store *store, struct vt_error *erro
   return VT_OK;
 }
 
-/* "file:" + path with every byte that means something in a URI escaped + "?immutable=1". */
+/* "file:" + path with every byte that means something in a URI escaped + "?immutable=1". "//" before an absolute path
+ * is an empty host: a path that itself begins with two slashes would name one. */
 static char *immutable_name(const char *path) {
   size_t bytes = strlen(path);
   char *name = vt_alloc(3 * bytes + 32, 1), *to = name;
   if (name == NULL) return NULL;
-  to += snprintf(to, 8, "file:");
+  to += snprintf(to, 8, "file:%s", *path == '/' ? "//" : "");
   for (const char *from = path; *from != '\0'; from++) {
     bool plain = strchr("%?#", *from) == NULL;
     to += snprintf(to, 4, plain ? "%c" : "%%%02X", (unsigned char)*from);
@@ -271,7 +274,12 @@ static enum vt_status open_immutable(const char *path, struct vt_store **store, 
 
 enum vt_status vt_store_open(const char *path, struct vt_store **out, struct vt_error *error) {
   struct stat info;
-  if (stat(path, &info) != 0) return VT_FAIL(error, VT_ERROR_NOT_FOUND, "%s: there is no run database here", path);
+  if (stat(path, &info) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR)
+      return VT_FAIL(error, VT_ERROR_NOT_FOUND, "%s: there is no run database here", path);
+    return VT_FAIL(error, VT_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
+  }
+  if (!S_ISREG(info.st_mode)) return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: not a plain file", path);
   struct vt_store *store = NULL;
   VT_TRY(open_database(path, path, SQLITE_OPEN_READONLY, &store, error));
   int64_t ignored;

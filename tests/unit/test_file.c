@@ -1,4 +1,4 @@
-/* Files that are whole or absent, and half-precision numbers. */
+/* Files that are whole or absent. */
 #define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>
@@ -6,16 +6,17 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <math.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/half.h"
 #include "base/memory.h"
-#include "base/rng.h"
 #include "support/temporary.h"
 
 static void committed_files_hold_all_that_was_written(void **state) {
@@ -84,6 +85,72 @@ static void errors_name_the_target(void **state) {
   vtt_folder_remove(folder);
 }
 
+/* Writes 600,000 bytes, by a call that goes through the buffer or by one that does not; the status of the commit, or of
+ * the write that failed before it. */
+static enum vt_status write_much(const char *path, bool buffered, struct vt_error *error) {
+  static const char zeros[300000];
+  struct vt_output *output;
+  enum vt_status status = vt_output_open(path, &output, error);
+  if (status != VT_OK) return status;
+  size_t piece = buffered ? 1000 : sizeof zeros;
+  for (size_t done = 0; status == VT_OK && done < 2 * sizeof zeros; done += piece)
+    status = vt_output_write(output, zeros, piece, error);
+  if (status == VT_OK) return vt_output_commit(output, error);
+  vt_output_abort(output);
+  return status;
+}
+
+/* In a process of its own: files that may not grow beyond some size stand in for a disk that fills up, in the first
+ * write, in a later one, and in that of the commit. 0: all went as it should. */
+static int write_with_little_room(const char *path, const struct vtt_folder *folder) {
+  signal(SIGXFSZ, SIG_IGN);
+  static const rlim_t rooms[] = {0, 1, 300000, 599999};
+  for (size_t k = 0; k < 2 * sizeof rooms / sizeof *rooms; k++) {
+    struct rlimit limit = {.rlim_cur = rooms[k / 2], .rlim_max = RLIM_INFINITY};
+    struct vt_error error;
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) return 1;
+    if (write_much(path, k % 2 == 0, &error) != VT_ERROR_IO) return 2;
+    if (strstr(error.message, path) == NULL || strstr(error.message, strerror(EFBIG)) == NULL) return 3;
+    if (vtt_folder_entries(folder) != 1) return 4;
+  }
+  struct rlimit enough = {.rlim_cur = 600000, .rlim_max = RLIM_INFINITY};
+  if (setrlimit(RLIMIT_FSIZE, &enough) != 0) return 1;
+  return write_much(path, true, NULL) == VT_OK && vtt_folder_entries(folder) == 1 ? 0 : 5;
+}
+
+static void a_full_disk_leaves_nothing(void **state) {
+  (void)state;
+  struct vtt_folder *folder = vtt_folder_create();
+  const char *path = vtt_write_text(folder, "out", "before");
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) _exit(write_with_little_room(path, folder));
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+  vtt_folder_remove(folder);
+}
+
+static void devices_and_pipes_are_left_alone(void **state) {
+  (void)state;
+  struct vtt_folder *folder = vtt_folder_create();
+  const char *path = vtt_path(folder, "pipe");
+  assert_int_equal(mkfifo(path, 0666), 0);
+  struct vt_output *output;
+  struct vt_error error;
+  assert_int_equal(vt_output_open(path, &output, &error), VT_ERROR_IO);
+  assert_non_null(strstr(error.message, "pipe: not a plain file"));
+  struct vt_mapping mapping;
+  assert_int_equal(vt_mapping_open(path, &mapping, &error), VT_ERROR_IO); /* and does not wait for a writer */
+  assert_non_null(strstr(error.message, "pipe: not a plain file"));
+  struct stat info;
+  assert_int_equal(lstat(path, &info), 0);
+  assert_true(S_ISFIFO(info.st_mode));
+  assert_int_equal(vtt_folder_entries(folder), 1);
+  vtt_folder_remove(folder);
+}
+
 static void check_join(const char *folder, const char *name, const char *expected) {
   char *joined = vt_path_join(folder, name);
   assert_string_equal(joined, expected);
@@ -98,78 +165,14 @@ static void paths_join_with_one_slash(void **state) {
   check_join(".", "c", "./c");
 }
 
-/* ---- half precision ---------------------------------------------------------------------------------------------- */
-
-/* The value of a half by its definition. */
-static double half_value(uint16_t half) {
-  int exponent = half >> 10 & 31;
-  double fraction = half & 1023, sign = half & 0x8000 ? -1 : 1;
-  if (exponent == 31) return fraction == 0 ? sign * INFINITY : NAN;
-  return sign * (exponent == 0 ? ldexp(fraction, -24) : ldexp(1024 + fraction, exponent - 25));
-}
-
-static void every_half_is_read_and_written_back(void **state) {
-  (void)state;
-  for (uint32_t bits = 0; bits < 65536; bits++) {
-    uint16_t half = (uint16_t)bits;
-    float value = vt_float_from_half_one(half);
-    double exact = half_value(half);
-    if (isnan(exact)) {
-      assert_true(isnan(value) && isnan(vt_float_from_half_one(vt_half_from_float_one(value))));
-    } else {
-      assert_true((double)value == exact && (signbit(value) != 0) == (half >> 15 != 0));
-      assert_int_equal(vt_half_from_float_one(value), half);
-    }
-  }
-}
-
-/* The nearest half, an even one where two are as near; found by looking at both neighbours. */
-static void check_rounding(float value) {
-  uint16_t got = vt_half_from_float_one(value);
-  double error = fabs(half_value(got) - (double)value);
-  uint16_t magnitude = got & 0x7fff, sign = got & 0x8000;
-  if (magnitude == 0x7c00) {
-    assert_true(fabs((double)value) >= 65520);
-    return;
-  }
-  assert_true(fabs((double)value) < 65520);
-  for (int step = -1; step <= 1; step += 2) {
-    if (magnitude == 0 && step < 0) continue;
-    uint16_t neighbour = (uint16_t)(sign | (magnitude + step));
-    double other = magnitude + step == 0x7c00 ? 65536 : fabs(half_value(neighbour));
-    double distance = fabs(other - fabs((double)value));
-    assert_true(distance > error || (distance == error && (got & 1) == 0));
-  }
-}
-
-static void floats_round_to_the_nearest_half(void **state) {
-  (void)state;
-  struct vt_rng rng = vt_rng_make(VT_RNG_TEST, 1, 0, 0);
-  for (int k = 0; k < 300000; k++) {
-    float value = ldexpf(vt_rng_unit(&rng) - 0.5F, (int)vt_rng_below(&rng, 50) - 30);
-    check_rounding(value);
-  }
-  for (uint32_t bits = 0; bits < 0x7c00; bits++) { /* every tie, and just beside it */
-    float low = vt_float_from_half_one((uint16_t)bits), high = vt_float_from_half_one((uint16_t)(bits + 1));
-    float middle = bits == 0x7bff ? 65520 : low + (high - low) / 2;
-    check_rounding(middle);
-    check_rounding(-middle);
-    check_rounding(nextafterf(middle, 0));
-    check_rounding(nextafterf(middle, INFINITY));
-  }
-  assert_int_equal(vt_half_from_float_one(INFINITY), 0x7c00);
-  assert_int_equal(vt_half_from_float_one(-INFINITY), 0xfc00);
-  assert_int_equal(vt_half_from_float_one(-0.0F), 0x8000);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(committed_files_hold_all_that_was_written),
       cmocka_unit_test(aborted_files_leave_nothing),
       cmocka_unit_test(errors_name_the_target),
       cmocka_unit_test(paths_join_with_one_slash),
-      cmocka_unit_test(every_half_is_read_and_written_back),
-      cmocka_unit_test(floats_round_to_the_nearest_half),
+      cmocka_unit_test(a_full_disk_leaves_nothing),
+      cmocka_unit_test(devices_and_pipes_are_left_alone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

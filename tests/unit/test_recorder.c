@@ -299,7 +299,15 @@ static void damaged_snapshots_are_refused(void **state) {
   assert_non_null(strstr(error.message, "10.safetensors"));
   assert_int_equal(vt_run_vectors(run, 20, &vectors, &error), VT_ERROR_NOT_FOUND);
   assert_non_null(strstr(error.message, "20.safetensors"));
+  assert_string_equal(error.help, "ask for step 10 or 30: their snapshots are there");
   check_vectors(run, 30, 30);
+  assert_int_equal(unlink(vtt_path(folder, "run/snapshots/10.safetensors")), 0);
+  assert_int_equal(unlink(vtt_path(folder, "run/snapshots/30.safetensors")), 0);
+  assert_int_equal(vt_run_vectors(run, 10, &vectors, &error), VT_ERROR_NOT_FOUND);
+  assert_string_equal(error.help, "ask for step 0: its snapshot is there");
+  assert_int_equal(unlink(vtt_path(folder, "run/snapshots/0.safetensors")), 0);
+  assert_int_equal(vt_run_vectors(run, VT_STEP_LAST, &vectors, &error), VT_ERROR_NOT_FOUND);
+  assert_non_null(strstr(error.help, "no snapshot is there"));
   vt_run_close(run);
   vtt_folder_remove(folder);
 }
