@@ -105,6 +105,18 @@ static const struct option options[] = {
      AT(corpus.max_vocab),
      WHOLE(0, UINT32_MAX - 1),
      .help = "keep the N most frequent words only; 0: all"},
+    {.kind = OPTION_U32,
+     .name = "phrases",
+     .value = "PASSES",
+     AT(corpus.phrases),
+     WHOLE(0, VT_PHRASES_MAX),
+     .help = "make one word of two that belong together, new york new_york; twice for up to 4 words; 0: never"},
+    {.kind = OPTION_REAL,
+     .name = "phrase-threshold",
+     .value = "X",
+     AT(corpus.phrase_threshold),
+     .real_high = VT_PHRASE_THRESHOLD_MAX,
+     .help = "with --phrases, join words that stand side by side more than X times as often as by chance"},
     {.kind = OPTION_TEXT,
      .name = "vocab",
      .aliases = "read-vocab",
@@ -340,6 +352,8 @@ static enum exit_status check_settings(const struct text_list *operands) {
   if (reads_stdin_twice(operands)) return report_usage("train", "standard input ('-') can be read only once");
   if (settings.binary == 1 && settings.output == NULL)
     return report_usage("train", "--binary 1 says how to write --output FILE, which is not given");
+  if (settings.corpus.phrases > 0 && settings.vocab != NULL)
+    return report_usage("train", "--phrases makes new words, and with --vocab there can be none");
   enum exit_status status = settle_model();
   if (status == EXIT_DONE) status = check_kernel();
   /* Better now than after the training. */

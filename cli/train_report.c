@@ -48,8 +48,10 @@ static void announce(const struct train_report *told) {
   char a[NUMBER_TEXT_BYTES], b[NUMBER_TEXT_BYTES], c[NUMBER_TEXT_BYTES];
   fprintf(stderr, "read %s words, %s different ones, in %s", format_count(corpus->tokens_read, a),
           format_count(corpus->types_read, b), format_seconds(corpus->seconds, c));
-  fprintf(stderr, "; training on %s words, %s different ones\n", format_count(corpus->tokens, a),
+  fprintf(stderr, "; training on %s words, %s different ones", format_count(corpus->tokens, a),
           format_count(told->vocab_size, b));
+  if (corpus->phrases > 0) fprintf(stderr, ", %s of them phrases", format_count(corpus->phrases, c));
+  fputc('\n', stderr);
   if (corpus->replaced_bytes > 0)
     fprintf(stderr, "note: %s bytes are not UTF-8, the first of them byte %llu of input %d\n",
             format_count(corpus->replaced_bytes, a), (unsigned long long)corpus->replaced_offset,

@@ -18,6 +18,8 @@ complete -c vectrail -n '__fish_seen_subcommand_from train' -l tokens -x -a 'wor
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l fold-case -d 'fold upper and lower case together'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l min-count -x -d 'drop words that occur fewer times'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l max-vocab -x -d 'keep the N most frequent words only; 0: all'
+complete -c vectrail -n '__fish_seen_subcommand_from train' -l phrases -x -d 'make one word of two that belong together, new york new_york; twice for up to 4 words; 0: never'
+complete -c vectrail -n '__fish_seen_subcommand_from train' -l phrase-threshold -x -d 'with --phrases, join words that stand side by side more than X times as often as by chance'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l vocab -r -F -d 'use the words of FILE (a word and a count a line) instead of counting'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l model -x -a 'skipgram cbow' -d 'skipgram: each context word predicts the centre word; cbow: their mean does'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l loss -x -a 'ns hs' -d 'the objective; ns: negative sampling; hs: hierarchical softmax'

@@ -56,8 +56,8 @@ struct vt_corpus_options {
   /* Called from one thread at a time while reading; may be NULL. input_bytes as stored on disk. */
   void (*progress)(void *context, uint64_t input_bytes, uint64_t input_bytes_total);
   void *progress_context;
-  /* Set to nonzero (from a signal handler, say) to stop with VT_ERROR_INTERRUPTED, also while waiting for a pipe. May be
-   * NULL. */
+  /* Set to nonzero (from a signal handler, say) to stop with VT_ERROR_INTERRUPTED, also while waiting for a pipe. May
+   * be NULL. */
   const volatile sig_atomic_t *interrupt;
 };
 

@@ -69,10 +69,13 @@ static enum vt_status record_corpus(struct vt_session *session, const struct vt_
   VT_TRY(meta(session, error, "fold_case", "%d", options->fold_case));
   VT_TRY(meta(session, error, "min_count", "%" PRIu64, options->min_count));
   VT_TRY(meta(session, error, "max_vocab", "%" PRIu32, options->max_vocab));
+  VT_TRY(meta(session, error, "phrases", "%" PRIu32, options->phrases));
+  VT_TRY(vt_settings_write_real("phrase_threshold", options->phrase_threshold, session->recorder, error));
   VT_TRY(meta(session, error, "vocab_size", "%zu", vt_vocab_size(session->vocab)));
   VT_TRY(meta(session, error, "corpus_tokens", "%" PRIu64, report->tokens));
   VT_TRY(meta(session, error, "corpus_tokens_read", "%" PRIu64, report->tokens_read));
   VT_TRY(meta(session, error, "corpus_types_read", "%" PRIu64, report->types_read));
+  VT_TRY(meta(session, error, "corpus_phrases", "%" PRIu64, report->phrases));
   VT_TRY(meta(session, error, "corpus_lines", "%" PRIu64, report->lines));
   VT_TRY(meta(session, error, "corpus_bytes", "%" PRIu64, report->text_bytes));
   VT_TRY(meta(session, error, "corpus_replaced_bytes", "%" PRIu64, report->replaced_bytes));

@@ -82,6 +82,7 @@ static enum vt_status read_settings(struct vt_session *session, const struct vt_
       .tokens_read = meta_count(run, "corpus_tokens_read"),
       .types_read = meta_count(run, "corpus_types_read"),
       .tokens = meta_count(run, "corpus_tokens"),
+      .phrases = meta_count(run, "corpus_phrases"),
   };
   return vt_settings_check(&session->settings, error);
 }

@@ -165,6 +165,13 @@ enum vt_status vt_settings_write(const struct vt_settings *settings, struct vt_r
   return VT_OK;
 }
 
+enum vt_status vt_settings_write_real(const char *key, double value, struct vt_recorder *recorder,
+                                      struct vt_error *error) {
+  char text[VALUE_BYTES];
+  real_text(value, text);
+  return vt_recorder_meta(recorder, key, text, error);
+}
+
 enum vt_status vt_settings_read(struct vt_settings *settings, const struct vt_run *run, const char *path,
                                 struct vt_error *error) {
   vt_train_options_init(&settings->train);

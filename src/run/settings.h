@@ -24,6 +24,10 @@ enum vt_status vt_settings_write(const struct vt_settings *settings, struct vt_r
 enum vt_status vt_settings_read(struct vt_settings *settings, const struct vt_run *run, const char *path,
                                 struct vt_error *error);
 
+/* One more row with a number, in the form that the list uses. */
+enum vt_status vt_settings_write_real(const char *key, double value, struct vt_recorder *recorder,
+                                      struct vt_error *error);
+
 /* Whether every field can be used, the names of those that cannot in the error (VT_ERROR_ARGUMENT). */
 enum vt_status vt_settings_check(const struct vt_settings *settings, struct vt_error *error);
 
