@@ -1,4 +1,4 @@
-/* Training finds what was planted in a generated corpus, and the random start holds none of it. */
+/* label: optimised. Training finds what was planted in a generated corpus, and the random start holds none of it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
