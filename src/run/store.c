@@ -25,45 +25,47 @@ struct table {
 
 static const struct table tables[VT_STORE_TABLES] = {
     [VT_STORE_META] = {2, "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;",
-                       "INSERT OR REPLACE INTO meta VALUES(?,?)", "SELECT key, value FROM meta ORDER BY key"},
+                       "INSERT OR REPLACE INTO meta(key, value) VALUES(?,?)",
+                       "SELECT key, value FROM meta ORDER BY key"},
     [VT_STORE_WORD] = {3,
                        "CREATE TABLE word(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, count INTEGER NOT NULL);",
-                       "INSERT OR REPLACE INTO word VALUES(?,?,?)", "SELECT id, text, count FROM word ORDER BY id"},
+                       "INSERT OR REPLACE INTO word(id, text, count) VALUES(?,?,?)",
+                       "SELECT id, text, count FROM word ORDER BY id"},
     [VT_STORE_STEP] = {5,
                        "CREATE TABLE step(step INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, tokens INTEGER NOT NULL, "
                        "seconds REAL NOT NULL, lr REAL NOT NULL);",
-                       "INSERT OR REPLACE INTO step VALUES(?,?,?,?,?)",
+                       "INSERT OR REPLACE INTO step(step, epoch, tokens, seconds, lr) VALUES(?,?,?,?,?)",
                        "SELECT step, epoch, tokens, seconds, lr FROM step ORDER BY step"},
     [VT_STORE_METRIC] = {3,
                          "CREATE TABLE metric(step INTEGER NOT NULL, name TEXT NOT NULL, value REAL, "
                          "PRIMARY KEY(name, step)) WITHOUT ROWID;",
-                         "INSERT OR REPLACE INTO metric VALUES(?,?,?)",
+                         "INSERT OR REPLACE INTO metric(step, name, value) VALUES(?,?,?)",
                          "SELECT step, name, value FROM metric ORDER BY name, step"},
     [VT_STORE_PAIR] = {4,
                        "CREATE TABLE pair(a INTEGER NOT NULL, b INTEGER NOT NULL, step INTEGER NOT NULL, "
                        "cosine REAL NOT NULL, PRIMARY KEY(a, b, step)) WITHOUT ROWID;",
-                       "INSERT OR REPLACE INTO pair VALUES(?,?,?,?)",
+                       "INSERT OR REPLACE INTO pair(a, b, step, cosine) VALUES(?,?,?,?)",
                        "SELECT a, b, step, cosine FROM pair ORDER BY a, b, step"},
     [VT_STORE_TRAIL] = {3,
                         "CREATE TABLE trail(word INTEGER NOT NULL, step INTEGER NOT NULL, vector BLOB NOT NULL, "
                         "PRIMARY KEY(word, step));",
-                        "INSERT OR REPLACE INTO trail VALUES(?,?,?)",
+                        "INSERT OR REPLACE INTO trail(word, step, vector) VALUES(?,?,?)",
                         "SELECT word, step, vector FROM trail ORDER BY word, step"},
     [VT_STORE_SNAPSHOT] = {4,
                            "CREATE TABLE snapshot(step INTEGER PRIMARY KEY, path TEXT NOT NULL, dtype TEXT NOT NULL, "
                            "sha256 TEXT NOT NULL);",
-                           "INSERT OR REPLACE INTO snapshot VALUES(?,?,?,?)",
+                           "INSERT OR REPLACE INTO snapshot(step, path, dtype, sha256) VALUES(?,?,?,?)",
                            "SELECT step, path, dtype, sha256 FROM snapshot ORDER BY step"},
     [VT_STORE_EVENT] = {4,
                         "CREATE TABLE event(step INTEGER NOT NULL, kind TEXT NOT NULL, severity TEXT NOT NULL, "
                         "text TEXT NOT NULL);",
-                        "INSERT INTO event VALUES(?,?,?,?)",
+                        "INSERT INTO event(step, kind, severity, text) VALUES(?,?,?,?)",
                         "SELECT step, kind, severity, text FROM event ORDER BY rowid"},
     [VT_STORE_LEDGER] = {6,
                          "CREATE TABLE ledger(word INTEGER NOT NULL, source INTEGER NOT NULL, role TEXT NOT NULL, "
                          "span INTEGER NOT NULL, updates INTEGER NOT NULL, vector BLOB NOT NULL, "
                          "PRIMARY KEY(word, source, role, span));",
-                         "INSERT OR REPLACE INTO ledger VALUES(?,?,?,?,?,?)",
+                         "INSERT OR REPLACE INTO ledger(word, source, role, span, updates, vector) VALUES(?,?,?,?,?,?)",
                          "SELECT word, source, role, span, updates, vector FROM ledger "
                          "ORDER BY word, source, role, span"},
 };
@@ -191,7 +193,7 @@ static enum vt_status create_schema(struct vt_store *store, struct vt_error *err
   VT_TRY(run(store, "BEGIN", error));
   VT_TRY(run(store, sql, error));
   for (int t = 0; t < VT_STORE_TABLES; t++) VT_TRY(run(store, tables[t].create, error));
-  snprintf(sql, sizeof sql, "INSERT INTO meta VALUES('schema', '%d')", VT_RUN_SCHEMA_VERSION);
+  snprintf(sql, sizeof sql, "INSERT INTO meta(key, value) VALUES('schema', '%d')", VT_RUN_SCHEMA_VERSION);
   VT_TRY(run(store, sql, error));
   return run(store, "COMMIT", error);
 }

@@ -260,6 +260,23 @@ static void a_killed_writer_loses_only_what_was_under_way(void **state) {
   vtt_folder_remove(folder);
 }
 
+/* Columns may be added within a version. */
+static void columns_of_a_later_version_are_no_hindrance(void **state) {
+  (void)state;
+  struct vtt_folder *folder = vtt_folder_create();
+  const char *path = vtt_path(folder, "run.db");
+  vt_store_close(create(path));
+  check_sql(path, "ALTER TABLE metric ADD COLUMN variance REAL", NULL);
+  struct vt_store *store;
+  assert_int_equal(vt_store_open_writable(path, &store, NULL), VT_OK);
+  commit_metric(store, 1, 0.5);
+  struct seen seen = {0};
+  assert_int_equal(vt_store_read_metric(store, "loss", note_metric, &seen, NULL), VT_OK);
+  assert_true(seen.count == 1 && seen.values[0] == 0.5);
+  vt_store_close(store);
+  vtt_folder_remove(folder);
+}
+
 /* ---- what is refused --------------------------------------------------------------------------------------------- */
 
 static void check_open(const char *path, enum vt_status expected, const char *reason) {
@@ -402,6 +419,7 @@ int main(void) {
       cmocka_unit_test(a_cut_removes_what_came_at_a_step_and_after),
       cmocka_unit_test(readers_see_what_is_committed_and_nobody_waits),
       cmocka_unit_test(a_killed_writer_loses_only_what_was_under_way),
+      cmocka_unit_test(columns_of_a_later_version_are_no_hindrance),
       cmocka_unit_test(what_is_no_run_database_is_refused),
       cmocka_unit_test(a_table_that_is_missing_is_damage),
       cmocka_unit_test(runs_are_read_where_nothing_can_be_written),
