@@ -49,10 +49,18 @@ static bool grow(void **array, size_t count, size_t size) {
 
 /* A copy of a text column; anything else is damage. */
 static enum vt_status copy_text(const struct vt_store_value *value, char **text, struct vt_error *error) {
-  if (value->type != VT_STORE_TEXT || value->data == NULL)
-    return VT_FAIL(error, VT_ERROR_CORRUPT, "damaged database: a text is missing");
+  if (value->type != VT_STORE_TEXT || value->data == NULL || memchr(value->data, '\0', value->bytes) != NULL)
+    return VT_FAIL(error, VT_ERROR_CORRUPT, "damaged database: a text is missing or broken");
   *text = vt_copy_bytes(value->data, value->bytes);
   return *text == NULL ? VT_FAIL_MEMORY(error, value->bytes) : VT_OK;
+}
+
+/* A column that counts; anything else is damage. */
+static enum vt_status take_count(const struct vt_store_value *value, uint64_t *count, struct vt_error *error) {
+  if (value->type != VT_STORE_INTEGER || value->integer < 0)
+    return VT_FAIL(error, VT_ERROR_CORRUPT, "damaged database: a step or count is none");
+  *count = (uint64_t)value->integer;
+  return VT_OK;
 }
 
 static enum vt_status add_meta(void *context, const struct vt_store_value *values, struct vt_error *error) {
@@ -72,9 +80,10 @@ static enum vt_status add_snapshot(void *context, const struct vt_store_value *v
   if (!grow(&array, run->snapshot_count, sizeof *run->snapshots)) return VT_FAIL_MEMORY(error, sizeof *run->snapshots);
   run->snapshots = array;
   struct vt_run_snapshot *snapshot = &run->snapshots[run->snapshot_count++];
-  *snapshot = (struct vt_run_snapshot){.step = (uint64_t)values[0].integer};
+  *snapshot = (struct vt_run_snapshot){0};
   char *path = NULL, *dtype = NULL, *sha256 = NULL;
-  enum vt_status status = copy_text(&values[1], &path, error);
+  enum vt_status status = take_count(&values[0], &snapshot->step, error);
+  if (status == VT_OK) status = copy_text(&values[1], &path, error);
   snapshot->path = path;
   if (status == VT_OK) status = copy_text(&values[2], &dtype, error);
   snapshot->dtype = dtype;
@@ -89,9 +98,10 @@ static enum vt_status add_event(void *context, const struct vt_store_value *valu
   if (!grow(&array, run->event_count, sizeof *run->events)) return VT_FAIL_MEMORY(error, sizeof *run->events);
   run->events = array;
   struct vt_run_event *event = &run->events[run->event_count++];
-  *event = (struct vt_run_event){.step = (uint64_t)values[0].integer};
+  *event = (struct vt_run_event){0};
   char *kind = NULL, *severity = NULL, *text = NULL;
-  enum vt_status status = copy_text(&values[1], &kind, error);
+  enum vt_status status = take_count(&values[0], &event->step, error);
+  if (status == VT_OK) status = copy_text(&values[1], &kind, error);
   event->kind = kind;
   if (status == VT_OK) status = copy_text(&values[2], &severity, error);
   event->severity = severity;
@@ -118,8 +128,9 @@ static enum vt_status add_word(void *context, const struct vt_store_value *value
   room = grow(&counts, words->count, sizeof *words->counts) && room;
   words->counts = counts;
   if (!room) return VT_FAIL_MEMORY(error, words->count * sizeof *words->texts);
+  VT_TRY(take_count(&values[2], &words->counts[words->count], error));
   VT_TRY(copy_text(&values[1], &words->texts[words->count], error));
-  words->counts[words->count++] = (uint64_t)values[2].integer;
+  words->count++;
   return VT_OK;
 }
 
@@ -145,6 +156,15 @@ static enum vt_status read_all(struct vt_run *run, struct vt_error *error) {
   return read_vocab(run, error);
 }
 
+/* Hands a reason on. Those that come from rows do not know where they stand. */
+static enum vt_status hand_on(const struct vt_run *run, const struct vt_error *reason, enum vt_status status,
+                              struct vt_error *error) {
+  if (status == VT_ERROR_CORRUPT && strstr(reason->message, VT_RUN_DATABASE) == NULL)
+    return VT_FAIL(error, status, "%s: %s", run->path, reason->message);
+  if (status != VT_OK && error != NULL) *error = *reason;
+  return status;
+}
+
 static enum vt_status open_store(struct vt_run *run, struct vt_error *error) {
   char *database = vt_path_join(run->path, VT_RUN_DATABASE);
   if (database == NULL) return VT_FAIL_MEMORY(error, strlen(run->path));
@@ -163,12 +183,7 @@ enum vt_status vt_run_open(const char *path, struct vt_run **out, struct vt_erro
   enum vt_status status = run->path == NULL ? VT_FAIL_MEMORY(error, strlen(path)) : open_store(run, error);
   if (status == VT_OK) {
     struct vt_error reason;
-    status = read_all(run, &reason);
-    /* Reasons from rows do not know where they stand. */
-    if (status == VT_ERROR_CORRUPT && strstr(reason.message, VT_RUN_DATABASE) == NULL)
-      status = VT_FAIL(error, status, "%s: %s", path, reason.message);
-    else if (status != VT_OK && error != NULL)
-      *error = reason;
+    status = hand_on(run, &reason, read_all(run, &reason), error);
   }
   if (status != VT_OK) {
     vt_run_close(run);
@@ -251,17 +266,19 @@ static enum vt_status add_point(void *context, const struct vt_store_value *valu
   void *array = points->points;
   if (!grow(&array, points->count, sizeof *points->points)) return VT_FAIL_MEMORY(error, sizeof *points->points);
   points->points = array;
-  points->points[points->count++] = (struct vt_run_point){.step = (uint64_t)values[0].integer, .value = values[2].real};
-  return VT_OK;
+  struct vt_run_point *point = &points->points[points->count++];
+  point->value = values[2].real;
+  return take_count(&values[0], &point->step, error);
 }
 
 enum vt_status vt_run_metric(struct vt_run *run, const char *name, struct vt_run_point **points, size_t *count,
                              struct vt_error *error) {
   struct points found = {0};
-  enum vt_status status = vt_store_read_metric(run->store, name, add_point, &found, error);
+  struct vt_error reason;
+  enum vt_status status = vt_store_read_metric(run->store, name, add_point, &found, &reason);
   if (status != VT_OK) {
     vt_free(found.points);
-    return status;
+    return hand_on(run, &reason, status, error);
   }
   *points = found.points;
   *count = found.count;
@@ -277,19 +294,23 @@ struct last_step {
 
 static enum vt_status take_step(void *context, const struct vt_store_value *values, struct vt_error *error) {
   struct last_step *last = context;
-  (void)error;
+  uint64_t epoch;
   last->found = true;
-  last->step = (struct vt_run_step){.step = (uint64_t)values[0].integer,
-                                    .epoch = (uint32_t)values[1].integer,
-                                    .tokens = (uint64_t)values[2].integer,
-                                    .seconds = values[3].real,
-                                    .lr = values[4].real};
+  VT_TRY(take_count(&values[0], &last->step.step, error));
+  VT_TRY(take_count(&values[1], &epoch, error));
+  VT_TRY(take_count(&values[2], &last->step.tokens, error));
+  if (epoch > UINT32_MAX) return VT_FAIL(error, VT_ERROR_CORRUPT, "damaged database: epoch %" PRIu64, epoch);
+  last->step.epoch = (uint32_t)epoch;
+  last->step.seconds = values[3].real;
+  last->step.lr = values[4].real;
   return VT_OK;
 }
 
 enum vt_status vt_run_last_step(struct vt_run *run, struct vt_run_step *step, struct vt_error *error) {
   struct last_step last = {0};
-  VT_TRY(vt_store_read_last_step(run->store, take_step, &last, error));
+  struct vt_error reason;
+  enum vt_status status = vt_store_read_last_step(run->store, take_step, &last, &reason);
+  if (status != VT_OK) return hand_on(run, &reason, status, error);
   if (!last.found) return VT_FAIL(error, VT_ERROR_EMPTY, "%s: no step was recorded yet", run->path);
   *step = last.step;
   return VT_OK;
@@ -318,19 +339,17 @@ static enum vt_status load_input(const struct vt_run *run, const struct vt_run_s
   vt_safetensors_sha256(file, sha256);
   const struct vt_tensor *input = vt_safetensors_find(file, "input");
   size_t rows = vt_vocab_size(run->vocab);
-  if (strcmp(sha256, snapshot->sha256) != 0 || input == NULL || input->rank != 2 || input->shape[0] != rows ||
-      input->shape[1] == 0 || input->shape[1] > DIM_MAX)
-    return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, "other snapshots may be sound: see vectrail info",
-                        "%s: not the snapshot that was recorded", path);
-  size_t dim = (size_t)input->shape[1];
-  float *data = vt_vectors_data_alloc(rows, dim);
-  if (data == NULL) return VT_FAIL_MEMORY(error, rows * dim * sizeof *data);
-  enum vt_status status = vt_tensor_to_float(input, data, error);
-  if (status != VT_OK) {
-    vt_free_aligned(data);
-    return status;
+  if (strcmp(sha256, snapshot->sha256) == 0 && input != NULL && input->rank == 2 && input->shape[0] == rows &&
+      input->shape[1] > 0 && input->shape[1] <= DIM_MAX) {
+    size_t dim = (size_t)input->shape[1];
+    float *data = vt_vectors_data_alloc(rows, dim);
+    if (data == NULL) return VT_FAIL_MEMORY(error, rows * dim * sizeof *data);
+    if (vt_tensor_to_float(input, data, NULL) == VT_OK)
+      return vt_vectors_create(run->vocab, data, dim, snapshot->step, vectors, error);
+    vt_free_aligned(data); /* whole numbers are no vectors */
   }
-  return vt_vectors_create(run->vocab, data, dim, snapshot->step, vectors, error);
+  return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, "other snapshots may be sound: see vectrail info",
+                      "%s: not the snapshot that was recorded", path);
 }
 
 static bool has_file(const struct vt_run *run, const struct vt_run_snapshot *snapshot) {
