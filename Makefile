@@ -45,10 +45,10 @@ check-dev: dev ## run the tests under ASan and UBSan
 check-tsan: tsan ## run the threaded tests under TSan
 	@ctest --preset tsan -j $(JOBS)
 
-bench: ## measure speed and memory (docs/benchmarks.md)
+bench: ## measure speed and memory beside other trainers (docs/benchmarks.md); ARGS=--quick, or see bench/bench.py -h
 	@tools/install-packages.sh bench
 	@$(MAKE) --no-print-directory release
-	@bench/run.sh build/release/vectrail
+	@bench/bench.py build/release/vectrail $(ARGS)
 
 install: release ## install the command, library, headers, man page and completions (PREFIX=/usr/local)
 	@cmake --install build/release --prefix $(PREFIX)

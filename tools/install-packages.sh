@@ -12,8 +12,8 @@ packages_of() {
     echo libcmocka-dev python3 xz-utils zstd python3-numpy python3-gensim sqlite3 bible-kjv bible-kjv-text ;;
   demo) # the King James Bible, the text that the demonstration trains on
     echo bible-kjv bible-kjv-text ;;
-  bench) # the peers that are timed beside us
-    echo fasttext python3-gensim xz-utils ;;
+  bench) # the peers that are timed beside us; numpy scores their vectors
+    echo python3 fasttext python3-gensim python3-numpy ;;
   *)
     echo "install-packages: unknown group '$1'" >&2
     exit 2 ;;
