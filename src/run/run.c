@@ -294,7 +294,7 @@ struct last_step {
 
 static enum vt_status take_step(void *context, const struct vt_store_value *values, struct vt_error *error) {
   struct last_step *last = context;
-  uint64_t epoch;
+  uint64_t epoch = 0;
   last->found = true;
   VT_TRY(take_count(&values[0], &last->step.step, error));
   VT_TRY(take_count(&values[1], &epoch, error));
