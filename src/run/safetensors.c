@@ -203,12 +203,24 @@ static int compare_places(const void *a, const void *b) {
   return (x->bytes > y->bytes) - (x->bytes < y->bytes);
 }
 
-static bool overlap(const struct vt_tensor *tensors, size_t count) {
-  for (size_t k = 1; k < count; k++) {
-    const unsigned char *end = tensors[k - 1].data;
-    if (end + tensors[k - 1].bytes > (const unsigned char *)tensors[k].data) return true;
+/* The format gives every byte of the data to one tensor. They come in the order of their places. */
+static bool fill(const struct vt_tensor *tensors, size_t count, const unsigned char *data, uint64_t data_bytes) {
+  const unsigned char *at = data;
+  for (size_t k = 0; k < count; k++) {
+    if (tensors[k].data != at) return false;
+    at += tensors[k].bytes;
   }
-  return false;
+  return at == data + data_bytes;
+}
+
+/* Metadata may be missing. */
+static bool is_map_of_texts(json_t *map) {
+  const char *key;
+  json_t *value;
+  json_object_foreach(map, key, value) {
+    if (!json_is_string(value)) return false;
+  }
+  return map == NULL || json_is_object(map);
 }
 
 static enum vt_status read_tensors(struct vt_safetensors *file, const char *path, uint64_t header_bytes,
@@ -229,7 +241,8 @@ static enum vt_status read_tensors(struct vt_safetensors *file, const char *path
     file->count++;
   }
   qsort(file->tensors, file->count, sizeof *file->tensors, compare_places);
-  if (overlap(file->tensors, file->count)) return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: tensors overlap", path);
+  if (!fill(file->tensors, file->count, data, data_bytes))
+    return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: tensors overlap, or leave a gap", path);
   return VT_OK;
 }
 
@@ -245,6 +258,8 @@ static enum vt_status read_header(struct vt_safetensors *file, const char *path,
   if (file->header == NULL || !json_is_object(file->header))
     return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: header at byte %d: %s", path,
                    file->header == NULL ? reason.position : 0, file->header == NULL ? reason.text : "not an object");
+  if (!is_map_of_texts(json_object_get(file->header, META_KEY)))
+    return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: the metadata are not texts", path);
   return read_tensors(file, path, header_bytes, error);
 }
 

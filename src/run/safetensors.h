@@ -60,8 +60,8 @@ void vt_tensors_sha256(const struct vt_tensor *tensors, size_t tensor_count, cha
 
 struct vt_safetensors;
 
-/* Maps a file and checks its header: lengths, types, shapes against offsets, nothing outside the file, nothing
- * overlapping. VT_ERROR_NOT_FOUND, VT_ERROR_IO, VT_ERROR_CORRUPT with the reason. */
+/* Maps a file and checks its header: lengths, types, shapes against offsets, every byte of the data in one tensor,
+ * metadata that are texts. VT_ERROR_NOT_FOUND, VT_ERROR_IO, VT_ERROR_CORRUPT with the reason. */
 enum vt_status vt_safetensors_open(const char *path, struct vt_safetensors **file, struct vt_error *error);
 void vt_safetensors_close(struct vt_safetensors *file); /* accepts NULL */
 size_t vt_safetensors_count(const struct vt_safetensors *file);
