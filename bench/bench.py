@@ -2,12 +2,13 @@
 """Measures reading, training, searching and exporting, beside fastText and gensim where they are installed.
 
 Everything is run in rounds, one after the other within a round, so that a machine that is busy for a while is so for
-all; figures are medians over the rounds. What is measured is written after each round as JSON; at the end as tables in
-Markdown, which are printed too. Needs Python 3.9 or later alone.
+all; figures are medians over the rounds. What is measured is written as JSON as it comes in, and at the end as tables in
+Markdown, which are printed too (bench/report.py makes them again). Needs Python 3.9 or later alone.
 """
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -113,7 +114,7 @@ def plan(asked, vectrail, peers, corpus):
     return tasks
 
 
-def run_round(number, tasks, results):
+def run_round(number, tasks, results, save):
     """A peer that fails is told of and left out from then on; when vectrail fails, all ends."""
     for task in list(tasks):
         key, once = task
@@ -128,19 +129,18 @@ def run_round(number, tasks, results):
             continue
         say(f"round {number}: {label}: {figures.get('training_seconds', figures['seconds']):.3f} s")
         results["samples"].append({**key, "round": number, **figures})
+        save()
 
 
 def run_rounds(asked, tasks, results, save):
-    start = longest = 0.0
-    began = time.monotonic()
+    longest, began = 0.0, time.monotonic()
     for number in range(1, asked.rounds + 1):
         start = time.monotonic()
         if number > 1 and start - began + longest > 60 * asked.minutes:
             say(f"bench: {number - 1} of {asked.rounds} rounds: the next would end after --minutes {asked.minutes:g}")
             return
-        run_round(number, tasks, results)
+        run_round(number, tasks, results, save)
         longest = max(longest, time.monotonic() - start)
-        save()
 
 
 def score(asked, trainers, corpus, folder, results):
@@ -220,15 +220,20 @@ def bench(asked, folder):
     print(tables, end="")
 
 
+def stop(number, _frame):
+    """Ends as by an interrupt, so that what was started is stopped and the temporary folder goes."""
+    raise SystemExit(128 + number)
+
+
 def main():
     asked = options()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     try:
         with tempfile.TemporaryDirectory(prefix="vectrail-bench.") as folder:
             bench(asked, folder)
     except measure.Failed as failure:
         sys.exit(f"bench: {failure}")
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -63,9 +63,14 @@ def run(command):
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE)
         except OSError as error:
             raise Failed(f"{command[0]}: {error.strerror}") from error
-        with process.stderr:
-            lines = read_lines(process.stderr, start)
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            with process.stderr:
+                lines = read_lines(process.stderr, start)
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:  # an interrupt, too: nothing goes on without us
+            process.kill()
+            process.wait()
+            raise
         seconds = time.monotonic() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
@@ -74,7 +79,8 @@ def run(command):
         others = None
         if busy is not None:
             own = time.process_time() - own + usage.ru_utime + usage.ru_stime
-            others = max(0.0, busy_seconds() - busy - own) / (seconds * os.cpu_count())
+            share = (busy_seconds() - busy - own) / (seconds * os.cpu_count())
+            others = min(1.0, max(0.0, share))  # the system counts in ticks: a short run may come out beyond
         out.seek(0)
         return Measured(seconds, usage, others, out.read().decode(errors="replace"), lines)
 

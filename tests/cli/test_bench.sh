@@ -31,6 +31,19 @@ for heading in Training "Whole process" Reading "Questions and exports" Aims; do
 done
 [[ $out != *"$work"* && $out != *vectrail-bench.* ]] || fail "no paths in the tables"
 
+# Stopped from outside: what it started ends too, and the folder that it worked in goes.
+mkdir scratch
+TMPDIR=$work/scratch "$SOURCE/bench/bench.py" "$VECTRAIL" --rounds 1 --words 3000000 --peers none --output stopped \
+  >/dev/null 2>"$captured/err" &
+bench_id=$!
+until [ -n "$(find scratch -name run.db -path '*/run/*')" ] || ! kill -0 "$bench_id" 2>/dev/null; do sleep 0.1; done
+kill -TERM "$bench_id"
+wait "$bench_id"
+status=$?
+command_line="bench.py, stopped"
+expect_status 143
+[ -z "$(ls scratch)" ] || fail "left behind: $(ls scratch)"
+
 # Wrong usage, and a command that is not there.
 bench bench.py "$VECTRAIL" --objectives skipgram-ns,glove
 expect_status 2
