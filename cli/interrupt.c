@@ -1,5 +1,6 @@
 /*
- * interrupt.c: what a signal does. The handler touches nothing but two flags, write and _exit.
+ * interrupt.c: what a signal does. The handler touches nothing but two flags, write and _exit. The flag that the
+ * library looks at is set as an atomic: it may look from another thread than the one that the signal has met.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -15,7 +16,7 @@ static volatile sig_atomic_t deferred = 0;
 static void on_signal(int signal_number) {
   (void)signal_number;
   if (deferred && !interrupt_flag) {
-    interrupt_flag = 1;
+    __atomic_store_n(&interrupt_flag, 1, __ATOMIC_RELAXED);
     return;
   }
   /* Leaves the terminal on a line of its own; nothing sensible can be done where that fails. */

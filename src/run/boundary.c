@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "run/session.h"
 
 #define SPEED_WINDOW_SECONDS 0.5                  /* words per second are taken over at least so long */
@@ -205,7 +206,7 @@ enum vt_status vt_session_boundary(void *context, struct vt_engine *engine, stru
   struct vt_session *session = context;
   const struct vt_engine_state *state = vt_engine_state(engine);
   update_progress(session, state);
-  bool stopping = session->interrupt != NULL && *session->interrupt != 0 && state->step < state->steps;
+  bool stopping = vt_is_interrupted(session->interrupt) && state->step < state->steps;
   if (state->step < state->steps) VT_TRY(take_checkpoint(session, stopping, error));
   VT_TRY(vt_session_record(session, stopping, error));
   if (!stopping) return VT_OK;

@@ -27,6 +27,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 
 #define STORED_CAPACITY ((size_t)256 << 10)
@@ -92,7 +93,7 @@ enum vt_status vt_input_check(const char *path, uint64_t *stored_bytes, struct v
 
 enum vt_status vt_input_check_interrupt(const volatile sig_atomic_t *interrupt, const char *name,
                                         struct vt_error *error) {
-  if (interrupt == NULL || *interrupt == 0) return VT_OK;
+  if (!vt_is_interrupted(interrupt)) return VT_OK;
   return VT_FAIL(error, VT_ERROR_INTERRUPTED, "interrupted while reading %s", name);
 }
 

@@ -20,6 +20,7 @@
 #include "run/safetensors.h"
 #include "run/store.h"
 #include "support/planted.h"
+#include "text/corpus_internal.h"
 #include "vectrail/run.h"
 #include "vectrail/train.h"
 
@@ -464,6 +465,30 @@ static void the_checkpoint_of_another_run_is_refused(void **state) {
   vtt_folder_remove(folder);
 }
 
+/* The encoded text with two words changed places, in a header that says so, or a header that says something else. */
+static void write_forged(struct vtt_folder *folder, const char *name, const char *good, size_t bytes, bool swapped) {
+  char *forged = malloc(bytes);
+  assert_non_null(forged);
+  memcpy(forged, good, bytes);
+  struct vt_corpus_header header;
+  memcpy(&header, forged, sizeof header);
+  uint32_t *ids = malloc(bytes - sizeof header);
+  assert_non_null(ids);
+  memcpy(ids, forged + sizeof header, bytes - sizeof header);
+  size_t other = 1;
+  while (ids[other] == ids[0] || ids[other] == VT_CORPUS_END) other++;
+  uint32_t first = ids[0];
+  ids[0] = ids[other];
+  ids[other] = first;
+  header.fingerprint = vt_corpus_hash_entries(ids, (size_t)header.entries, 0);
+  vt_corpus_header_seal(&header);
+  memcpy(forged, &header, sizeof header);
+  if (swapped) memcpy(forged + sizeof header, ids, bytes - sizeof header);
+  vtt_write(folder, name, forged, bytes);
+  free(ids);
+  free(forged);
+}
+
 static void another_corpus_is_refused(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
@@ -477,6 +502,10 @@ static void another_corpus_is_refused(void **state) {
     bad[at] = (char)(bad[at] ^ 64);
     vtt_write(folder, name, bad, bytes);
     expect_refused(run, VT_ERROR_CORRUPT, VT_RUN_CORPUS);
+  }
+  for (int swapped = 0; swapped < 2; swapped++) {
+    write_forged(folder, name, good, bytes, swapped == 1);
+    expect_refused(run, VT_ERROR_CORRUPT, "not the text that this run was begun with");
   }
   vtt_write(folder, name, good, bytes - 4);
   expect_refused(run, VT_ERROR_CORRUPT, VT_RUN_CORPUS);
