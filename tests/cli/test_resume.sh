@@ -4,7 +4,7 @@
 . "${SOURCE:?}/tests/cli/lib.sh"
 KILLS=${KILLS:-3}
 RANDOM=${SEED:-4711}
-make_corpus text.txt 12000
+make_corpus text.txt 6000
 # shellcheck disable=SC2054 # the words to watch are one argument
 settings=(--dim 48 --window 3 --sample 0 --epochs 6 --lr 0.05 --block-tokens 256 --blocks 4 --snapshots 12 --watch king,apple)
 
@@ -204,14 +204,14 @@ cleanup() {
 python3 -c '
 import random
 random.seed(3)
-for _ in range(3000):
+for _ in range(600):
     print(" ".join(f"w{random.randrange(400)}" for _ in range(10)))' >many.txt
 # shellcheck disable=SC2054 # likewise
 wide=(--dim 1000 --sample 0 --block-tokens 256 --blocks 4 --snapshots 2 --metrics 5 --probes 2 --watch w1,w2 --threads 2)
 rm -rf whole
-"$VECTRAIL" train many.txt --run whole --quiet "${wide[@]}" --epochs 5 || fail "the text of many words should train"
+"$VECTRAIL" train many.txt --run whole --quiet "${wide[@]}" --epochs 20 || fail "the text of many words should train"
 # There is no room for a checkpoint: the training goes on without, and the run says so.
-vectrail train many.txt --run disk/run "${wide[@]}" --epochs 5 --checkpoint 0.1 --quiet
+vectrail train many.txt --run disk/run "${wide[@]}" --epochs 20 --checkpoint 0.1 --quiet
 expect_status 0
 vectrail info disk/run --json
 expect_json '"checkpoint" in [e["kind"] for e in d["events"]] and d["events"][-1]["kind"] == "finished"'
@@ -219,7 +219,7 @@ expect_json '"No space left on device" in [e["text"] for e in d["events"] if e["
 python3 same.py whole disk/run || fail "a checkpoint that fails changes nothing"
 rm -rf disk/run
 # Where the checkpoint is all that was asked for, it is an error; the run can be gone on with all the same.
-begin_training many.txt --run disk/run "${wide[@]}" --epochs 5 --checkpoint 0
+begin_training many.txt --run disk/run "${wide[@]}" --epochs 20 --checkpoint 0
 stop_training
 expect_status 1
 expect_err_has "No space left on device"
