@@ -1,7 +1,8 @@
 /*
  * avx2.c: the kernels for x86-64 with AVX2 and FMA: 16 registers of 8 floats. Compiled with -mavx2 -mfma.
  *
- * Scores: tiles of 2 inputs x 3 outputs, 12 accumulators (each dot product has two: 16 lanes), three registers left for operands.
+ * Scores: tiles of 2 inputs x 3 outputs, 12 accumulators (each dot product has two: 16 lanes), three registers left for
+ * operands; 5 loads for 6 FMAs, where a Zen 3 can do 2 of each in a cycle.
  * Update: 6 outputs and their 6 sums in registers; per input one load, one store, and for each output one
  * broadcast and two FMAs, so the FMA units are the limit.
  */
@@ -10,6 +11,7 @@
 #if defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
 
+#include "kernel/vector.h"
 #include "kernel/x86.h"
 
 typedef __m256 vf;
@@ -17,8 +19,11 @@ typedef __m256 vf;
 #define R float
 #define STEP struct vt_step
 #define KERNEL(name) avx2_##name
-#define TILE_INPUTS 2
+#define TILE_INPUTS(n) ((n) == 1 ? 4 : 2)
+#define TILE_INPUTS_MAX 4
 #define TILE_OUTPUTS 3
+#define SLOT 4
+#define SLOT_OUTPUTS 3
 
 static inline __m256 vf_zero(void) { return _mm256_setzero_ps(); }
 static inline __m256 vf_load(const float *p) { return _mm256_load_ps(p); }
@@ -32,21 +37,32 @@ static inline __m256 vf_fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_
 /* The second operand is what these instructions give when either is NaN. */
 static inline __m256 vf_min(__m256 limit, __m256 x) { return _mm256_min_ps(limit, x); }
 static inline __m256 vf_max(__m256 limit, __m256 x) { return _mm256_max_ps(limit, x); }
-static inline __m256 vf_power_of_two(__m256 t) {
-  __m256i bits = _mm256_slli_epi32(_mm256_castps_si256(t), 23);
-  return _mm256_castsi256_ps(_mm256_add_epi32(bits, _mm256_set1_epi32(0x3f800000)));
+static inline __m256 vf_shift_to_exponent(__m256 t) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(t), 23));
+}
+#define vf_keep(v) __asm__("" : "+x"(v))
+static inline __m256 vf_slots(const float *p) { return _mm256_broadcast_ps((const __m128 *)(const void *)p); }
+
+/* Two sums of 16 lanes to 4 lanes each, side by side. */
+ALWAYS_INLINE __m256 avx2_fold_pair(const __m256 a[2], const __m256 b[2]) {
+  __m256 x = _mm256_add_ps(a[0], a[1]), y = _mm256_add_ps(b[0], b[1]);
+  return _mm256_add_ps(_mm256_blend_ps(x, y, 0xf0), _mm256_permute2f128_ps(x, y, 0x21));
 }
 
-static inline __attribute__((always_inline)) __m128 avx2_fold4(const __m256 lanes[2]) {
-  __m256 eight = _mm256_add_ps(lanes[0], lanes[1]);
-  return _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+ALWAYS_INLINE __m256 avx2_scores(__m256 (*sums)[VT_STEP_OUTPUTS_MAX][2], const int j, const int rows,
+                                 const int columns) {
+  const int k = columns > 1 ? j + 1 : j, l = columns > 2 ? j + 2 : j, i = rows - 1;
+  __m256 a = avx2_fold_pair(sums[0][j], sums[i][j]);
+  __m256 b = avx2_fold_pair(sums[0][k], sums[i][k]);
+  __m256 c = avx2_fold_pair(sums[0][l], sums[i][l]);
+  __m256 ab = _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)); /* a02 b02 a13 b13, twice */
+  __m256 cc = _mm256_add_ps(_mm256_unpacklo_ps(c, c), _mm256_unpackhi_ps(c, c));
+  return _mm256_add_ps(_mm256_shuffle_ps(ab, cc, 0x44), _mm256_shuffle_ps(ab, cc, 0xee));
 }
 
-static inline __attribute__((always_inline)) void avx2_reduce(__m256 sums[TILE_OUTPUTS][2], const int n, float *to) {
-  if (n == 1)
-    *to = vt_x86_fold1(avx2_fold4(sums[0]));
-  else
-    _mm_storeu_ps(to, vt_x86_fold3(avx2_fold4(sums[0]), avx2_fold4(sums[1]), avx2_fold4(sums[2])));
+ALWAYS_INLINE void avx2_spread(__m256 scores, float *to, const int rows) {
+  _mm_storeu_ps(to, _mm256_castps256_ps128(scores));
+  if (rows > 1) _mm_storeu_ps(to + VT_STEP_SCORE_STRIDE, _mm256_extractf128_ps(scores, 1));
 }
 
 typedef __m256 vr;
@@ -58,6 +74,7 @@ typedef __m256 vr;
 #define vr_add vf_add
 #define vr_sub vf_sub
 #define vr_fma vf_fma
+#define vr_fold vt_x86_fold
 
 #include "kernel/exp_template.h"
 #include "kernel/step_template.h"

@@ -10,6 +10,7 @@
 #if defined(__AVX512F__)
 #include <immintrin.h>
 
+#include "kernel/vector.h"
 #include "kernel/x86.h"
 
 typedef __m512 vf;
@@ -17,14 +18,16 @@ typedef __m512 vf;
 #define R float
 #define STEP struct vt_step
 #define KERNEL(name) avx512_##name
-#define TILE_INPUTS 4
+#define TILE_INPUTS(n) 4
+#define TILE_INPUTS_MAX 4
 #define TILE_OUTPUTS 6
+#define SLOT 4
+#define SLOT_OUTPUTS 3
 
 static inline __m512 vf_zero(void) { return _mm512_setzero_ps(); }
 static inline __m512 vf_load(const float *p) { return _mm512_load_ps(p); }
 static inline void vf_store(float *p, __m512 v) { _mm512_store_ps(p, v); }
 static inline __m512 vf_set1(float x) { return _mm512_set1_ps(x); }
-static inline __m512 vf_add(__m512 a, __m512 b) { return _mm512_add_ps(a, b); }
 static inline __m512 vf_sub(__m512 a, __m512 b) { return _mm512_sub_ps(a, b); }
 static inline __m512 vf_mul(__m512 a, __m512 b) { return _mm512_mul_ps(a, b); }
 static inline __m512 vf_div(__m512 a, __m512 b) { return _mm512_div_ps(a, b); }
@@ -32,24 +35,36 @@ static inline __m512 vf_fma(__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_
 /* The second operand is what these instructions give when either is NaN. */
 static inline __m512 vf_min(__m512 limit, __m512 x) { return _mm512_min_ps(limit, x); }
 static inline __m512 vf_max(__m512 limit, __m512 x) { return _mm512_max_ps(limit, x); }
-static inline __m512 vf_power_of_two(__m512 t) {
-  __m512i bits = _mm512_slli_epi32(_mm512_castps_si512(t), 23);
-  return _mm512_castsi512_ps(_mm512_add_epi32(bits, _mm512_set1_epi32(0x3f800000)));
+static inline __m512 vf_shift_to_exponent(__m512 t) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(t), 23));
+}
+#define vf_keep(v) __asm__("" : "+v"(v))
+static inline __m512 vf_slots(const float *p) { return _mm512_broadcast_f32x4(_mm_loadu_ps(p)); }
+
+/* Four sums of 16 lanes to 4 lanes each, side by side: 8 apart two sums at a time, then 4 apart all four. */
+ALWAYS_INLINE __m512 avx512_fold_four(__m512 a, __m512 b, __m512 c, __m512 d) {
+  __m512 ab = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+  __m512 cd = _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
+  return _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
 }
 
-static inline __attribute__((always_inline)) __m128 avx512_fold4(__m512 sum) {
-  __m256 high = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(sum), 1));
-  __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(sum), high);
-  return _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+ALWAYS_INLINE __m512 avx512_scores(__m512 (*sums)[VT_STEP_OUTPUTS_MAX][1], const int j, const int rows,
+                                   const int columns) {
+  const int k = columns > 1 ? j + 1 : j, l = columns > 2 ? j + 2 : j;
+  const int second = rows > 1 ? 1 : 0, third = rows > 2 ? 2 : 0, fourth = rows > 3 ? 3 : 0;
+  __m512 a = avx512_fold_four(sums[0][j][0], sums[second][j][0], sums[third][j][0], sums[fourth][j][0]);
+  __m512 b = avx512_fold_four(sums[0][k][0], sums[second][k][0], sums[third][k][0], sums[fourth][k][0]);
+  __m512 c = avx512_fold_four(sums[0][l][0], sums[second][l][0], sums[third][l][0], sums[fourth][l][0]);
+  __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b)); /* a02 b02 a13 b13, four times */
+  __m512 cc = _mm512_add_ps(_mm512_unpacklo_ps(c, c), _mm512_unpackhi_ps(c, c));
+  return _mm512_add_ps(_mm512_shuffle_ps(ab, cc, 0x44), _mm512_shuffle_ps(ab, cc, 0xee));
 }
 
-static inline __attribute__((always_inline)) void avx512_reduce(__m512 sums[TILE_OUTPUTS][1], const int n, float *to) {
-  if (n == 1) {
-    *to = vt_x86_fold1(avx512_fold4(sums[0][0]));
-    return;
-  }
-  _mm_storeu_ps(to, vt_x86_fold3(avx512_fold4(sums[0][0]), avx512_fold4(sums[1][0]), avx512_fold4(sums[2][0])));
-  _mm_storeu_ps(to + 3, vt_x86_fold3(avx512_fold4(sums[3][0]), avx512_fold4(sums[4][0]), avx512_fold4(sums[5][0])));
+ALWAYS_INLINE void avx512_spread(__m512 scores, float *to, const int rows) {
+  _mm_storeu_ps(to, _mm512_castps512_ps128(scores));
+  if (rows > 1) _mm_storeu_ps(to + VT_STEP_SCORE_STRIDE, _mm512_extractf32x4_ps(scores, 1));
+  if (rows > 2) _mm_storeu_ps(to + 2 * VT_STEP_SCORE_STRIDE, _mm512_extractf32x4_ps(scores, 2));
+  if (rows > 3) _mm_storeu_ps(to + 3 * VT_STEP_SCORE_STRIDE, _mm512_extractf32x4_ps(scores, 3));
 }
 
 typedef __m256 vr;
@@ -61,6 +76,7 @@ static inline __m256 vr_set1(float x) { return _mm256_set1_ps(x); }
 static inline __m256 vr_add(__m256 a, __m256 b) { return _mm256_add_ps(a, b); }
 static inline __m256 vr_sub(__m256 a, __m256 b) { return _mm256_sub_ps(a, b); }
 static inline __m256 vr_fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
+#define vr_fold vt_x86_fold
 
 #include "kernel/exp_template.h"
 #include "kernel/step_template.h"

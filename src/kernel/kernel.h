@@ -2,9 +2,10 @@
  * kernel.h: the numeric kernels, one table of functions for each instruction set.
  *
  * Every kernel does the same operations in the same order: sums run in 16 partial sums (lane l takes elements
- * l, l+16, ...) folded by one tree (8, 4, 2, 1 apart), products are fused into sums (FMA), and the sigmoid is one
- * sequence of IEEE operations. So all kernels give the same bits; the tests hold them to that. The reference
- * kernel is plain C; the others are the same template (step_template.h) over another set of vector operations.
+ * l, l+16, ...) folded by one tree (8, 4, 2, 1 apart), products are fused into sums (FMA), and 1 + e^-x is one
+ * sequence of IEEE operations (exp_template.h). So all kernels give the same bits; the tests hold them to that, NaN
+ * excepted: a NaN is one in all of them, but its sign and payload are the processor's. The reference kernel is plain
+ * C; the others are the same template (step_template.h) over another set of vector operations.
  *
  * A row is `width` floats, width a multiple of VT_KERNEL_PAD, aligned to 32 bytes, elements past the dimension
  * zero: steps keep them zero. The rows of a step are aligned to 64 bytes and followed by zeros up to a multiple of
@@ -18,22 +19,20 @@
 
 #include "vectrail/kernel.h"
 
-#define VT_KERNEL_PAD 8           /* rows are padded to this many floats */
-#define VT_STEP_INPUTS_MAX 16     /* input rows in one step */
-#define VT_STEP_OUTPUTS_MAX 6     /* output rows in one step: with their sums they fill an AVX2 register file */
-#define VT_STEP_SCORE_STRIDE 8    /* scores[input * VT_STEP_SCORE_STRIDE + output] */
-#define VT_KERNEL_WIDTH_MAX 4096  /* floats in a row */
+#define VT_KERNEL_PAD 8          /* rows are padded to this many floats */
+#define VT_STEP_INPUTS_MAX 16    /* input rows in one step */
+#define VT_STEP_OUTPUTS_MAX 6    /* output rows in one step: with their sums they fill an AVX2 register file */
+#define VT_STEP_SCORE_STRIDE 8   /* scores[input * VT_STEP_SCORE_STRIDE + output] */
+#define VT_KERNEL_WIDTH_MAX 4096 /* floats in a row */
 
 /* dim rounded up to a whole number of pads. */
-static inline size_t vt_kernel_width(size_t dim) {
-  return (dim + VT_KERNEL_PAD - 1) / VT_KERNEL_PAD * VT_KERNEL_PAD;
-}
+static inline size_t vt_kernel_width(size_t dim) { return (dim + VT_KERNEL_PAD - 1) / VT_KERNEL_PAD * VT_KERNEL_PAD; }
 
 /*
  * One step of logistic regression of outputs on inputs, both moving (Mikolov et al. 2013, eq. 4, as a minibatch):
  *
  *   s_ij = v_i . u_j                        written to scores
- *   g_ij = rate (label_j - sigma(s_ij))
+ *   g_ij = rate label_j - rate / (1 + e^-s_ij)
  *   v_i += sum_j g_ij u_j                   with the old u and the old v on the right
  *   u_j += sum_i g_ij v_i
  */

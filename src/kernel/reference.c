@@ -7,14 +7,19 @@
 #include <string.h>
 
 #include "kernel/kernel.h"
+#define UNROLL
+#include "kernel/vector.h"
 
 typedef float vf;
 #define VF_LANES 1
 #define R float
 #define STEP struct vt_step
 #define KERNEL(name) reference_##name
-#define TILE_INPUTS 1
-#define TILE_OUTPUTS 1
+#define TILE_INPUTS(n) 1
+#define TILE_INPUTS_MAX 1
+#define TILE_OUTPUTS VT_STEP_OUTPUTS_MAX
+#define SLOT 1
+#define SLOT_OUTPUTS 1
 
 static inline float vf_zero(void) { return 0; }
 static inline float vf_load(const float *p) { return *p; }
@@ -27,20 +32,33 @@ static inline float vf_div(float a, float b) { return a / b; }
 static inline float vf_fma(float a, float b, float c) { return fmaf(a, b, c); }
 static inline float vf_min(float limit, float x) { return limit < x ? limit : x; }
 static inline float vf_max(float limit, float x) { return limit > x ? limit : x; }
-static inline float vf_power_of_two(float t) {
+static inline float vf_shift_to_exponent(float t) {
   uint32_t bits;
   memcpy(&bits, &t, sizeof bits);
-  bits = (bits << 23) + UINT32_C(0x3f800000);
+  bits <<= 23;
   float power;
   memcpy(&power, &bits, sizeof power);
   return power;
 }
+#define vf_keep(v) ((void)(v))
+static inline float vf_slots(const float *p) { return *p; }
 
-static inline void reference_reduce(float sums[1][16], int n, float *to) {
-  (void)n;
+static inline float reference_fold(const float sum[16]) {
+  float lanes[16];
+  memcpy(lanes, sum, sizeof lanes);
   for (int half = 8; half > 0; half /= 2)
-    for (int l = 0; l < half; l++) sums[0][l] = sums[0][l] + sums[0][l + half];
-  *to = sums[0][0];
+    for (int l = 0; l < half; l++) lanes[l] = lanes[l] + lanes[l + half];
+  return lanes[0];
+}
+
+static inline float reference_scores(float (*sums)[VT_STEP_OUTPUTS_MAX][16], int j, int rows, int columns) {
+  (void)rows, (void)columns;
+  return reference_fold(sums[0][j]);
+}
+
+static inline void reference_spread(float scores, float *to, int rows) {
+  (void)rows;
+  *to = scores;
 }
 
 typedef float vr;
@@ -52,6 +70,7 @@ typedef float vr;
 #define vr_add vf_add
 #define vr_sub vf_sub
 #define vr_fma vf_fma
+#define vr_fold reference_fold
 
 #include "kernel/exp_template.h"
 #include "kernel/step_template.h"

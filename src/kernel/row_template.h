@@ -1,47 +1,42 @@
 /*
- * row_template.h: the kernels that touch single rows: the merge of a superstep, dot products, the sigmoid alone.
- * Written over the operations that step_template.h lists, after it, with registers that divide VT_KERNEL_PAD
- * floats or, in 16-lane sums, with the same groups and the same tree.
+ * row_template.h: the kernels that touch single rows: the merge of a superstep and dot products.
+ *
+ * Written over registers vr of VR_LANES floats, which divides VT_KERNEL_PAD, since rows of the tables end with their
+ * pads: vr_zero() vr_load(p) vr_store(p, v) vr_set1(x) vr_add vr_sub vr_fma(a, b, c) = a b + c, and
+ * vr_fold(sum), which folds 16 lanes by the tree of kernel.h.
  */
+#define ROW_PARTS (16 / VR_LANES)
 
-/* A 16-lane sum under way: lanes 0-7 and 8-15 alternate between groups of eight columns. */
-struct KERNEL(sum) {
-  vr lanes[16 / VR_LANES];
-};
-
-static inline __attribute__((always_inline)) void KERNEL(sum_add)(struct KERNEL(sum) * sum, size_t c, const vr *a,
-                                                                  const vr *b) {
-  int first = c & 8 ? 8 / VR_LANES : 0;
-  UNROLL for (int p = 0; p < 8 / VR_LANES; p++) sum->lanes[first + p] = vr_fma(a[p], b[p], sum->lanes[first + p]);
-}
-
-static float KERNEL(fold)(const struct KERNEL(sum) * sum) {
-  _Alignas(64) float lanes[16];
-  UNROLL for (int p = 0; p < 16 / VR_LANES; p++) vr_store(lanes + p * VR_LANES, sum->lanes[p]);
-  for (int half = 8; half > 0; half /= 2)
-    for (int l = 0; l < half; l++) lanes[l] = lanes[l] + lanes[l + half];
-  return lanes[0];
+/* What the copies moved in `parts` registers of columns from c on, to steps; the squares of it and of the row, to sums.
+ */
+ALWAYS_INLINE void KERNEL(merge_columns)(const struct vt_merge *merge, float *steps, size_t c, vr step_sum[ROW_PARTS],
+                                         vr row_sum[ROW_PARTS], const int parts) {
+  vr row[ROW_PARTS], step[ROW_PARTS];
+  UNROLL for (int p = 0; p < parts; p++) {
+    row[p] = vr_load(merge->row + c + (size_t)p * VR_LANES);
+    step[p] = vr_sub(vr_load(merge->copies[0] + c + (size_t)p * VR_LANES), row[p]);
+  }
+  for (size_t b = 1; b < merge->copy_count; b++) {
+    const float *copy = merge->copies[b] + c;
+    UNROLL for (int p = 0; p < parts; p++) step[p] =
+        vr_add(step[p], vr_sub(vr_load(copy + (size_t)p * VR_LANES), row[p]));
+  }
+  UNROLL for (int p = 0; p < parts; p++) {
+    vr_store(steps + c + (size_t)p * VR_LANES, step[p]);
+    step_sum[p] = vr_fma(step[p], step[p], step_sum[p]);
+    row_sum[p] = vr_fma(row[p], row[p], row_sum[p]);
+  }
 }
 
 static void KERNEL(merge)(struct vt_merge *merge) {
   _Alignas(64) float steps[VT_KERNEL_WIDTH_MAX];
-  struct KERNEL(sum) step_sum, row_sum;
-  UNROLL for (int p = 0; p < 16 / VR_LANES; p++) step_sum.lanes[p] = row_sum.lanes[p] = vr_zero();
-  for (size_t c = 0; c < merge->width; c += 8) {
-    vr row[8 / VR_LANES], step[8 / VR_LANES];
-    UNROLL for (int p = 0; p < 8 / VR_LANES; p++) {
-      row[p] = vr_load(merge->row + c + (size_t)p * VR_LANES);
-      step[p] = vr_sub(vr_load(merge->copies[0] + c + (size_t)p * VR_LANES), row[p]);
-    }
-    for (size_t b = 1; b < merge->copy_count; b++) {
-      UNROLL for (int p = 0; p < 8 / VR_LANES; p++)
-        step[p] = vr_add(step[p], vr_sub(vr_load(merge->copies[b] + c + (size_t)p * VR_LANES), row[p]));
-    }
-    UNROLL for (int p = 0; p < 8 / VR_LANES; p++) vr_store(steps + c + (size_t)p * VR_LANES, step[p]);
-    KERNEL(sum_add)(&step_sum, c, step, step);
-    KERNEL(sum_add)(&row_sum, c, row, row);
-  }
-  float step_squared = KERNEL(fold)(&step_sum), row_squared = KERNEL(fold)(&row_sum);
+  vr step_sum[ROW_PARTS], row_sum[ROW_PARTS];
+  UNROLL for (int p = 0; p < ROW_PARTS; p++) step_sum[p] = row_sum[p] = vr_zero();
+  const size_t width = merge->width;
+  size_t c = 0;
+  for (; c + 16 <= width; c += 16) KERNEL(merge_columns)(merge, steps, c, step_sum, row_sum, ROW_PARTS);
+  if (c < width) KERNEL(merge_columns)(merge, steps, c, step_sum, row_sum, ROW_PARTS / 2);
+  float step_squared = vr_fold(step_sum), row_squared = vr_fold(row_sum);
   /* Infinity minus infinity is NaN, and so is zero times either: one comparison tests both. */
   merge->finite = (step_squared - step_squared) + (row_squared - row_squared) == 0;
   merge->capped = false;
@@ -57,20 +52,20 @@ static void KERNEL(merge)(struct vt_merge *merge) {
     merge->step_squared = cap * cap;
   }
   vr scales = vr_set1(scale);
-  for (size_t c = 0; c < merge->width; c += VR_LANES)
+  for (c = 0; c < width; c += VR_LANES)
     vr_store(merge->row + c, vr_fma(scales, vr_load(steps + c), vr_load(merge->row + c)));
 }
 
+ALWAYS_INLINE void KERNEL(dot_columns)(const float *a, const float *b, vr sum[ROW_PARTS], const int parts) {
+  UNROLL for (int p = 0; p < parts; p++) sum[p] =
+      vr_fma(vr_load(a + (size_t)p * VR_LANES), vr_load(b + (size_t)p * VR_LANES), sum[p]);
+}
+
 static float KERNEL(dot)(const float *a, const float *b, size_t width) {
-  struct KERNEL(sum) sum;
-  UNROLL for (int p = 0; p < 16 / VR_LANES; p++) sum.lanes[p] = vr_zero();
-  for (size_t c = 0; c < width; c += 8) {
-    vr x[8 / VR_LANES], y[8 / VR_LANES];
-    UNROLL for (int p = 0; p < 8 / VR_LANES; p++) {
-      x[p] = vr_load(a + c + (size_t)p * VR_LANES);
-      y[p] = vr_load(b + c + (size_t)p * VR_LANES);
-    }
-    KERNEL(sum_add)(&sum, c, x, y);
-  }
-  return KERNEL(fold)(&sum);
+  vr sum[ROW_PARTS];
+  UNROLL for (int p = 0; p < ROW_PARTS; p++) sum[p] = vr_zero();
+  size_t c = 0;
+  for (; c + 16 <= width; c += 16) KERNEL(dot_columns)(a + c, b + c, sum, ROW_PARTS);
+  if (c < width) KERNEL(dot_columns)(a + c, b + c, sum, ROW_PARTS / 2);
+  return vr_fold(sum);
 }

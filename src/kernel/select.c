@@ -6,13 +6,15 @@
 #include "base/error.h"
 #include "kernel/kernel.h"
 
-extern const struct vt_kernel vt_kernel_avx512, vt_kernel_avx2;
+extern const struct vt_kernel vt_kernel_avx512, vt_kernel_avx2, vt_kernel_neon;
 
 /* Fastest first. */
 static const struct vt_kernel *const kernels[] = {
 #if defined(__x86_64__)
     &vt_kernel_avx512,
     &vt_kernel_avx2,
+#elif defined(__AARCH64EL__)
+    &vt_kernel_neon,
 #endif
     &vt_kernel_reference,
 };

@@ -1,19 +1,17 @@
-/* x86.h: the last folds of 16-lane sums, shared by the kernels for x86-64: from 4 lanes to 2 to 1. */
+/* x86.h: single rows on x86-64, 8 floats at a time, for the kernels that have AVX2. */
 #ifndef VECTRAIL_KERNEL_X86_H
 #define VECTRAIL_KERNEL_X86_H
 
 #include <immintrin.h>
 
-static inline __attribute__((always_inline)) float vt_x86_fold1(__m128 a) {
-  __m128 two = _mm_add_ps(a, _mm_movehl_ps(a, a));
-  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
-}
+#include "kernel/vector.h"
 
-/* Three at once: lanes 0, 1, 2 of the result; lane 3 repeats lane 2. */
-static inline __attribute__((always_inline)) __m128 vt_x86_fold3(__m128 a, __m128 b, __m128 c) {
-  __m128 ab = _mm_add_ps(_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b)); /* a02 b02 a13 b13 */
-  __m128 cc = _mm_add_ps(_mm_unpacklo_ps(c, c), _mm_unpackhi_ps(c, c));
-  return _mm_add_ps(_mm_movelh_ps(ab, cc), _mm_movehl_ps(cc, ab));
+/* A sum of 16 lanes, by the tree of kernel.h. */
+ALWAYS_INLINE float vt_x86_fold(const __m256 lanes[2]) {
+  __m256 eight = _mm256_add_ps(lanes[0], lanes[1]);
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
 #endif
