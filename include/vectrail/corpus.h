@@ -50,6 +50,10 @@ struct vt_corpus_options {
   uint32_t phrases;
   double phrase_threshold; /* 0 to VT_PHRASE_THRESHOLD_MAX */
   int threads;             /* at least 1; changes no result */
+  /* The encoded file is a cache, put in place without waiting for the disk, which may take a fifth of the time: after
+   * a power cut it may be absent, or hold anything. vt_corpus_open looks at its head only, so whoever goes on with it
+   * then must hold the ids against the fingerprint first. */
+  bool unsynced;
   /* Where given, this vocabulary is used instead of counting one (its counts are replaced by those of this text,
    * ids unchanged; min_count and max_vocab do not apply). Not owned. */
   const struct vt_vocab *vocab;
@@ -61,7 +65,7 @@ struct vt_corpus_options {
   const volatile sig_atomic_t *interrupt;
 };
 
-/* Defaults: words, no folding, min_count 5, no limit, no phrases (their threshold: 100), 1 thread. */
+/* Defaults: words, no folding, min_count 5, no limit, no phrases (their threshold: 100), 1 thread, synced. */
 VT_API void vt_corpus_options_init(struct vt_corpus_options *options);
 
 /* What the reading saw. */
@@ -83,10 +87,10 @@ struct vt_corpus_report {
  * threads. */
 struct vt_corpus;
 
-/* Counts and encodes the inputs, in the order given, into encoded_path (written beside, synced, renamed; it may
- * live as long as the corpus or longer, and vt_corpus_open finds it again). Words outside the vocabulary are left
- * out, as in word2vec; sentences left empty leave no mark. vocab and corpus are handed over to the caller; report
- * may be NULL. The result depends on the text and the options alone.
+/* Counts and encodes the inputs, in the order given, into encoded_path (written beside, synced unless the
+ * options say otherwise, renamed; it may live as long as the corpus or longer, and vt_corpus_open finds it again).
+ * Words outside the vocabulary are left out, as in word2vec; sentences left empty leave no mark. vocab and corpus are
+ * handed over to the caller; report may be NULL. The result depends on the text and the options alone.
  *
  * Errors name the input and the byte: VT_ERROR_IO (missing, unreadable, a directory, damaged compression),
  * VT_ERROR_FORMAT (NUL bytes, a word too long, UTF-16, mostly not UTF-8: binary data), VT_ERROR_EMPTY (no text; no

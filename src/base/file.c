@@ -23,6 +23,8 @@
 #include "base/memory.h"
 
 #define BUFFER_BYTES ((size_t)256 * 1024)
+/* From here on a call to the system is cheaper than a copy. */
+#define DIRECT_BYTES ((size_t)64 * 1024)
 
 struct vt_output {
   int descriptor;
@@ -129,8 +131,8 @@ static enum vt_status flush(struct vt_output *output, struct vt_error *error) {
 }
 
 enum vt_status vt_output_write(struct vt_output *output, const void *data, size_t bytes, struct vt_error *error) {
-  if (bytes > BUFFER_BYTES - output->buffered) VT_TRY(flush(output, error));
-  if (bytes >= BUFFER_BYTES) return write_all(output, data, bytes, error);
+  if (bytes >= DIRECT_BYTES || bytes > BUFFER_BYTES - output->buffered) VT_TRY(flush(output, error));
+  if (bytes >= DIRECT_BYTES) return write_all(output, data, bytes, error);
   memcpy(output->buffer + output->buffered, data, bytes);
   output->buffered += bytes;
   return VT_OK;
@@ -180,22 +182,22 @@ enum vt_status vt_output_rewrite(struct vt_output *output, uint64_t offset, cons
 }
 
 /* Flushes, syncs and closes; the descriptor is closed in any case. */
-static enum vt_status settle(struct vt_output *output, struct vt_error *error) {
+static enum vt_status settle(struct vt_output *output, bool sync, struct vt_error *error) {
   enum vt_status status = flush(output, error);
-  if (status == VT_OK && fsync(output->descriptor) != 0) status = fail_io(error, output->path, "cannot write");
+  if (status == VT_OK && sync && fsync(output->descriptor) != 0) status = fail_io(error, output->path, "cannot write");
   int closed = close(output->descriptor);
   output->descriptor = -1;
   if (status == VT_OK && closed != 0) status = fail_io(error, output->path, "cannot write");
   return status;
 }
 
-enum vt_status vt_output_commit(struct vt_output *output, struct vt_error *error) {
-  enum vt_status status = settle(output, error);
+static enum vt_status commit(struct vt_output *output, bool sync, struct vt_error *error) {
+  enum vt_status status = settle(output, sync, error);
   if (status == VT_OK && rename(output->temporary, output->path) != 0)
     status = fail_io(error, output->path, "cannot put the file in place");
   if (status != VT_OK) {
     unlink(output->temporary);
-  } else {
+  } else if (sync) {
     /* The file is there; that its name may be lost in a power cut is still worth an error. */
     status = vt_sync_folder(output->folder, error);
   }
@@ -203,11 +205,28 @@ enum vt_status vt_output_commit(struct vt_output *output, struct vt_error *error
   return status;
 }
 
+enum vt_status vt_output_commit(struct vt_output *output, struct vt_error *error) {
+  return commit(output, true, error);
+}
+
+enum vt_status vt_output_commit_unsynced(struct vt_output *output, struct vt_error *error) {
+  return commit(output, false, error);
+}
+
 void vt_output_abort(struct vt_output *output) {
   if (output == NULL) return;
   close(output->descriptor);
   unlink(output->temporary);
   release(output);
+}
+
+enum vt_status vt_sync_file(const char *path, struct vt_error *error) {
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0 && errno == ENOENT) return VT_FAIL(error, VT_ERROR_NOT_FOUND, "%s: is not there", path);
+  if (descriptor < 0) return fail_io(error, path, "cannot open");
+  enum vt_status status = fsync(descriptor) == 0 ? VT_OK : fail_io(error, path, "cannot sync");
+  close(descriptor);
+  return status;
 }
 
 enum vt_status vt_sync_folder(const char *path, struct vt_error *error) {

@@ -23,6 +23,8 @@ enum vt_status vt_output_printf(struct vt_output *output, struct vt_error *error
 enum vt_status vt_output_rewrite(struct vt_output *output, uint64_t offset, const void *data, size_t bytes,
                                  struct vt_error *error);
 enum vt_status vt_output_commit(struct vt_output *output, struct vt_error *error);
+/* As commit without the syncs, for what can be made again: after a power cut the file may be absent, or damaged. */
+enum vt_status vt_output_commit_unsynced(struct vt_output *output, struct vt_error *error);
 void vt_output_abort(struct vt_output *output); /* accepts NULL */
 
 /* A whole file mapped read-only. An empty file maps to bytes 0 with data not NULL. */
@@ -33,6 +35,8 @@ struct vt_mapping {
 enum vt_status vt_mapping_open(const char *path, struct vt_mapping *mapping, struct vt_error *error);
 void vt_mapping_release(struct vt_mapping *mapping); /* accepts an all-zero one */
 
+/* Syncs a file that was put in place without; VT_ERROR_NOT_FOUND where there is none. */
+enum vt_status vt_sync_file(const char *path, struct vt_error *error);
 /* Syncs a folder, so that names made or renamed in it survive a power cut. */
 enum vt_status vt_sync_folder(const char *path, struct vt_error *error);
 /* folder + "/" + name, owned by the caller (vt_free); NULL when out of memory. */

@@ -34,7 +34,7 @@ void *vt_realloc(void *block, size_t count, size_t size_bytes) {
 
 void vt_free(void *block) { free(block); }
 
-void *vt_alloc_aligned(size_t count, size_t size_bytes) {
+void *vt_alloc_aligned_raw(size_t count, size_t size_bytes) {
   size_t total_bytes;
   if (multiply_overflows(count, size_bytes, &total_bytes)) return NULL;
   size_t alignment = total_bytes >= HUGE_PAGE_BYTES ? HUGE_PAGE_BYTES : VT_CACHE_LINE_BYTES;
@@ -44,7 +44,12 @@ void *vt_alloc_aligned(size_t count, size_t size_bytes) {
   if (block == NULL) return NULL;
   /* A hint; where it is refused the memory is as good, only slower. */
   if (alignment == HUGE_PAGE_BYTES) (void)madvise(block, total_bytes, MADV_HUGEPAGE);
-  memset(block, 0, total_bytes);
+  return block;
+}
+
+void *vt_alloc_aligned(size_t count, size_t size_bytes) {
+  void *block = vt_alloc_aligned_raw(count, size_bytes);
+  if (block != NULL) memset(block, 0, count * size_bytes);
   return block;
 }
 

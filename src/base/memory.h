@@ -18,6 +18,8 @@ void vt_free(void *block); /* accepts NULL; frees every block above */
 
 /* Zeroed memory aligned to a cache line, backed by huge pages where large. Free with vt_free_aligned. */
 void *vt_alloc_aligned(size_t count, size_t size_bytes);
+/* The same, uninitialised: whoever fills it first pays for the pages. */
+void *vt_alloc_aligned_raw(size_t count, size_t size_bytes);
 void vt_free_aligned(void *block); /* accepts NULL */
 
 /* A copy of a string or of its first bytes, terminated; NULL when out of memory. Free with vt_free. */

@@ -116,6 +116,8 @@ static enum vt_status read_corpus(struct vt_session *session, const struct vt_tr
   if (encoded == NULL) return VT_FAIL_MEMORY(error, strlen(staging));
   struct vt_corpus_options options = request->corpus;
   if (options.interrupt == NULL) options.interrupt = request->interrupt;
+  /* A cache of a run that has just begun; the first checkpoint syncs it, and whoever goes on verifies it. */
+  options.unsynced = true;
   enum vt_status status = vt_corpus_encode(request->inputs, request->input_count, &options, encoded, &session->vocab,
                                            &session->corpus, &session->report, error);
   vt_free(encoded);

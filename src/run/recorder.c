@@ -97,13 +97,26 @@ static enum vt_status write_snapshot(struct vt_recorder *recorder, const struct 
   return commit(recorder, error);
 }
 
-/* Who goes on from it relies on all rows before it: they are committed, and synced, first. */
+/* The text was put in place without waiting for the disk. */
+static enum vt_status sync_corpus(const struct vt_recorder *recorder, struct vt_error *error) {
+  char *path = vt_path_join(recorder->path, VT_RUN_CORPUS);
+  if (path == NULL) return VT_FAIL_MEMORY(error, strlen(recorder->path));
+  struct vt_error reason;
+  enum vt_status status = vt_sync_file(path, &reason);
+  vt_free(path);
+  if (status == VT_OK || status == VT_ERROR_NOT_FOUND) return VT_OK;
+  *error = reason;
+  return status;
+}
+
+/* Who goes on from it relies on all rows before it: they are committed, and synced, first; and on the text. */
 static enum vt_status write_checkpoint(struct vt_recorder *recorder, const struct item *item, struct vt_error *error) {
   VT_TRY(commit(recorder, error));
   char *path = vt_path_join(recorder->path, VT_RUN_CHECKPOINT);
   if (path == NULL) return VT_FAIL_MEMORY(error, strlen(recorder->path));
   struct vt_error reason = {.status = VT_OK};
-  enum vt_status status = vt_checkpoint_write(item->checkpoint, path, &reason);
+  enum vt_status status = sync_corpus(recorder, &reason);
+  if (status == VT_OK) status = vt_checkpoint_write(item->checkpoint, path, &reason);
   vt_free(path);
   pthread_mutex_lock(&recorder->mutex);
   recorder->checkpoint_failure = reason;

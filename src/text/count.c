@@ -59,7 +59,6 @@ void vt_count_release(struct vt_count *count) {
     vt_free(worker->text);
     vt_free(worker->numbers);
   }
-  for (size_t i = 0; i < count->record_count; i++) vt_spill_drop(&count->records[i].place);
   vt_free(count->records);
   vt_free(count->workers);
   (void)pthread_mutex_destroy(&count->mutex);
@@ -158,9 +157,7 @@ static enum vt_status count_stretch(struct vt_count *count, int index, const str
                                    .input = chunk->input,
                                    .worker = index};
   VT_TRY(vt_spill_put(count->spill, worker->numbers, entries, &record.place, error));
-  enum vt_status status = keep_record(count, chunk->index, &record, error);
-  if (status != VT_OK) vt_spill_drop(&record.place);
-  return status;
+  return keep_record(count, chunk->index, &record, error);
 }
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */

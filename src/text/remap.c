@@ -90,16 +90,13 @@ static enum vt_status write_in_turn(struct remap *remap, const struct mapped *ma
 
 static enum vt_status remap_stretch(struct remap *remap, size_t index, uint32_t *buffer, struct mapped *mapped,
                                     struct vt_error *error) {
-  struct vt_count_record *record = &remap->count->records[index];
+  const struct vt_count_record *record = &remap->count->records[index];
   const uint32_t *numbers;
   const char *name = vt_input_name(remap->count->inputs[record->input]);
   enum vt_status status = vt_input_check_interrupt(remap->count->options->interrupt, name, error);
   if (status == VT_OK)
     status = vt_spill_get(remap->count->spill, &record->place, record->entries, buffer, &numbers, error);
-  if (status == VT_OK) {
-    map_stretch(numbers, record->entries, remap->tally->maps[record->worker].ids, mapped);
-    vt_spill_drop(&record->place);
-  }
+  if (status == VT_OK) map_stretch(numbers, record->entries, remap->tally->maps[record->worker].ids, mapped);
   struct turn *turn = &remap->turn;
   const uint32_t *first = NULL;
   size_t entries = 0;

@@ -18,7 +18,7 @@ struct vt_remap_total {
   uint64_t fingerprint; /* vt_corpus_hash_entries of all of them */
 };
 
-/* Writes the ids of all stretches to output, in order, and drops the arrays that were put away. */
+/* Writes the ids of all stretches to output, in order. */
 enum vt_status vt_remap_run(struct vt_count *count, const struct vt_tally *tally, struct vt_pool *pool,
                             struct vt_output *output, struct vt_remap_total *total, struct vt_error *error);
 

@@ -1,11 +1,15 @@
 /*
  * spill.c: what does not fit into memory waits in a file without a name.
  *
+ * Memory comes in large blocks, filled from front to back and freed together: with huge pages all of reading takes a
+ * tenth less processor time than with those of 4 KiB, which an allocation for each array would get.
+ *
  * The file is made beside the result, where room for numbers of the same kind is needed anyway, and unlinked at once:
  * the system frees it however the process ends. It is only made when memory is used up, so small inputs never see it.
- * Arrays get their places from two counters; nothing is ever moved.
+ * Arrays get their places in it from a counter; nothing is ever moved.
  *
- * Threads: the counters are atomic, the making of the file is under a mutex, reads and writes carry their offsets.
+ * Threads: a mutex around the dealing of memory and the making of the file; arrays are copied, read and written outside
+ * of it.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "text/spill.h"
@@ -20,15 +24,23 @@
 
 #include "base/memory.h"
 
+#define BLOCK_BYTES ((size_t)8 << 20)
 #define HELP_SPACE "make room on that disk, or choose a folder with more of it"
+
+struct block {
+  struct block *before;
+  uint32_t *numbers;
+  size_t bytes;
+  size_t used; /* bytes */
+};
 
 struct vt_spill {
   const char *path;
-  size_t memory_bytes;
-  _Atomic size_t memory_used;
   _Atomic uint64_t file_used;
-  pthread_mutex_t mutex; /* the making of the file */
-  int descriptor;        /* -1 before that */
+  pthread_mutex_t mutex; /* what follows */
+  size_t memory_left;    /* bytes that may still be made blocks of */
+  struct block *last;    /* NULL before the first */
+  int descriptor;        /* -1 before the file is made */
 };
 
 enum vt_status vt_spill_create(const char *path, size_t memory_bytes, struct vt_spill **out, struct vt_error *error) {
@@ -39,7 +51,7 @@ enum vt_status vt_spill_create(const char *path, size_t memory_bytes, struct vt_
     return VT_FAIL_MEMORY(error, sizeof *spill);
   }
   spill->path = path;
-  spill->memory_bytes = memory_bytes;
+  spill->memory_left = memory_bytes;
   spill->descriptor = -1;
   *out = spill;
   return VT_OK;
@@ -48,6 +60,11 @@ enum vt_status vt_spill_create(const char *path, size_t memory_bytes, struct vt_
 void vt_spill_free(struct vt_spill *spill) {
   if (spill == NULL) return;
   if (spill->descriptor >= 0) (void)close(spill->descriptor);
+  for (struct block *block = spill->last, *before; block != NULL; block = before) {
+    before = block->before;
+    vt_free_aligned(block->numbers);
+    vt_free(block);
+  }
   (void)pthread_mutex_destroy(&spill->mutex);
   vt_free(spill);
 }
@@ -98,17 +115,46 @@ static enum vt_status put_into_file(struct vt_spill *spill, const uint32_t *numb
   return write_file(spill, descriptor, place->offset_bytes, numbers, bytes, error);
 }
 
+static enum vt_status add_block(struct vt_spill *spill, size_t bytes, struct vt_error *error) {
+  struct block *block = vt_alloc_zero(1, sizeof *block);
+  if (block == NULL) return VT_FAIL_MEMORY(error, sizeof *block);
+  block->numbers = vt_alloc_aligned_raw(bytes, 1);
+  if (block->numbers == NULL) {
+    vt_free(block);
+    return VT_FAIL_MEMORY(error, bytes);
+  }
+  block->bytes = bytes;
+  block->before = spill->last;
+  spill->last = block;
+  spill->memory_left -= bytes;
+  return VT_OK;
+}
+
+/* *memory is NULL where there is no room. */
+static enum vt_status deal_memory(struct vt_spill *spill, size_t bytes, uint32_t **memory, struct vt_error *error) {
+  *memory = NULL;
+  const struct block *last = spill->last;
+  if (last == NULL || last->bytes - last->used < bytes) {
+    if (spill->memory_left < bytes) return VT_OK;
+    size_t usual = spill->memory_left < BLOCK_BYTES ? spill->memory_left : BLOCK_BYTES;
+    VT_TRY(add_block(spill, bytes > usual ? bytes : usual, error));
+  }
+  *memory = spill->last->numbers + spill->last->used / sizeof **memory;
+  spill->last->used += bytes;
+  return VT_OK;
+}
+
 enum vt_status vt_spill_put(struct vt_spill *spill, const uint32_t *numbers, size_t count, struct vt_spill_place *place,
                             struct vt_error *error) {
   size_t bytes = count * sizeof *numbers;
-  if (atomic_fetch_add(&spill->memory_used, bytes) + bytes <= spill->memory_bytes) {
-    *place = (struct vt_spill_place){vt_alloc(count, sizeof *numbers), 0};
-    if (place->memory == NULL) return VT_FAIL_MEMORY(error, bytes);
-    memcpy(place->memory, numbers, bytes);
-    return VT_OK;
-  }
-  atomic_fetch_sub(&spill->memory_used, bytes);
-  return put_into_file(spill, numbers, bytes, place, error);
+  *place = (struct vt_spill_place){NULL, 0};
+  (void)pthread_mutex_lock(&spill->mutex);
+  enum vt_status status = deal_memory(spill, bytes, &place->memory, error);
+  (void)pthread_mutex_unlock(&spill->mutex);
+  if (status != VT_OK) return status;
+  if (place->memory == NULL) return put_into_file(spill, numbers, bytes, place, error);
+  memcpy(place->memory, numbers, bytes);
+  return VT_OK;
 }
 
 enum vt_status vt_spill_get(struct vt_spill *spill, const struct vt_spill_place *place, size_t count, uint32_t *buffer,
@@ -134,9 +180,4 @@ enum vt_status vt_spill_replace(struct vt_spill *spill, const struct vt_spill_pl
   if (place->memory == NULL) return write_file(spill, spill->descriptor, place->offset_bytes, numbers, bytes, error);
   memcpy(place->memory, numbers, bytes);
   return VT_OK;
-}
-
-void vt_spill_drop(struct vt_spill_place *place) {
-  vt_free(place->memory);
-  place->memory = NULL;
 }

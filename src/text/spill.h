@@ -18,7 +18,8 @@ struct vt_spill_place {
 };
 
 /* path: the file that the temporary one shall lie beside; it must live as long. What does not fit into memory_bytes
- * goes there. Free with vt_spill_free (accepts NULL), which leaves nothing behind; nor does a crash. */
+ * goes there. Free with vt_spill_free (accepts NULL), which frees all arrays and leaves nothing behind; nor does a
+ * crash. */
 enum vt_status vt_spill_create(const char *path, size_t memory_bytes, struct vt_spill **spill, struct vt_error *error);
 void vt_spill_free(struct vt_spill *spill);
 
@@ -32,7 +33,5 @@ enum vt_status vt_spill_get(struct vt_spill *spill, const struct vt_spill_place 
 /* Puts an array in the place of one that is no shorter. Safe to call from many threads, for different places. */
 enum vt_status vt_spill_replace(struct vt_spill *spill, const struct vt_spill_place *place, const uint32_t *numbers,
                                 size_t count, struct vt_error *error);
-/* Frees the memory of an array that is needed no more. */
-void vt_spill_drop(struct vt_spill_place *place);
 
 #endif

@@ -106,8 +106,9 @@ static enum vt_status fail_none(const struct vt_corpus_options *options, uint64_
                       (unsigned long long)options->min_count, (unsigned long long)largest);
 }
 
+/* final[table->size], which says that all words are outside, gets the ids of the others. */
 static enum vt_status choose_counted(struct vt_tally *tally, const struct vt_word_table *table,
-                                     const struct vt_corpus_options *options, struct vt_error *error) {
+                                     const struct vt_corpus_options *options, uint32_t *final, struct vt_error *error) {
   uint64_t largest = 0;
   size_t size = 0;
   for (size_t id = 0; id < table->size; id++) {
@@ -122,29 +123,30 @@ static enum vt_status choose_counted(struct vt_tally *tally, const struct vt_wor
   for (size_t id = 0; id < table->size; id++) {
     const struct vt_word *word = &table->words[id];
     if (is_counted(table, id) && word->count >= options->min_count)
-      entries[used++] = (struct vt_vocab_entry){(const char *)vt_word_table_text(table, id), word->bytes, word->count};
+      entries[used++] =
+          (struct vt_vocab_entry){(const char *)vt_word_table_text(table, id), word->bytes, word->count, (uint32_t)id};
   }
   vt_vocab_sort(entries, size);
   if (options->max_vocab > 0 && size > options->max_vocab) size = options->max_vocab;
+  for (size_t i = 0; i < size; i++) final[entries[i].source] = (uint32_t)i;
   enum vt_status status = vt_vocab_build(entries, size, &tally->vocab, NULL, error);
   vt_free(entries);
   return status;
 }
 
-/* The words of a vocabulary that was given, with the counts of this text. */
+/* The words of a vocabulary that was given, with the counts of this text; final as above. */
 static enum vt_status recount_given(struct vt_tally *tally, const struct vt_word_table *table,
-                                    const struct vt_vocab *given, struct vt_error *error) {
+                                    const struct vt_vocab *given, uint32_t *final, struct vt_error *error) {
   struct vt_vocab_entry *entries = vt_alloc(given->size, sizeof *entries);
   if (entries == NULL) return VT_FAIL_MEMORY(error, given->size * sizeof *entries);
   for (size_t id = 0; id < given->size; id++) {
     size_t bytes = (size_t)(given->offsets[id + 1] - given->offsets[id] - 1);
-    entries[id] = (struct vt_vocab_entry){given->texts + given->offsets[id], bytes, 0};
+    entries[id] = (struct vt_vocab_entry){given->texts + given->offsets[id], bytes, 0, 0};
   }
   for (size_t id = 0; id < table->size; id++) {
-    uint32_t found;
-    if (is_counted(table, id) &&
-        vt_vocab_find_bytes(given, (const char *)vt_word_table_text(table, id), table->words[id].bytes, &found))
-      entries[found].count = table->words[id].count;
+    const char *text = (const char *)vt_word_table_text(table, id);
+    if (is_counted(table, id) && vt_vocab_find_bytes(given, text, table->words[id].bytes, &final[id]))
+      entries[final[id]].count = table->words[id].count;
   }
   enum vt_status status = vt_vocab_build(entries, given->size, &tally->vocab, NULL, error);
   vt_free(entries);
@@ -162,17 +164,6 @@ static enum vt_status map_canonical(struct vt_tally_map *map, const struct vt_wo
   if (map->ids == NULL) return VT_FAIL_MEMORY(error, map->size * sizeof *map->ids);
   for (size_t id = 0; id < map->size; id++) map->ids[id] = table->words[id].canonical;
   return VT_OK;
-}
-
-/* final[table->size] gets the ids of canonical words; counts the phrases among them. */
-static void find_ids(struct vt_tally *tally, const struct vt_word_table *table, uint64_t min_count, uint32_t *final) {
-  for (size_t id = 0; id < table->size; id++) {
-    final[id] = VT_TALLY_OUTSIDE;
-    if (!is_counted(table, id) || table->words[id].count < min_count) continue;
-    (void)vt_vocab_find_bytes(tally->vocab, (const char *)vt_word_table_text(table, id), table->words[id].bytes,
-                              &final[id]);
-    tally->phrases += id >= tally->spellings && final[id] != VT_TALLY_OUTSIDE;
-  }
 }
 
 static enum vt_status merge_tables(struct round *round, struct vt_pool *pool, struct vt_error *error) {
@@ -210,18 +201,19 @@ enum vt_status vt_tally_choose(struct vt_tally *tally, struct vt_count *count, s
                                struct vt_error *error) {
   const struct vt_corpus_options *options = count->options;
   struct vt_word_table *table = &count->workers[0].table;
-  if (options->vocab != NULL)
-    VT_TRY(recount_given(tally, table, options->vocab, error));
-  else
-    VT_TRY(choose_counted(tally, table, options, error));
   uint32_t *final = vt_alloc(table->size, sizeof *final);
   if (final == NULL) return VT_FAIL_MEMORY(error, table->size * sizeof *final);
-  find_ids(tally, table, options->vocab != NULL ? 1 : options->min_count, final);
-  struct round round = {.tally = tally, .final = final};
-  vt_pool_run(pool, finish, &round);
+  for (size_t id = 0; id < table->size; id++) final[id] = VT_TALLY_OUTSIDE;
+  enum vt_status status = options->vocab != NULL ? recount_given(tally, table, options->vocab, final, error)
+                                                 : choose_counted(tally, table, options, final, error);
+  if (status == VT_OK) {
+    for (size_t id = tally->spellings; id < table->size; id++) tally->phrases += final[id] != VT_TALLY_OUTSIDE;
+    struct round round = {.tally = tally, .final = final};
+    vt_pool_run(pool, finish, &round);
+    vt_word_table_release(table);
+  }
   vt_free(final);
-  vt_word_table_release(table);
-  return VT_OK;
+  return status;
 }
 
 void vt_tally_release(struct vt_tally *tally) {

@@ -97,7 +97,7 @@ enum vt_status vt_vocab_create(const char *const *texts, const uint64_t *counts,
   struct vt_vocab_entry *entries = vt_alloc(size, sizeof *entries);
   if (entries == NULL) return VT_FAIL_MEMORY(error, size * sizeof *entries);
   for (size_t i = 0; i < size; i++)
-    entries[i] = (struct vt_vocab_entry){texts[i], strlen(texts[i]), counts != NULL ? counts[i] : 0};
+    entries[i] = (struct vt_vocab_entry){texts[i], strlen(texts[i]), counts != NULL ? counts[i] : 0, 0};
   enum vt_status status = vt_vocab_build(entries, size, vocab, NULL, error);
   vt_free(entries);
   return status;

@@ -23,6 +23,7 @@ struct vt_vocab_entry {
   const char *text;
   size_t bytes;
   uint64_t count;
+  uint32_t source; /* whatever the maker wants to know of it after sorting */
 };
 
 /* Makes a vocabulary of the entries in their order. A repeated or empty word, or counts that add up to 2^64 or more,

@@ -637,6 +637,16 @@ static void opens_again(void **state) {
   assert_true(vt_corpus_fingerprint(again) == vt_corpus_fingerprint(outcome.corpus));
   vt_corpus_free(again);
   vt_corpus_free(NULL);
+  size_t bytes, unsynced_bytes;
+  char *synced = vtt_read(vtt_path(folder, "encoded"), &bytes);
+  options.unsynced = true;
+  struct outcome unsynced = encode(folder, &input, 1, &options);
+  char *other = vtt_read(vtt_path(folder, "encoded"), &unsynced_bytes);
+  assert_int_equal(bytes, unsynced_bytes);
+  assert_memory_equal(synced, other, bytes);
+  free(synced);
+  free(other);
+  release(&unsynced);
   release(&outcome);
   vtt_folder_remove(folder);
 }

@@ -50,6 +50,36 @@ static void committed_files_hold_all_that_was_written(void **state) {
   vtt_folder_remove(folder);
 }
 
+/* Pieces that go through the buffer and pieces that do not, in turn. */
+static void pieces_of_all_sizes_stay_in_order(void **state) {
+  (void)state;
+  static const size_t sizes[] = {1, 65535, 65536, 7, 200000, 100000, 300000, 0, 3, 65536, 65536, 150000, 150000};
+  struct vtt_folder *folder = vtt_folder_create();
+  const char *path = vtt_path(folder, "out");
+  size_t total = 0, done = 0, bytes;
+  for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) total += sizes[k];
+  char *data = malloc(total);
+  assert_non_null(data);
+  for (size_t i = 0; i < total; i++) data[i] = (char)(i * 2654435761u >> 13);
+  struct vt_output *output;
+  assert_int_equal(vt_output_open(path, &output, NULL), VT_OK);
+  for (size_t k = 0; k < sizeof sizes / sizeof *sizes; done += sizes[k++])
+    assert_int_equal(vt_output_write(output, data + done, sizes[k], NULL), VT_OK);
+  assert_false(vtt_exists(path));
+  assert_int_equal(vt_output_commit_unsynced(output, NULL), VT_OK);
+  char *got = vtt_read(path, &bytes);
+  assert_int_equal(bytes, total);
+  assert_memory_equal(got, data, total);
+  assert_int_equal(vtt_folder_entries(folder), 1);
+  assert_int_equal(vt_sync_file(path, NULL), VT_OK);
+  struct vt_error error;
+  assert_int_equal(vt_sync_file(vtt_path(folder, "none"), &error), VT_ERROR_NOT_FOUND);
+  assert_non_null(strstr(error.message, "none"));
+  free(got);
+  free(data);
+  vtt_folder_remove(folder);
+}
+
 static void aborted_files_leave_nothing(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
@@ -168,6 +198,7 @@ static void paths_join_with_one_slash(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(committed_files_hold_all_that_was_written),
+      cmocka_unit_test(pieces_of_all_sizes_stay_in_order),
       cmocka_unit_test(aborted_files_leave_nothing),
       cmocka_unit_test(errors_name_the_target),
       cmocka_unit_test(paths_join_with_one_slash),
