@@ -188,6 +188,105 @@ static void dot_is_near_and_the_same(void **state) {
   }
 }
 
+/* ---- extended precision ------------------------------------------------------------------------------------------ */
+
+struct extended {
+  long double rows[VT_STEP_INPUTS_MAX + VT_STEP_OUTPUTS_MAX][72];
+  long double scores[VT_STEP_INPUTS_MAX][VT_STEP_OUTPUTS_MAX];
+};
+
+/* The definition in kernel.h, from the rows of a fixture before its step, with nothing shared with the kernels. */
+static void step_extended(const struct fixture *f, size_t dim, struct extended *to) {
+  int inputs = f->step.input_count, outputs = f->step.output_count;
+  for (int r = 0; r < inputs + outputs; r++)
+    for (size_t k = 0; k < dim; k++) to->rows[r][k] = (long double)f->rows[(size_t)r * f->row_floats + k];
+  for (int i = 0; i < inputs; i++) {
+    for (int j = 0; j < outputs; j++) {
+      const float *v = f->step.inputs[i], *u = f->step.outputs[j];
+      long double score = 0;
+      for (size_t k = 0; k < dim; k++) score += (long double)v[k] * (long double)u[k];
+      to->scores[i][j] = score;
+      long double g = (long double)f->step.rate * ((long double)f->step.labels[j] - 1 / (1 + expl(-score)));
+      for (size_t k = 0; k < dim; k++) {
+        to->rows[i][k] += g * (long double)u[k];
+        to->rows[inputs + j][k] += g * (long double)v[k];
+      }
+    }
+  }
+}
+
+/* Bounds as in step_is_near_the_exact_one; what is not finite is so in both. */
+static void compare_extended(const struct fixture *f, size_t dim, float scale, const struct extended *exact) {
+  int inputs = f->step.input_count, outputs = f->step.output_count;
+  long double score_bound = (long double)dim * (long double)(scale * scale) * 0x1p-23L;
+  long double row_bound = (0.8L * (score_bound + 0x1p-21L) + 0x1p-18L) * (long double)scale;
+  for (int i = 0; i < inputs; i++) {
+    for (int j = 0; j < outputs; j++) {
+      long double got = (long double)f->step.scores[i * VT_STEP_SCORE_STRIDE + j];
+      assert_int_equal(isfinite(got), isfinite(exact->scores[i][j]));
+      if (isfinite(got)) assert_true(fabsl(got - exact->scores[i][j]) <= score_bound);
+    }
+  }
+  for (int r = 0; r < inputs + outputs; r++) {
+    for (size_t k = 0; k < dim; k++) {
+      long double got = (long double)f->rows[(size_t)r * f->row_floats + k];
+      assert_int_equal(isfinite(got), isfinite(exact->rows[r][k]));
+      if (isfinite(got)) assert_true(fabsl(got - exact->rows[r][k]) <= row_bound);
+    }
+  }
+}
+
+static void every_length_against_extended_precision(void **state) {
+  (void)state;
+  static const float poisons[] = {0, NAN, INFINITY, -INFINITY};
+  static struct extended exact;
+  for (size_t kernel = 0; kernel < vt_kernel_count(); kernel++) {
+    if (!vt_kernel_runs_here(kernel)) continue;
+    for (size_t dim = 1; dim <= 67; dim++) {
+      for (int outputs = 1; outputs <= VT_STEP_OUTPUTS_MAX; outputs++) {
+        int inputs = 1 + (int)(dim + (size_t)outputs * 5) % VT_STEP_INPUTS_MAX;
+        for (size_t p = 0; p < 4; p++) {
+          struct fixture *f = fixture_create(inputs, outputs, dim, 0.5F, 8);
+          int victim = (int)(dim % (size_t)(inputs + outputs));
+          if (p > 0) f->rows[(size_t)victim * f->row_floats + dim / 2] = poisons[p];
+          step_extended(f, dim, &exact);
+          vt_kernel_at(kernel)->step(&f->step);
+          compare_extended(f, dim, 0.5F, &exact);
+          fixture_free(f);
+        }
+      }
+    }
+  }
+}
+
+/* Rows of a table begin at any multiple of 32 bytes. */
+static void single_rows_of_every_length_half_a_line_off(void **state) {
+  (void)state;
+  for (size_t kernel = 0; kernel < vt_kernel_count(); kernel++) {
+    if (!vt_kernel_runs_here(kernel)) continue;
+    for (size_t dim = 1; dim <= 67; dim++) {
+      _Alignas(64) float a[96] = {0}, b[96] = {0};
+      struct vt_rng rng = vt_rng_make(VT_RNG_TEST, 9, dim, 0);
+      long double product = 0, step_squared = 0;
+      for (size_t k = 0; k < dim; k++) {
+        a[8 + k] = uniform(&rng, 0.5F);
+        b[8 + k] = a[8 + k] + uniform(&rng, 0.01F);
+        product += (long double)a[8 + k] * (long double)b[8 + k];
+        step_squared += powl((long double)b[8 + k] - (long double)a[8 + k], 2);
+      }
+      float got = vt_kernel_at(kernel)->dot(a + 8, b + 8, vt_kernel_width(dim));
+      assert_true(fabsl((long double)got - product) <= (long double)dim * 0.26L * 0x1p-23L);
+      const float *copies[] = {b + 8};
+      struct vt_merge merge = {
+          .row = a + 8, .copies = copies, .copy_count = 1, .width = vt_kernel_width(dim), .cap = 1, .cap_share = 0.2F};
+      vt_kernel_at(kernel)->merge(&merge);
+      assert_true(merge.finite && !merge.capped);
+      assert_true(fabsl((long double)merge.step_squared - step_squared) <= step_squared * 0x1p-16L);
+      for (size_t k = 0; k < 96; k++) assert_true(fabsf(a[k] - b[k]) <= 0x1p-23F);
+    }
+  }
+}
+
 /* ---- merge ----------------------------------------------------------------------------------------------------- */
 
 /* The definition in kernel.h, in double. */
@@ -315,6 +414,8 @@ int main(void) {
       cmocka_unit_test(sigmoid_is_accurate_everywhere),
       cmocka_unit_test(sigmoid_hands_nan_on),
       cmocka_unit_test(dot_is_near_and_the_same),
+      cmocka_unit_test(every_length_against_extended_precision),
+      cmocka_unit_test(single_rows_of_every_length_half_a_line_off),
       cmocka_unit_test(merge_adds_and_caps),
       cmocka_unit_test(merge_gives_the_same_bits),
       cmocka_unit_test(merge_refuses_what_is_not_finite),

@@ -1,0 +1,130 @@
+/*
+ * kernel_digest.c: runs the kernels named by -DKERNELS=... on the same rows and prints, for each, its name and a digest
+ * of all bits that came out. Linked to kernel files alone, so that it is easily built for other processors: the same
+ * digest everywhere is the promise that a run's bits do not depend on the instruction set.
+ *
+ * Rows are made by whole-number arithmetic and exact scaling, lengths go through 1 to 67, and rows of tables begin 32
+ * bytes off a cache line.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/kernel.h"
+
+#define ROW_FLOATS 80 /* 67 rounded up to 16 */
+#define ROWS (VT_STEP_INPUTS_MAX + VT_STEP_OUTPUTS_MAX)
+
+#define DECLARE(kernel) extern const struct vt_kernel vt_kernel_##kernel;
+#define LIST(kernel) &vt_kernel_##kernel,
+KERNELS(DECLARE)
+static const struct vt_kernel *const kernels[] = {KERNELS(LIST)};
+
+static _Alignas(64) float rows[ROWS][ROW_FLOATS];
+static uint64_t digest, state;
+
+/* FNV-1a. Every NaN counts as one: which one it is, is the processor's. */
+static void take(const float *values, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    uint32_t bits;
+    memcpy(&bits, &values[i], sizeof bits);
+    if (isnan(values[i])) bits = 0x7fc00000;
+    for (int byte = 0; byte < 4; byte++) digest = (digest ^ (bits >> (8 * byte) & 255)) * 0x100000001b3;
+  }
+}
+
+static float next(float scale) {
+  state = state * 6364136223846793005u + 1442695040888963407u;
+  return ((float)(int32_t)(state >> 40) - 8388608.0F) * 0x1p-23F * scale;
+}
+
+static void fill(size_t dim, float scale) {
+  memset(rows, 0, sizeof rows);
+  for (size_t r = 0; r < ROWS; r++)
+    for (size_t k = 0; k < dim; k++) rows[r][k] = next(scale);
+}
+
+static void step(const struct vt_kernel *kernel, size_t dim, int inputs, int outputs) {
+  static struct vt_step s;
+  memset(&s, 0, sizeof s);
+  s.input_count = inputs;
+  s.output_count = outputs;
+  s.width = vt_kernel_width(dim);
+  s.rate = 0.05F;
+  for (int i = 0; i < inputs; i++) s.inputs[i] = rows[i];
+  for (int j = 0; j < outputs; j++) s.outputs[j] = rows[VT_STEP_INPUTS_MAX + j];
+  s.labels[0] = s.labels[VT_STEP_SCORE_STRIDE] = 1;
+  kernel->step(&s);
+  for (int i = 0; i < inputs; i++) take(s.scores + i * VT_STEP_SCORE_STRIDE, (size_t)outputs);
+  /* What lies behind a row is nobody's: zeros times NaN there. */
+  for (size_t r = 0; r < ROWS; r++) take(rows[r], s.width);
+}
+
+static void merge(const struct vt_kernel *kernel, size_t dim, size_t copies, float cap) {
+  const float *moved[VT_STEP_INPUTS_MAX];
+  for (size_t b = 0; b < copies; b++) moved[b] = rows[b + 1] + 8;
+  struct vt_merge m = {.row = rows[0] + 8,
+                       .copies = moved,
+                       .copy_count = copies,
+                       .width = vt_kernel_width(dim),
+                       .cap = cap,
+                       .cap_share = 0.2F};
+  kernel->merge(&m);
+  float flags[3] = {m.step_squared, (float)m.capped, (float)m.finite};
+  take(flags, 3);
+  take(rows[0], ROW_FLOATS);
+}
+
+/* Rows shifted by half a cache line, as rows of a table may lie: dim is at most 67, so there is room. */
+static void fill_shifted(size_t dim, float scale) {
+  memset(rows, 0, sizeof rows);
+  for (size_t r = 0; r < ROWS; r++)
+    for (size_t k = 0; k < dim; k++) rows[r][8 + k] = next(scale);
+}
+
+static void sigmoids(const struct vt_kernel *kernel) {
+  _Alignas(64) float values[24];
+  static const float special[8] = {0, -0.0F, INFINITY, -INFINITY, NAN, 88, -88, 1e-30F};
+  for (int round = 0; round < 500; round++) {
+    for (int k = 0; k < 24; k++) values[k] = next(round % 5 == 0 ? 100 : 10);
+    if (round == 0) memcpy(values, special, sizeof special);
+    kernel->sigmoid(values, 8 + 8 * (size_t)(round % 3));
+    take(values, 24);
+  }
+}
+
+static void run(const struct vt_kernel *kernel) {
+  static const float scales[] = {0.005F, 0.5F, 4.0F}, poisons[] = {NAN, INFINITY, -INFINITY, 3e38F};
+  digest = 0xcbf29ce484222325;
+  state = 1;
+  for (size_t dim = 1; dim <= 67; dim++) {
+    for (int inputs = 1; inputs <= VT_STEP_INPUTS_MAX; inputs++) {
+      for (int outputs = 1; outputs <= VT_STEP_OUTPUTS_MAX; outputs++) {
+        fill(dim, scales[(inputs + outputs) % 3]);
+        /* One in eleven has something in it that no row should have. */
+        if ((inputs * 6 + outputs) % 11 == 0) rows[outputs % inputs][dim / 2] = poisons[dim % 4];
+        step(kernel, dim, inputs, outputs);
+      }
+    }
+    for (size_t copies = 1; copies <= 6; copies++) {
+      fill_shifted(dim, 0.5F);
+      if (copies == 5) rows[3][8 + dim / 2] = poisons[dim % 4];
+      float product = kernel->dot(rows[1] + 8, rows[2] + 8, vt_kernel_width(dim));
+      take(&product, 1);
+      merge(kernel, dim, copies, copies % 2 == 0 ? 0.5F : 100.0F);
+    }
+  }
+  sigmoids(kernel);
+  printf("%s %016" PRIx64 "\n", kernel->name, digest);
+}
+
+int main(void) {
+  for (size_t k = 0; k < sizeof kernels / sizeof *kernels; k++) {
+#ifndef ANY_PROCESSOR /* where the instructions are emulated */
+    if (!kernels[k]->runs_here()) continue;
+#endif
+    run(kernels[k]);
+  }
+  return 0;
+}
