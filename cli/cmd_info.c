@@ -213,10 +213,15 @@ static void print_settings(const struct vt_run *run) {
 static void print_extent(struct vt_run *run) {
   const struct vt_vocab *vocab = vt_run_vocab(run);
   char a[NUMBER_TEXT_BYTES], b[NUMBER_TEXT_BYTES], c[NUMBER_TEXT_BYTES];
-  printf("  vocabulary   %s words, %s in the text\n", format_count(vt_vocab_size(vocab), a),
-         format_count(vt_vocab_tokens(vocab), b));
+  printf("  vocabulary   %s words", format_count(vt_vocab_size(vocab), a));
+  if (vt_vocab_tokens(vocab) > 0) printf(", %s in the text", format_count(vt_vocab_tokens(vocab), b));
+  putchar('\n');
   struct vt_run_step step;
-  if (vt_run_last_step(run, &step, NULL) == VT_OK)
+  bool has_step = vt_run_last_step(run, &step, NULL) == VT_OK;
+  /* What others trained often says no more than the step. */
+  if (has_step && step.epoch == 0 && step.tokens == 0 && step.step > 0)
+    printf("  last step    %s\n", format_count(step.step, a));
+  else if (has_step)
     printf("  last step    %s: epoch %lu, %s words trained in %s\n", format_count(step.step, a),
            (unsigned long)step.epoch, format_count(step.tokens, b), format_seconds(step.seconds, c));
   else

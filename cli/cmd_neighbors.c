@@ -60,8 +60,10 @@ static enum exit_status answer(const struct view *view, uint32_t id, struct vt_n
   char step[NUMBER_TEXT_BYTES], seen[NUMBER_TEXT_BYTES];
   fputs(terminal_style(stdout, STYLE_BOLD), stdout);
   print_clean(stdout, word);
-  printf("%s  (%s times in the text; step %s)\n", terminal_style(stdout, STYLE_PLAIN),
-         format_count(vt_vocab_count(view->vocab, id), seen), format_count(view->vectors->step, step));
+  printf("%s  (", terminal_style(stdout, STYLE_PLAIN));
+  if (vt_vocab_tokens(view->vocab) > 0)
+    printf("%s times in the text; ", format_count(vt_vocab_count(view->vocab, id), seen));
+  printf("step %s)\n", format_count(view->vectors->step, step));
   neighbor_list_print(view->vocab, neighbors, count);
   return EXIT_DONE;
 }

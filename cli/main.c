@@ -18,8 +18,8 @@
 #include "vectrail/version.h"
 
 static const struct command *const commands[] = {
-    &command_train,      &command_resume,  &command_info, &command_neighbors,
-    &command_similarity, &command_analogy, &command_eval, &command_export,
+    &command_train,   &command_resume, &command_info,   &command_neighbors, &command_similarity,
+    &command_analogy, &command_eval,   &command_export, &command_import,
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 

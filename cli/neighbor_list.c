@@ -27,11 +27,17 @@ void neighbor_list_print(const struct vt_vocab *vocab, const struct vt_neighbor 
   fputs(terminal_style(stdout, STYLE_DIM), stdout);
   fputs("  ", stdout);
   print_cell(stdout, "word", width, false);
-  printf("  %7s  %10s%s\n", "cosine", "times", terminal_style(stdout, STYLE_PLAIN));
+  /* Imported vectors come without counts, as a rule. */
+  bool counted = vt_vocab_tokens(vocab) > 0;
+  printf("  %7s", "cosine");
+  if (counted) printf("  %10s", "times");
+  printf("%s\n", terminal_style(stdout, STYLE_PLAIN));
   for (size_t i = 0; i < count; i++) {
     char times[NUMBER_TEXT_BYTES];
     fputs("  ", stdout);
     print_cell(stdout, vt_vocab_text(vocab, neighbors[i].id), width, false);
-    printf("  %7.4f  %10s\n", neighbors[i].cosine, format_count(vt_vocab_count(vocab, neighbors[i].id), times));
+    printf("  %7.4f", neighbors[i].cosine);
+    if (counted) printf("  %10s", format_count(vt_vocab_count(vocab, neighbors[i].id), times));
+    putchar('\n');
   }
 }

@@ -11,7 +11,7 @@
 
 /* [{"word","cosine"}, ...]. */
 json_t *neighbor_list_json(const struct vt_vocab *vocab, const struct vt_neighbor *neighbors, size_t count);
-/* A table on stdout: word, cosine, how often the word occurs. */
+/* A table on stdout: word, cosine, how often the word occurs, where that is known. */
 void neighbor_list_print(const struct vt_vocab *vocab, const struct vt_neighbor *neighbors, size_t count);
 
 #endif

@@ -14,5 +14,6 @@
 #include "vectrail/run.h"
 #include "vectrail/eval.h"
 #include "vectrail/export.h"
+#include "vectrail/import.h"
 
 #endif

@@ -60,6 +60,12 @@ static enum vt_status check_place(const char *path, bool force, struct vt_error 
                       "%s: exists already and is not a run", path);
 }
 
+enum vt_status vt_run_folder_check(const char *path, bool force, bool *run, struct vt_error *error) {
+  if (run != NULL) *run = look(path) == OCCUPANT_RUN;
+  if (*path == '\0') return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "name a folder", "the run folder has no name");
+  return check_place(path, force, error);
+}
+
 /* "runs/demo//" is "runs/demo": a new string, or NULL when out of memory. */
 static char *without_slashes(const char *path) {
   size_t bytes = strlen(path);
@@ -80,9 +86,9 @@ static char *name_beside(const char *path, const char *word) {
 }
 
 enum vt_status vt_run_folder_stage(const char *path, bool force, char **out, struct vt_error *error) {
-  if (*path == '\0') return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "name a folder", "the run folder has no name");
-  VT_TRY(check_place(path, force, error));
-  if (look(path) == OCCUPANT_RUN) { /* that it is being written is said now, not after the text is read */
+  bool run;
+  VT_TRY(vt_run_folder_check(path, force, &run, error));
+  if (run) { /* that it is being written is said now, not after the text is read */
     int lock;
     VT_TRY(vt_run_lock_take(path, &lock, error));
     vt_run_lock_release(lock, path);

@@ -17,6 +17,8 @@
 #define VT_SNAPSHOT_ENDING ".safetensors" /* behind the step */
 #define VT_RUN_CORPUS "corpus.ids"        /* the encoded corpus, until the run is finished */
 
+/* Whether a run may be put at `path`, as vt_run_folder_stage asks; *run (may be NULL): whether one is there. */
+enum vt_status vt_run_folder_check(const char *path, bool force, bool *run, struct vt_error *error);
 /* Makes an empty staging folder beside `path` and hands its name over (vt_free). VT_ERROR_EXISTS: something is there
  * that may not be replaced: without force anything but an empty folder, with force anything but that or a run.
  * VT_ERROR_IO: the parent is missing or not writable. */

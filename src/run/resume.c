@@ -19,6 +19,7 @@
 #include "run/folder.h"
 #include "run/lock.h"
 #include "run/run_internal.h"
+#include "run/run_recorder.h"
 #include "run/session.h"
 #include "run/store.h"
 #include "text/corpus_internal.h"
@@ -235,16 +236,24 @@ void vt_resume_request_init(struct vt_resume_request *request) {
   *request = (struct vt_resume_request){.threads = defaults.threads, .checkpoint_seconds = -1};
 }
 
+static enum vt_status resume_run(struct vt_session *session, const struct vt_resume_request *request,
+                                 struct vt_run *run, bool *finished, struct vt_train_result *result,
+                                 struct vt_error *error) {
+  struct vt_run_event event;
+  if (vt_run_meta(run, VT_ORIGIN_KEY) != NULL)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "append to it by vectrail import --append",
+                        "%s: vectrail did not train this run, so it cannot go on with the training", request->run_path);
+  *finished = find_event(run, "finished", &event) != NULL;
+  return *finished ? tell_finished(run, request->run_path, result, error) : load(session, request, run, error);
+}
+
 static enum vt_status resume(struct vt_session *session, const struct vt_resume_request *request, bool *finished,
                              struct vt_train_result *result, struct vt_error *error) {
   VT_TRY(check_place(request->run_path, error));
   VT_TRY(vt_run_lock_take(request->run_path, &session->lock, error));
   struct vt_run *run;
   VT_TRY(vt_run_open(request->run_path, &run, error));
-  struct vt_run_event event;
-  *finished = find_event(run, "finished", &event) != NULL;
-  enum vt_status status =
-      *finished ? tell_finished(run, request->run_path, result, error) : load(session, request, run, error);
+  enum vt_status status = resume_run(session, request, run, finished, result, error);
   /* A second connection would keep the database from being closed for good. */
   vt_run_close(run);
   VT_TRY(status);
