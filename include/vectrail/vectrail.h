@@ -12,6 +12,7 @@
 #include "vectrail/train.h"
 #include "vectrail/vectors.h"
 #include "vectrail/run.h"
+#include "vectrail/recorder.h"
 #include "vectrail/eval.h"
 #include "vectrail/export.h"
 #include "vectrail/import.h"
