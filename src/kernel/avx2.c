@@ -73,6 +73,8 @@ typedef __m256 vr;
 #define vr_set1 vf_set1
 #define vr_add vf_add
 #define vr_sub vf_sub
+#define vr_div vf_div
+static inline __m256 vr_sqrt(__m256 a) { return _mm256_sqrt_ps(a); }
 #define vr_fma vf_fma
 #define vr_fold vt_x86_fold
 

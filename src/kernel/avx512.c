@@ -77,6 +77,8 @@ static inline void vr_store(float *p, __m256 v) { _mm256_store_ps(p, v); }
 static inline __m256 vr_set1(float x) { return _mm256_set1_ps(x); }
 static inline __m256 vr_add(__m256 a, __m256 b) { return _mm256_add_ps(a, b); }
 static inline __m256 vr_sub(__m256 a, __m256 b) { return _mm256_sub_ps(a, b); }
+static inline __m256 vr_div(__m256 a, __m256 b) { return _mm256_div_ps(a, b); }
+static inline __m256 vr_sqrt(__m256 a) { return _mm256_sqrt_ps(a); }
 static inline __m256 vr_fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
 #define vr_fold vt_x86_fold
 

@@ -24,6 +24,7 @@
 #define VT_STEP_OUTPUTS_MAX 6    /* output rows in one step: with their sums they fill an AVX2 register file */
 #define VT_STEP_SCORE_STRIDE 8   /* scores[input * VT_STEP_SCORE_STRIDE + output] */
 #define VT_KERNEL_WIDTH_MAX 4096 /* floats in a row */
+#define VT_ADAGRAD_EPSILON 1e-8F
 
 /* dim rounded up to a whole number of pads. */
 static inline size_t vt_kernel_width(size_t dim) { return (dim + VT_KERNEL_PAD - 1) / VT_KERNEL_PAD * VT_KERNEL_PAD; }
@@ -66,9 +67,16 @@ struct vt_step_double {
  *   step = sum_b (copy_b - row), in order;  step *= min(1, max(cap, cap_share |row|) / |step|);  row += step
  *
  * Where |step|^2 or |row|^2 is not finite the row is left alone and finite is false.
+ *
+ * With squares the step is AdaGrad's (Duchi, Hazan and Singer 2011; as the outer optimiser of local SGD: Reddi et al.
+ * 2021, algorithm 2), before it is capped, for each element k:
+ *
+ *   g_k = step_k / rate;  squares_k += g_k^2;  step_k = rate g_k / (sqrt(squares_k) + VT_ADAGRAD_EPSILON)
  */
 struct vt_merge {
   float *row;
+  float *squares; /* as wide and as aligned as a row, or NULL */
+  float rate;     /* above 0, with squares */
   const float *const *copies;
   size_t copy_count; /* at least 1 */
   size_t width;

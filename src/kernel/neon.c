@@ -77,6 +77,8 @@ typedef float32x4_t vr;
 #define vr_set1 vf_set1
 #define vr_add vf_add
 #define vr_sub vf_sub
+#define vr_div vf_div
+static inline float32x4_t vr_sqrt(float32x4_t a) { return vsqrtq_f32(a); }
 #define vr_fma vf_fma
 #define vr_fold neon_fold
 

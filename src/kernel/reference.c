@@ -69,6 +69,8 @@ typedef float vr;
 #define vr_set1 vf_set1
 #define vr_add vf_add
 #define vr_sub vf_sub
+#define vr_div vf_div
+static inline float vr_sqrt(float a) { return sqrtf(a); }
 #define vr_fma vf_fma
 #define vr_fold reference_fold
 

@@ -2,7 +2,7 @@
  * row_template.h: the kernels that touch single rows: the merge of a superstep and dot products.
  *
  * Written over registers vr of VR_LANES floats, which divides VT_KERNEL_PAD, since rows of the tables end with their
- * pads: vr_zero() vr_load(p) vr_store(p, v) vr_set1(x) vr_add vr_sub vr_fma(a, b, c) = a b + c, and
+ * pads: vr_zero() vr_load(p) vr_store(p, v) vr_set1(x) vr_add vr_sub vr_div vr_sqrt vr_fma(a, b, c) = a b + c, and
  * vr_fold(sum), which folds 16 lanes by the tree of kernel.h.
  */
 #define ROW_PARTS (16 / VR_LANES)
@@ -28,6 +28,30 @@ ALWAYS_INLINE void KERNEL(merge_columns)(const struct vt_merge *merge, float *st
   }
 }
 
+/* Turns the steps of `parts` registers of columns from c on into AdaGrad's; their squares to the sum. */
+ALWAYS_INLINE void KERNEL(adagrad_columns)(const struct vt_merge *merge, float *steps, size_t c, vr step_sum[ROW_PARTS],
+                                           const int parts) {
+  UNROLL for (int p = 0; p < parts; p++) {
+    float *at = steps + c + (size_t)p * VR_LANES, *squares = merge->squares + c + (size_t)p * VR_LANES;
+    vr g = vr_div(vr_load(at), vr_set1(merge->rate));
+    vr h = vr_fma(g, g, vr_load(squares));
+    vr_store(squares, h);
+    vr step = vr_div(vr_load(at), vr_add(vr_sqrt(h), vr_set1(VT_ADAGRAD_EPSILON)));
+    vr_store(at, step);
+    step_sum[p] = vr_fma(step, step, step_sum[p]);
+  }
+}
+
+/* Returns |step|^2. No function of the usual path: that has its registers for itself. */
+__attribute__((noinline)) static float KERNEL(adagrad)(const struct vt_merge *merge, float *steps) {
+  vr step_sum[ROW_PARTS];
+  UNROLL for (int p = 0; p < ROW_PARTS; p++) step_sum[p] = vr_zero();
+  size_t c = 0;
+  for (; c + 16 <= merge->width; c += 16) KERNEL(adagrad_columns)(merge, steps, c, step_sum, ROW_PARTS);
+  if (c < merge->width) KERNEL(adagrad_columns)(merge, steps, c, step_sum, ROW_PARTS / 2);
+  return vr_fold(step_sum);
+}
+
 static void KERNEL(merge)(struct vt_merge *merge) {
   _Alignas(64) float steps[VT_KERNEL_WIDTH_MAX];
   vr step_sum[ROW_PARTS], row_sum[ROW_PARTS];
@@ -42,6 +66,7 @@ static void KERNEL(merge)(struct vt_merge *merge) {
   merge->capped = false;
   merge->step_squared = step_squared;
   if (!merge->finite) return;
+  if (merge->squares != NULL) merge->step_squared = step_squared = KERNEL(adagrad)(merge, steps);
   float length = __builtin_sqrtf(step_squared);
   float cap = merge->cap_share * __builtin_sqrtf(row_squared);
   if (cap < merge->cap) cap = merge->cap;

@@ -22,6 +22,7 @@ KERNELS(DECLARE)
 static const struct vt_kernel *const kernels[] = {KERNELS(LIST)};
 
 static _Alignas(64) float rows[ROWS][ROW_FLOATS];
+static _Alignas(64) float squares[ROW_FLOATS];
 static uint64_t digest, state;
 
 /* FNV-1a. Every NaN counts as one: which one it is, is the processor's. */
@@ -61,19 +62,22 @@ static void step(const struct vt_kernel *kernel, size_t dim, int inputs, int out
   for (size_t r = 0; r < ROWS; r++) take(rows[r], s.width);
 }
 
-static void merge(const struct vt_kernel *kernel, size_t dim, size_t copies, float cap) {
+static void merge(const struct vt_kernel *kernel, size_t dim, size_t copies, float cap, bool adagrad) {
   const float *moved[VT_STEP_INPUTS_MAX];
   for (size_t b = 0; b < copies; b++) moved[b] = rows[b + 1] + 8;
   struct vt_merge m = {.row = rows[0] + 8,
                        .copies = moved,
                        .copy_count = copies,
                        .width = vt_kernel_width(dim),
+                       .squares = adagrad ? squares + 8 : NULL,
+                       .rate = 0.05F,
                        .cap = cap,
                        .cap_share = 0.2F};
   kernel->merge(&m);
   float flags[3] = {m.step_squared, (float)m.capped, (float)m.finite};
   take(flags, 3);
   take(rows[0], ROW_FLOATS);
+  take(squares, ROW_FLOATS);
 }
 
 /* Rows shifted by half a cache line, as rows of a table may lie: dim is at most 67, so there is room. */
@@ -98,6 +102,7 @@ static void run(const struct vt_kernel *kernel) {
   static const float scales[] = {0.005F, 0.5F, 4.0F}, poisons[] = {NAN, INFINITY, -INFINITY, 3e38F};
   digest = 0xcbf29ce484222325;
   state = 1;
+  memset(squares, 0, sizeof squares);
   for (size_t dim = 1; dim <= 67; dim++) {
     for (int inputs = 1; inputs <= VT_STEP_INPUTS_MAX; inputs++) {
       for (int outputs = 1; outputs <= VT_STEP_OUTPUTS_MAX; outputs++) {
@@ -112,7 +117,7 @@ static void run(const struct vt_kernel *kernel) {
       if (copies == 5) rows[3][8 + dim / 2] = poisons[dim % 4];
       float product = kernel->dot(rows[1] + 8, rows[2] + 8, vt_kernel_width(dim));
       take(&product, 1);
-      merge(kernel, dim, copies, copies % 2 == 0 ? 0.5F : 100.0F);
+      merge(kernel, dim, copies, copies % 2 == 0 ? 0.5F : 100.0F, copies % 3 == 0);
     }
   }
   sigmoids(kernel);

@@ -340,6 +340,65 @@ static void merge_adds_and_caps(void **state) {
   }
 }
 
+/* Three steps, by the definition in kernel.h in double. */
+static void merge_by_adagrad(void **state) {
+  (void)state;
+  enum { DIM = 100, WIDTH = 104 };
+  for (size_t kernel = 0; kernel < vt_kernel_count(); kernel++) {
+    if (!vt_kernel_runs_here(kernel)) continue;
+    _Alignas(64) float row[WIDTH] = {0}, squares[WIDTH] = {0}, copy[2][WIDTH] = {{0}};
+    double exact[DIM] = {0}, exact_squares[DIM] = {0};
+    struct vt_rng rng = vt_rng_make(VT_RNG_TEST, 10, 0, 0);
+    for (int step = 0; step < 3; step++) {
+      double length = 0;
+      for (size_t k = 0; k < DIM; k++) {
+        double g = 0;
+        for (int b = 0; b < 2; b++) {
+          copy[b][k] = row[k] + uniform(&rng, 0.01F);
+          g += ((double)copy[b][k] - (double)row[k]) / (double)0.05F;
+        }
+        exact_squares[k] += g * g;
+        double moved = (double)0.05F * g / (sqrt(exact_squares[k]) + (double)VT_ADAGRAD_EPSILON);
+        exact[k] += moved;
+        length += moved * moved;
+      }
+      const float *copies[] = {copy[0], copy[1]};
+      struct vt_merge merge = {.row = row,
+                               .squares = squares,
+                               .rate = 0.05F,
+                               .copies = copies,
+                               .copy_count = 2,
+                               .width = WIDTH,
+                               .cap = 10,
+                               .cap_share = 0.2F};
+      vt_kernel_at(kernel)->merge(&merge);
+      assert_true(merge.finite && !merge.capped);
+      assert_true(fabs((double)merge.step_squared - length) <= 1e-4 * length);
+      for (size_t k = 0; k < DIM; k++) {
+        assert_true(fabs((double)row[k] - exact[k]) <= 2e-5);
+        assert_true(fabs((double)squares[k] - exact_squares[k]) <= 1e-4 * exact_squares[k] + 1e-9);
+      }
+      for (size_t k = DIM; k < WIDTH; k++) assert_true(row[k] == 0 && squares[k] == 0);
+    }
+    /* What is not finite leaves both alone. */
+    float before[WIDTH];
+    memcpy(before, squares, sizeof before);
+    copy[0][3] = NAN;
+    const float *copies[] = {copy[0]};
+    struct vt_merge merge = {.row = row,
+                             .squares = squares,
+                             .rate = 0.05F,
+                             .copies = copies,
+                             .copy_count = 1,
+                             .width = WIDTH,
+                             .cap = 10,
+                             .cap_share = 0.2F};
+    vt_kernel_at(kernel)->merge(&merge);
+    assert_false(merge.finite);
+    assert_memory_equal(before, squares, sizeof before);
+  }
+}
+
 static void merge_gives_the_same_bits(void **state) {
   (void)state;
   for (int copies = 1; copies <= VT_STEP_OUTPUTS_MAX; copies++) {
@@ -417,6 +476,7 @@ int main(void) {
       cmocka_unit_test(every_length_against_extended_precision),
       cmocka_unit_test(single_rows_of_every_length_half_a_line_off),
       cmocka_unit_test(merge_adds_and_caps),
+      cmocka_unit_test(merge_by_adagrad),
       cmocka_unit_test(merge_gives_the_same_bits),
       cmocka_unit_test(merge_refuses_what_is_not_finite),
       cmocka_unit_test(choosing_by_name),
