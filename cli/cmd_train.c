@@ -25,7 +25,7 @@ static struct train_settings {
   const char *run;
   bool force;
   bool json;
-  int model, loss, schedule, tokens; /* places in the choices, which are the values of the enums */
+  int model, loss, schedule, optimizer, tokens; /* places in the choices, which are the values of the enums */
   const char *vocab;
   const char *kernel;
   struct text_list watch;
@@ -37,13 +37,14 @@ static struct train_settings {
 } settings;
 
 static void prepare(void) {
-  settings = (struct train_settings){.skipgram = 1};
+  settings = (struct train_settings){.cbow = -1, .skipgram = -1, .hierarchical = -1}; /* not given */
   vt_corpus_options_init(&settings.corpus);
   vt_train_options_init(&settings.train);
   vt_record_options_init(&settings.record);
   settings.model = (int)settings.train.model;
   settings.loss = (int)settings.train.loss;
   settings.schedule = (int)settings.train.schedule;
+  settings.optimizer = (int)settings.train.optimizer;
   settings.train.lr = 0; /* the model's own, unless one is given */
   settings.tokens = (int)settings.corpus.tokens;
 }
@@ -190,7 +191,7 @@ static const struct option options[] = {
      AT(train.lr),
      .above_low = true,
      .real_high = 1000,
-     .unset = "0.025; cbow: 0.1, cbow-classic: 0.05",
+     .unset = "0.025; cbow: 0.1, cbow-classic: 0.05; adagrad: 0.15",
      .help = "learning rate at the start"},
     {.kind = OPTION_CHOICE,
      .name = "schedule",
@@ -198,6 +199,12 @@ static const struct option options[] = {
      AT(schedule),
      .choices = {"linear", "constant", "cosine"},
      .help = "how the learning rate goes on: linear and cosine fall to nearly 0"},
+    {.kind = OPTION_CHOICE,
+     .name = "optimizer",
+     .value = "NAME",
+     AT(optimizer),
+     .choices = {"sgd", "adagrad"},
+     .help = "how gradients become steps; adagrad: smaller ones where much has moved already"},
     {.kind = OPTION_REAL,
      .name = "l2",
      .value = "X",
@@ -317,6 +324,7 @@ static enum exit_status settle_model(void) {
   settings.train.model = (enum vt_model)settings.model;
   settings.train.loss = (enum vt_loss)settings.loss;
   settings.train.schedule = (enum vt_schedule)settings.schedule;
+  settings.train.optimizer = (enum vt_optimizer)settings.optimizer;
   if (settings.train.lr == 0) settings.train.lr = vt_train_default_lr(&settings.train);
   return EXIT_DONE;
 }

@@ -33,6 +33,7 @@ complete -c vectrail -n '__fish_seen_subcommand_from train' -l sample -x -d 'lea
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l epochs -x -d 'passes over the text'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l lr -x -d 'learning rate at the start'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l schedule -x -a 'linear constant cosine' -d 'how the learning rate goes on: linear and cosine fall to nearly 0'
+complete -c vectrail -n '__fish_seen_subcommand_from train' -l optimizer -x -a 'sgd adagrad' -d 'how gradients become steps; adagrad: smaller ones where much has moved already'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l l2 -x -d 'penalty X |v|^2 on every vector, for each word trained; 1e-8 to 1e-6 is much; 0: none'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l seed -x -d 'another number gives another run'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l block-tokens -x -d 'words in a block, the unit of work'

@@ -17,8 +17,9 @@ enum kind { KIND_U32, KIND_U64, KIND_REAL, KIND_FLAG, KIND_NAME };
 static const char *const models[] = {"skipgram", "cbow", NULL};
 static const char *const losses[] = {"ns", "hs", NULL};
 static const char *const schedules[] = {"linear", "constant", "cosine", NULL};
+static const char *const optimizers[] = {"sgd", "adagrad", NULL};
 _Static_assert(sizeof(enum vt_model) == sizeof(unsigned) && sizeof(enum vt_loss) == sizeof(unsigned) &&
-                   sizeof(enum vt_schedule) == sizeof(unsigned),
+                   sizeof(enum vt_schedule) == sizeof(unsigned) && sizeof(enum vt_optimizer) == sizeof(unsigned),
                "names are stored as numbers of this size");
 
 #define AT(field) offsetof(struct vt_settings, field)
@@ -38,6 +39,7 @@ static const struct setting {
     {"epochs", KIND_U32, AT(train.epochs), NULL},
     {"lr", KIND_REAL, AT(train.lr), NULL},
     {"schedule", KIND_NAME, AT(train.schedule), schedules},
+    {"optimizer", KIND_NAME, AT(train.optimizer), optimizers},
     {"l2", KIND_REAL, AT(train.l2), NULL},
     {"cbow_classic", KIND_FLAG, AT(train.cbow_classic), NULL},
     {"seed", KIND_U64, AT(train.seed), NULL},

@@ -30,8 +30,9 @@ struct vt_engine {
   struct vt_probe *probe;
 
   struct vt_table tables[VT_TABLE_COUNT];
-  struct vt_decay decay;                /* with L2 only, as are the next two */
-  struct vt_table paid[VT_TABLE_COUNT]; /* what observers see: the tables with all decay applied */
+  struct vt_table squares[VT_TABLE_COUNT]; /* with AdaGrad only */
+  struct vt_decay decay;                   /* with L2 only, as are the next two */
+  struct vt_table paid[VT_TABLE_COUNT];    /* what observers see: the tables with all decay applied */
   bool paid_is_current;
   struct vt_merger mergers[VT_TABLE_COUNT];
   struct vt_block *blocks;                            /* options.blocks */
@@ -72,6 +73,9 @@ static enum vt_status create_tables(struct vt_engine *engine, struct vt_error *e
   for (int t = 0; t < VT_TABLE_COUNT; t++) {
     VT_TRY(vt_table_init(&engine->tables[t], rows, dim, error));
     VT_TRY(vt_merger_init(&engine->mergers[t], &engine->tables[t], engine->setup.kernel, error));
+    if (engine->options.optimizer != VT_OPTIMIZER_ADAGRAD) continue;
+    VT_TRY(vt_table_init(&engine->squares[t], rows, dim, error));
+    engine->mergers[t].squares = &engine->squares[t];
   }
   /* The output table starts at zero, as in word2vec. */
   struct vt_table *input = &engine->tables[VT_TABLE_INPUT];
@@ -194,6 +198,7 @@ void vt_engine_free(struct vt_engine *engine) {
     vt_free(engine->sets[t]);
     vt_merger_release(&engine->mergers[t]);
     vt_table_release(&engine->tables[t]);
+    vt_table_release(&engine->squares[t]);
     vt_table_release(&engine->paid[t]);
   }
   vt_free(engine->blocks);
@@ -317,6 +322,7 @@ static enum vt_status superstep(struct vt_engine *engine, struct vt_error *error
     engine->state.position = 0;
   }
   lay_out_blocks(engine);
+  for (int t = 0; t < VT_TABLE_COUNT; t++) engine->mergers[t].rate = (float)engine->state.lr;
   run_workers(engine, train_blocks);
   VT_TRY(reserve_scratch(engine, error));
   run_workers(engine, merge_shards);
@@ -377,20 +383,24 @@ const struct vt_table *vt_engine_table(struct vt_engine *engine, enum vt_table_r
   return &seen_tables(engine)[role];
 }
 
+static struct vt_engine_part table_part(const char *name, const struct vt_table *table) {
+  return (struct vt_engine_part){name,        VT_PART_F32, table->data,
+                                 table->rows, table->dim,  table->width * sizeof *table->data};
+}
+
 size_t vt_engine_parts(struct vt_engine *engine, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]) {
   static const char *const names[VT_TABLE_COUNT] = {"input", "output"};
+  static const char *const squares_names[VT_TABLE_COUNT] = {"input_squares", "output_squares"};
   static const char *const paid_names[VT_TABLE_COUNT] = {"input_paid", "output_paid"};
   struct vt_engine_part *at = parts;
-  for (int t = 0; t < VT_TABLE_COUNT; t++) {
-    const struct vt_table *table = &engine->tables[t];
-    *at++ = (struct vt_engine_part){
-        names[t], VT_PART_F32, table->data, table->rows, table->dim, table->width * sizeof *table->data};
-  }
+  for (int t = 0; t < VT_TABLE_COUNT; t++) *at++ = table_part(names[t], &engine->tables[t]);
+  for (int t = 0; t < VT_TABLE_COUNT && engine->options.optimizer == VT_OPTIMIZER_ADAGRAD; t++)
+    *at++ = table_part(squares_names[t], &engine->squares[t]);
   if (engine->options.l2 == 0) return (size_t)(at - parts);
   *at++ = (struct vt_engine_part){"decay_product", VT_PART_F64, &engine->decay.product, 1, 1, sizeof(double)};
   for (int t = 0; t < VT_TABLE_COUNT; t++)
-    *at++ = (struct vt_engine_part){
-        paid_names[t], VT_PART_F64, engine->decay.paid[t], engine->decay.rows, 1, sizeof(double)};
+    *at++ = (struct vt_engine_part){paid_names[t],      VT_PART_F64, engine->decay.paid[t],
+                                    engine->decay.rows, 1,           sizeof(double)};
   return (size_t)(at - parts);
 }
 

@@ -114,8 +114,11 @@ void vt_merger_shard(struct vt_merger *merger, struct vt_merger_scratch *scratch
                      const struct vt_working_set *const *sets, size_t set_count, uint32_t shard) {
   uint32_t rows = list_touched(merger, scratch, sets, set_count, shard);
   struct vt_merge_totals totals = {.moved = rows, .bad_row = VT_NO_SLOT};
-  struct vt_merge merge = {
-      .copies = scratch->gathered, .width = merger->table->width, .cap = VT_MERGE_CAP, .cap_share = VT_MERGE_CAP_SHARE};
+  struct vt_merge merge = {.copies = scratch->gathered,
+                           .width = merger->table->width,
+                           .rate = merger->rate,
+                           .cap = VT_MERGE_CAP,
+                           .cap_share = VT_MERGE_CAP_SHARE};
   for (uint32_t r = 0; r < rows; r++) {
     const struct touched *touched = &scratch->touched[r];
     if (r + PREFETCH_AHEAD < rows) prefetch_touched(merger, scratch, r + PREFETCH_AHEAD);
@@ -124,6 +127,7 @@ void vt_merger_shard(struct vt_merger *merger, struct vt_merger_scratch *scratch
       scratch->gathered[c] = scratch->copies[at].data;
     merge.copy_count = touched->count;
     merge.row = vt_table_row(merger->table, touched->row);
+    if (merger->squares != NULL) merge.squares = vt_table_row(merger->squares, touched->row);
     if (merger->decay != NULL) vt_decay_pay(merger->decay, merger->role, touched->row, merge.row, merge.width);
     merger->kernel->merge(&merge);
     if (!merge.finite) {

@@ -3,7 +3,8 @@
  *
  * Row by row, the table takes the sum of what the blocks did to their copies, in block order, its length capped at
  * max(0.5, 0.2 |row|): plain sums let frequent rows, which every block moves the same way, overshoot; averages are
- * stable but lose most of the accuracy. Rows belong to VT_SHARDS shards, merged independently by whichever thread is
+ * stable but lose most of the accuracy. With AdaGrad the sum is first divided, element by element, by the root of all
+ * squared gradients so far. Rows belong to VT_SHARDS shards, merged independently by whichever thread is
  * free; sums over rows are formed shard by shard. So the result does not know how many threads there were.
  */
 #ifndef VECTRAIL_TRAIN_MERGE_H
@@ -35,9 +36,11 @@ struct vt_merger_scratch; /* one for each worker */
 struct vt_merger {
   struct vt_table *table;
   const struct vt_kernel *kernel;
-  struct vt_decay *decay; /* NULL without L2: rows pay what they owe before they are merged */
-  int role;               /* of the table, for the decay */
-  uint32_t *touch;        /* by row: its place in the list of its shard, if that place holds the row */
+  struct vt_table *squares; /* AdaGrad's sums; NULL with SGD */
+  float rate;               /* of this superstep, with AdaGrad */
+  struct vt_decay *decay;   /* NULL without L2: rows pay what they owe before they are merged */
+  int role;                 /* of the table, for the decay */
+  uint32_t *touch;          /* by row: its place in the list of its shard, if that place holds the row */
   struct vt_merge_totals shards[VT_SHARDS];
 };
 

@@ -26,6 +26,7 @@ void vt_train_options_init(struct vt_train_options *options) {
 }
 
 double vt_train_default_lr(const struct vt_train_options *options) {
+  if (options->optimizer == VT_OPTIMIZER_ADAGRAD) return 0.15;
   if (options->model != VT_MODEL_CBOW) return 0.025;
   return options->cbow_classic ? 0.05 : 0.1;
 }
@@ -62,6 +63,8 @@ enum vt_status vt_train_options_check(const struct vt_train_options *options, st
   VT_TRY(check_number("lr", options->lr, 0, 1000, error));
   if (options->schedule > VT_SCHEDULE_COSINE)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown schedule %d", (int)options->schedule);
+  if (options->optimizer > VT_OPTIMIZER_ADAGRAD)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown optimizer %d", (int)options->optimizer);
   VT_TRY(check_number("l2", options->l2, 0, 0.4 / options->lr, error)); /* 1 - 2 lr l2 stays well above 0 */
   VT_TRY(check_count("block-tokens", options->block_tokens, 16, 65536, error));
   VT_TRY(check_count("blocks", options->blocks, 1, 4096, error));

@@ -13,7 +13,7 @@ expect_json "d['text_bytes'] == $(wc -c <text.txt) and d['reading_seconds'] > 0 
 [ -f run/run.db ] || fail "run/run.db should be there"
 # The settings that result are printed before the training, with defaults, and can be typed again.
 err=$(tr -s '[:space:]' ' ' <"$captured/err")
-expect_err_has "--dim 16 --window 3 --negative 5 --noise-exponent 0.75 --sample 0 --epochs 12 --lr 0.05 --schedule linear --l2 0 --seed 1 --block-tokens 256 --blocks 4"
+expect_err_has "--dim 16 --window 3 --negative 5 --noise-exponent 0.75 --sample 0 --epochs 12 --lr 0.05 --schedule linear --optimizer sgd --l2 0 --seed 1 --block-tokens 256 --blocks 4"
 expect_err_has "--min-count 5"
 expect_err_has "epoch=12/12 "
 expect_err_has " words_per_second="
@@ -43,11 +43,24 @@ same "two files" <(head -700 text.txt) --input <(tail -n +701 text.txt) "${small
 gzip -c text.txt >text.gz
 same "a compressed file" text.gz "${small[@]}"
 same "reading only" text.txt "${small[@]}" --watch king,queen --metrics 10 --probes 3
-for other in "--seed 2" "--window 4" "--lr 0.04" "--negative 6" "--sample 1e-3" "--block-tokens 128" "--blocks 2" "--noise-exponent 1" "--epochs 11"; do
+# What changes the training changes the vectors, each in its way.
+seen=" $first "
+for other in "--model cbow" "--model cbow --cbow-classic" "--loss hs" "--model cbow --loss hs" "--optimizer adagrad" "--schedule constant" \
+  "--schedule cosine" "--l2 0.001" "--seed 2" "--window 4" "--lr 0.04" "--negative 6" "--sample 1e-3" "--block-tokens 128" "--blocks 2" "--noise-exponent 1" "--epochs 11"; do
   # shellcheck disable=SC2086 # two words on purpose
   vectrail train text.txt --run other --force "${small[@]}" $other
   expect_status 0
-  [ "$(hashes other)" != "$first" ] || fail "$other should change the vectors"
+  last=$(hashes other | awk '{ print $NF }')
+  [[ $seen != *" $last "* ]] || fail "$other should change the vectors"
+  seen+="$last "
+done
+for pair in "-cbow 1:--model cbow" "-sg 0:--model cbow" "-hs 1:--loss hs"; do
+  # shellcheck disable=SC2086 # likewise
+  vectrail train text.txt --run other --force "${small[@]}" ${pair%%:*}
+  other=$(hashes other)
+  # shellcheck disable=SC2086
+  vectrail train text.txt --run other --force "${small[@]}" ${pair##*:}
+  [ "$other" = "$(hashes other)" ] || fail "${pair%%:*} should be ${pair##*:}"
 done
 
 # The human report, and --quiet.

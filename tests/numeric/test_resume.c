@@ -236,6 +236,11 @@ static void strong_penalty(struct vt_train_request *request) {
   request->train.l2 = 0.2;
   request->train.lr = 0.5;
 }
+static void adagrad(struct vt_train_request *request) {
+  request->train.optimizer = VT_OPTIMIZER_ADAGRAD;
+  request->train.l2 = 1e-4;
+  request->record.output = true;
+}
 
 static void stopped_anywhere_it_ends_the_same(void **state) {
   void (*change)(struct vt_train_request *) = *(void (*const *)(struct vt_train_request *)) * state;
@@ -653,7 +658,8 @@ static void a_finished_run_stays_as_it_is(void **state) {
   vtt_folder_remove(folder);
 }
 
-static void (*const changes[])(struct vt_train_request *) = {plain, cbow, hierarchical, penalty, strong_penalty};
+static void (*const changes[])(struct vt_train_request *) = {plain,   cbow,           hierarchical,
+                                                             penalty, strong_penalty, adagrad};
 
 int main(void) {
 #define STOPPED(index)                                                                                                 \
@@ -667,6 +673,7 @@ int main(void) {
       STOPPED(2),
       STOPPED(3),
       STOPPED(4),
+      STOPPED(5),
       cmocka_unit_test(stopped_again_and_again),
       cmocka_unit_test(what_came_after_the_checkpoint_is_done_again),
       cmocka_unit_test(stopped_while_reading_it_leaves_nothing),

@@ -83,7 +83,7 @@ static void compare_metric(const char *path_a, const char *path_b, const char *n
   vt_run_close(b);
 }
 
-static void check_bits(enum vt_model model, enum vt_loss loss, uint32_t sentences) {
+static void check_bits(enum vt_model model, enum vt_loss loss, enum vt_optimizer optimizer, uint32_t sentences) {
   static const int threads[] = {1, 2, 3, 8};
   struct vtt_folder *folder = vtt_folder_create();
   const char *corpus = vtt_planted_corpus(folder, "corpus.txt", sentences, 1), *runs[4];
@@ -95,6 +95,7 @@ static void check_bits(enum vt_model model, enum vt_loss loss, uint32_t sentence
     request_init(&request, &corpus, runs[k]);
     request.train.model = model;
     request.train.loss = loss;
+    request.train.optimizer = optimizer;
     request.train.threads = request.corpus.threads = threads[k];
     request.record.float32 = true;
     request.record.output = true;
@@ -115,10 +116,11 @@ static void check_bits(enum vt_model model, enum vt_loss loss, uint32_t sentence
 
 static void same_bits_at_any_number_of_threads(void **state) {
   (void)state;
-  check_bits(VT_MODEL_SKIPGRAM, VT_LOSS_NEGATIVE_SAMPLING, 1500);
-  check_bits(VT_MODEL_SKIPGRAM, VT_LOSS_HIERARCHICAL_SOFTMAX, 500);
-  check_bits(VT_MODEL_CBOW, VT_LOSS_NEGATIVE_SAMPLING, 500);
-  check_bits(VT_MODEL_CBOW, VT_LOSS_HIERARCHICAL_SOFTMAX, 500);
+  check_bits(VT_MODEL_SKIPGRAM, VT_LOSS_NEGATIVE_SAMPLING, VT_OPTIMIZER_SGD, 1500);
+  check_bits(VT_MODEL_SKIPGRAM, VT_LOSS_HIERARCHICAL_SOFTMAX, VT_OPTIMIZER_SGD, 500);
+  check_bits(VT_MODEL_CBOW, VT_LOSS_NEGATIVE_SAMPLING, VT_OPTIMIZER_SGD, 500);
+  check_bits(VT_MODEL_CBOW, VT_LOSS_HIERARCHICAL_SOFTMAX, VT_OPTIMIZER_SGD, 500);
+  check_bits(VT_MODEL_SKIPGRAM, VT_LOSS_NEGATIVE_SAMPLING, VT_OPTIMIZER_ADAGRAD, 500);
 }
 
 /* The first digits of the SHA-256 of the last snapshot. */
