@@ -47,11 +47,10 @@ static bool take_words(char *text, char separator, const char *source, bool word
   return true;
 }
 
-/* The whole file, terminated; NULL: the error has been printed. */
-static char *read_list(const char *path) {
+char *word_file_read(const char *path, const char *help) {
   FILE *file = fopen(path, "re");
   if (file == NULL) {
-    report("--watch @FILE reads words, one a line", "%s: cannot open: %s", path, strerror(errno));
+    report(help, "%s: cannot open: %s", path, strerror(errno));
     return NULL;
   }
   char *text = cli_alloc(WATCH_FILE_BYTES_MAX + 2, 1);
@@ -62,7 +61,7 @@ static char *read_list(const char *path) {
   if (problem == NULL && memchr(text, '\0', bytes) != NULL) problem = "this is binary data, not a list of words";
   fclose(file);
   if (problem == NULL) return text;
-  report("--watch @FILE reads words, one a line", "%s: %s", path, problem);
+  report(help, "%s: %s", path, problem);
   free(text);
   return NULL;
 }
@@ -71,7 +70,7 @@ bool watch_words_read(const struct text_list *values, bool words_rule, bool fold
   for (size_t i = 0; i < values->count; i++) {
     const char *value = values->items[i];
     bool from_file = value[0] == '@' && value[1] != '\0';
-    char *text = from_file ? read_list(value + 1) : strdup(value);
+    char *text = from_file ? word_file_read(value + 1, "--watch @FILE reads words, one a line") : strdup(value);
     if (text == NULL && !from_file) report(NULL, "out of memory");
     if (text == NULL) return false;
     bool taken =

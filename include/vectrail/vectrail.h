@@ -16,5 +16,6 @@
 #include "vectrail/eval.h"
 #include "vectrail/export.h"
 #include "vectrail/import.h"
+#include "vectrail/measure.h"
 
 #endif

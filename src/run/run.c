@@ -331,25 +331,22 @@ static bool is_snapshot_path(const char *path) {
   return strncmp(path, folder, sizeof folder - 1) == 0 && *name != '\0' && *name != '.' && strchr(name, '/') == NULL;
 }
 
-/* The input tensor of an open file, converted. */
-static enum vt_status load_input(const struct vt_run *run, const struct vt_run_snapshot *snapshot, const char *path,
-                                 const struct vt_safetensors *file, struct vt_vectors **vectors,
-                                 struct vt_error *error) {
+/* Whether an open file is the snapshot that was recorded; its input tensor. */
+static enum vt_status check_input(const struct vt_run *run, const struct vt_run_snapshot *snapshot, const char *path,
+                                  const struct vt_safetensors *file, const struct vt_tensor **tensor,
+                                  struct vt_error *error) {
   char sha256[VT_SHA256_TEXT_BYTES];
   vt_safetensors_sha256(file, sha256);
   const struct vt_tensor *input = vt_safetensors_find(file, "input");
-  size_t rows = vt_vocab_size(run->vocab);
-  if (strcmp(sha256, snapshot->sha256) == 0 && input != NULL && input->rank == 2 && input->shape[0] == rows &&
-      input->shape[1] > 0 && input->shape[1] <= DIM_MAX) {
-    size_t dim = (size_t)input->shape[1];
-    float *data = vt_vectors_data_alloc(rows, dim);
-    if (data == NULL) return VT_FAIL_MEMORY(error, rows * dim * sizeof *data);
-    if (vt_tensor_to_float(input, data, NULL) == VT_OK)
-      return vt_vectors_create(run->vocab, data, dim, snapshot->step, vectors, error);
-    vt_free_aligned(data); /* whole numbers are no vectors */
-  }
-  return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, "other snapshots may be sound: see vectrail info",
-                      "%s: not the snapshot that was recorded", path);
+  bool sound = strcmp(sha256, snapshot->sha256) == 0 && input != NULL && input->rank == 2 &&
+               input->shape[0] == vt_vocab_size(run->vocab) && input->shape[1] > 0 && input->shape[1] <= DIM_MAX &&
+               (input->dtype == VT_DTYPE_F16 || input->dtype == VT_DTYPE_BF16 || input->dtype == VT_DTYPE_F32 ||
+                input->dtype == VT_DTYPE_F64);
+  if (!sound)
+    return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, "other snapshots may be sound: see vectrail info",
+                        "%s: not the snapshot that was recorded", path);
+  *tensor = input;
+  return VT_OK;
 }
 
 static bool has_file(const struct vt_run *run, const struct vt_run_snapshot *snapshot) {
@@ -379,11 +376,10 @@ static enum vt_status fail_missing(const struct vt_run *run, const struct vt_run
                       snapshot->step);
 }
 
-enum vt_status vt_run_vectors(struct vt_run *run, uint64_t step, struct vt_vectors **vectors, struct vt_error *error) {
-  const struct vt_run_snapshot *snapshot = find_snapshot(run, step);
-  if (snapshot == NULL)
-    return VT_FAIL(error, VT_ERROR_NOT_FOUND, "%s: no snapshot was recorded%s", run->path,
-                   run->snapshot_count == 0 ? " yet" : " at that step or before it");
+/* Opens the file of a snapshot and holds it against what was recorded. */
+static enum vt_status open_snapshot(const struct vt_run *run, const struct vt_run_snapshot *snapshot,
+                                    struct vt_safetensors **out, const struct vt_tensor **input,
+                                    struct vt_error *error) {
   if (!is_snapshot_path(snapshot->path))
     return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: damaged database: snapshot path \"%.64s\"", run->path, snapshot->path);
   char *path = vt_path_join(run->path, snapshot->path);
@@ -392,13 +388,67 @@ enum vt_status vt_run_vectors(struct vt_run *run, uint64_t step, struct vt_vecto
   struct vt_error reason;
   enum vt_status status = vt_safetensors_open(path, &file, &reason);
   if (status == VT_OK) {
-    status = load_input(run, snapshot, path, file, vectors, error);
-    vt_safetensors_close(file);
+    status = check_input(run, snapshot, path, file, input, error);
+    if (status == VT_OK)
+      *out = file;
+    else
+      vt_safetensors_close(file);
   } else if (status == VT_ERROR_NOT_FOUND) {
     status = fail_missing(run, snapshot, path, error);
   } else if (error != NULL) {
     *error = reason;
   }
   vt_free(path);
+  return status;
+}
+
+enum vt_status vt_run_vectors(struct vt_run *run, uint64_t step, struct vt_vectors **vectors, struct vt_error *error) {
+  const struct vt_run_snapshot *snapshot = find_snapshot(run, step);
+  if (snapshot == NULL)
+    return VT_FAIL(error, VT_ERROR_NOT_FOUND, "%s: no snapshot was recorded%s", run->path,
+                   run->snapshot_count == 0 ? " yet" : " at that step or before it");
+  struct vt_safetensors *file;
+  const struct vt_tensor *input;
+  VT_TRY(open_snapshot(run, snapshot, &file, &input, error));
+  size_t rows = (size_t)input->shape[0], dim = (size_t)input->shape[1];
+  float *data = vt_vectors_data_alloc(rows, dim);
+  enum vt_status status = data == NULL ? VT_FAIL_MEMORY(error, rows * dim * sizeof *data) : VT_OK;
+  if (status == VT_OK) status = vt_tensor_to_float(input, data, error);
+  if (status == VT_OK)
+    status = vt_vectors_create(run->vocab, data, dim, snapshot->step, vectors, error);
+  else
+    vt_free_aligned(data);
+  vt_safetensors_close(file);
+  return status;
+}
+
+enum vt_status vt_run_dim(const struct vt_run *run, size_t index, size_t *dim, struct vt_error *error) {
+  struct vt_safetensors *file;
+  const struct vt_tensor *input;
+  VT_TRY(open_snapshot(run, &run->snapshots[index], &file, &input, error));
+  *dim = (size_t)input->shape[1];
+  vt_safetensors_close(file);
+  return VT_OK;
+}
+
+enum vt_status vt_run_rows(const struct vt_run *run, size_t index, const uint32_t *ids, size_t count, size_t dim,
+                           size_t width, float *rows, struct vt_error *error) {
+  const struct vt_run_snapshot *snapshot = &run->snapshots[index];
+  struct vt_safetensors *file;
+  const struct vt_tensor *input;
+  VT_TRY(open_snapshot(run, snapshot, &file, &input, error));
+  enum vt_status status = VT_OK;
+  if (input->shape[1] != dim)
+    status = VT_FAIL(error, VT_ERROR_CORRUPT, "%s/%s: vectors of %" PRIu64 " numbers, where the run has %zu", run->path,
+                     snapshot->path, input->shape[1], dim);
+  size_t row_bytes = dim * vt_dtype_bytes(input->dtype);
+  for (size_t k = 0; k < count && status == VT_OK; k++) {
+    struct vt_tensor row = *input;
+    row.data = (const unsigned char *)input->data + ids[k] * row_bytes;
+    row.bytes = row_bytes;
+    status = vt_tensor_to_float(&row, rows + k * width, error);
+    for (size_t c = dim; c < width; c++) rows[k * width + c] = 0;
+  }
+  vt_safetensors_close(file);
   return status;
 }

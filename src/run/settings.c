@@ -79,7 +79,7 @@ static void real_text(double value, char text[VALUE_BYTES]) {
   usual_numbers(plain, before);
 }
 
-static bool parse_real(const char *text, double *value) {
+bool vt_settings_parse_real(const char *text, double *value) {
   locale_t before, plain = plain_numbers(&before);
   char *end;
   *value = strtod(text, &end);
@@ -142,7 +142,7 @@ static bool parse(const struct setting *setting, const char *text, struct vt_set
   case KIND_U64:
     return parse_count(text, UINT64_MAX, place);
   case KIND_REAL:
-    return parse_real(text, place);
+    return vt_settings_parse_real(text, place);
   case KIND_FLAG:
     if (!parse_count(text, 1, &count)) return false;
     *(bool *)place = count == 1;

@@ -7,6 +7,8 @@
 #ifndef VECTRAIL_RUN_SETTINGS_H
 #define VECTRAIL_RUN_SETTINGS_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "run/recorder.h"
 #include "vectrail/run.h"
@@ -27,6 +29,9 @@ enum vt_status vt_settings_read(struct vt_settings *settings, const struct vt_ru
 /* One more row with a number, in the form that the list uses. */
 enum vt_status vt_settings_write_real(const char *key, double value, struct vt_recorder *recorder,
                                       struct vt_error *error);
+
+/* A number in that form; false where text is none. Whatever the locale. */
+bool vt_settings_parse_real(const char *text, double *value);
 
 /* Whether every field can be used, the names of those that cannot in the error (VT_ERROR_ARGUMENT). */
 enum vt_status vt_settings_check(const struct vt_settings *settings, struct vt_error *error);
