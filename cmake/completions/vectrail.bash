@@ -14,7 +14,7 @@ _vectrail() {
   train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --l2 --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --cbow --sg --hs --color --quiet -q --help -h" ;;
   resume) options="--threads --kernel --checkpoint --json --color --quiet -q --help -h" ;;
   info) options="--metric --kernels --json --color --quiet -q --help -h" ;;
-  neighbors) options="--count -k --step --json --color --quiet -q --help -h" ;;
+  neighbors) options="--count -k --words-file --over-time --step --threads --json --color --quiet -q --help -h" ;;
   similarity) options="--over-time --step --json --color --quiet -q --help -h" ;;
   analogy) options="--count -k --step --json --color --quiet -q --help -h" ;;
   eval) options="--similarity --analogy --restrict --over-time --step --threads --json --color --quiet -q --help -h" ;;

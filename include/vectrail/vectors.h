@@ -49,6 +49,13 @@ VT_API enum vt_status vt_vectors_nearest(const struct vt_vectors *vectors, const
                                          const uint32_t *exclude, size_t exclude_count, struct vt_neighbor *neighbors,
                                          size_t *count, struct vt_error *error);
 
+/* The same for many rows at once, each left out of its own answer: neighbors[i * k] and counts[i] are those of ids[i],
+ * bit for bit as vt_vectors_nearest gives them, at any number of threads (at least 1). A row that is asked about and not
+ * finite is VT_ERROR_CORRUPT. O(id_count x limit x dim), some twenty times faster; memory: a float copy of the table. */
+VT_API enum vt_status vt_vectors_nearest_many(const struct vt_vectors *vectors, const uint32_t *ids, size_t id_count,
+                                              size_t k, size_t limit, int threads, struct vt_neighbor *neighbors,
+                                              size_t *counts, struct vt_error *error);
+
 /* "a is to b as c is to ?": the k words nearest to b/|b| - a/|a| + c/|c| (3CosAdd, Mikolov et al. 2013; Levy and
  * Goldberg 2014), a, b and c left out. */
 VT_API enum vt_status vt_vectors_analogy(const struct vt_vectors *vectors, uint32_t a, uint32_t b, uint32_t c, size_t k,

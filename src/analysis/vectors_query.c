@@ -15,48 +15,9 @@
 #include <stdbool.h>
 
 #include "analysis/measure.h"
+#include "analysis/nearest.h"
 #include "base/error.h"
 #include "base/memory.h"
-
-/* Whether a comes before b in the answer. */
-static bool better(struct vt_neighbor a, struct vt_neighbor b) {
-  return a.cosine != b.cosine ? a.cosine > b.cosine : a.id < b.id;
-}
-
-/* Lets heap[at] sink until no child is worse than it. */
-static void sink(struct vt_neighbor *heap, size_t count, size_t at) {
-  struct vt_neighbor moving = heap[at];
-  for (;;) {
-    size_t child = 2 * at + 1;
-    if (child >= count) break;
-    if (child + 1 < count && better(heap[child], heap[child + 1])) child++;
-    if (!better(moving, heap[child])) break;
-    heap[at] = heap[child];
-    at = child;
-  }
-  heap[at] = moving;
-}
-
-static void rise(struct vt_neighbor *heap, size_t at) {
-  struct vt_neighbor moving = heap[at];
-  while (at > 0) {
-    size_t parent = (at - 1) / 2;
-    if (!better(heap[parent], moving)) break;
-    heap[at] = heap[parent];
-    at = parent;
-  }
-  heap[at] = moving;
-}
-
-/* Best first, in place: the worst of what is left goes behind it. */
-static void sort_heap(struct vt_neighbor *heap, size_t count) {
-  while (count > 1) {
-    struct vt_neighbor worst = heap[0];
-    heap[0] = heap[--count];
-    heap[count] = worst;
-    sink(heap, count, 0);
-  }
-}
 
 static bool is_excluded(const uint32_t *exclude, size_t exclude_count, uint32_t id) {
   for (size_t i = 0; i < exclude_count; i++)
@@ -76,18 +37,12 @@ static size_t search(const struct vt_vectors *vectors, const double *query, size
   for (size_t row = 0; row < limit; row++) {
     struct vt_measure measure = vt_measure_row(query, vectors->data + row * dim, dim);
     struct vt_neighbor found = {(uint32_t)row, vt_measure_cosine(measure.product, query_squared, measure.squared)};
-    if (isnan(found.cosine) || (count == k && !better(found, neighbors[0]))) continue;
+    if (isnan(found.cosine) || !vt_nearest_wanted(neighbors, count, k, found)) continue;
     /* Few rows come this far, so a plain list of exclusions is fast enough. */
     if (is_excluded(exclude, exclude_count, found.id)) continue;
-    if (count < k) {
-      neighbors[count] = found;
-      rise(neighbors, count++);
-    } else {
-      neighbors[0] = found;
-      sink(neighbors, count, 0);
-    }
+    count = vt_nearest_take(neighbors, count, k, found);
   }
-  sort_heap(neighbors, count);
+  vt_nearest_sort(neighbors, count);
   return count;
 }
 

@@ -24,6 +24,7 @@ typedef __m256 vf;
 #define TILE_OUTPUTS 3
 #define SLOT 4
 #define SLOT_OUTPUTS 3
+#define PRODUCTS_ROWS 6
 
 static inline __m256 vf_zero(void) { return _mm256_setzero_ps(); }
 static inline __m256 vf_load(const float *p) { return _mm256_load_ps(p); }
@@ -81,6 +82,7 @@ static inline __m256 vr_sqrt(__m256 a) { return _mm256_sqrt_ps(a); }
 #include "kernel/exp_template.h"
 #include "kernel/step_template.h"
 #include "kernel/row_template.h"
+#include "kernel/products_template.h"
 
 static void avx2_sigmoid(float *values, size_t count) {
   for (size_t i = 0; i < count; i += 8) vf_store(values + i, avx2_sigma(vf_load(values + i)));
@@ -98,6 +100,7 @@ const struct vt_kernel vt_kernel_avx2 = {
     .merge = avx2_merge,
     .dot = avx2_dot,
     .sigmoid = avx2_sigmoid,
+    .products = avx2_products,
 };
 #else
 typedef int vt_avx2_is_not_compiled_here;

@@ -23,6 +23,7 @@ typedef __m512 vf;
 #define TILE_OUTPUTS 6
 #define SLOT 4
 #define SLOT_OUTPUTS 3
+#define PRODUCTS_ROWS 12
 
 static inline __m512 vf_zero(void) { return _mm512_setzero_ps(); }
 static inline __m512 vf_load(const float *p) { return _mm512_load_ps(p); }
@@ -85,6 +86,7 @@ static inline __m256 vr_fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_
 #include "kernel/exp_template.h"
 #include "kernel/step_template.h"
 #include "kernel/row_template.h"
+#include "kernel/products_template.h"
 
 static void avx512_sigmoid(float *values, size_t count) {
   size_t i = 0;
@@ -107,6 +109,7 @@ const struct vt_kernel vt_kernel_avx512 = {
     .merge = avx512_merge,
     .dot = avx512_dot,
     .sigmoid = avx512_sigmoid,
+    .products = avx512_products,
 };
 #else
 typedef int vt_avx512_is_not_compiled_here;

@@ -24,6 +24,8 @@
 #define VT_STEP_OUTPUTS_MAX 6    /* output rows in one step: with their sums they fill an AVX2 register file */
 #define VT_STEP_SCORE_STRIDE 8   /* scores[input * VT_STEP_SCORE_STRIDE + output] */
 #define VT_KERNEL_WIDTH_MAX 4096 /* floats in a row */
+#define VT_PANEL 16              /* columns of a panel */
+#define VT_PANEL_ROWS 12         /* rows come in multiples of so many */
 #define VT_ADAGRAD_EPSILON 1e-8F
 
 /* dim rounded up to a whole number of pads. */
@@ -95,6 +97,9 @@ struct vt_kernel {
   void (*merge)(struct vt_merge *merge);
   float (*dot)(const float *a, const float *b, size_t width);
   void (*sigmoid)(float *values, size_t count); /* in place; count a multiple of 8, values 32-byte aligned */
+  /* to[count][VT_PANEL] = rows[count][depth] times panel[depth][VT_PANEL]; count a multiple of VT_PANEL_ROWS, panel and
+   * to 64-byte aligned, rows anyhow. Each product is one sum over the depth in order, fused, from 0. */
+  void (*products)(const float *rows, size_t count, const float *panel, size_t depth, float *to);
 };
 
 extern const struct vt_kernel vt_kernel_reference;

@@ -21,6 +21,7 @@ typedef float32x4_t vf;
 #define TILE_OUTPUTS 3
 #define SLOT 4
 #define SLOT_OUTPUTS 3
+#define PRODUCTS_ROWS 4
 
 static inline float32x4_t vf_zero(void) { return vdupq_n_f32(0); }
 static inline float32x4_t vf_load(const float *p) { return vld1q_f32(p); }
@@ -85,6 +86,7 @@ static inline float32x4_t vr_sqrt(float32x4_t a) { return vsqrtq_f32(a); }
 #include "kernel/exp_template.h"
 #include "kernel/step_template.h"
 #include "kernel/row_template.h"
+#include "kernel/products_template.h"
 
 static void neon_sigmoid(float *values, size_t count) {
   for (size_t i = 0; i < count; i += 4) vf_store(values + i, neon_sigma(vf_load(values + i)));
@@ -99,6 +101,7 @@ const struct vt_kernel vt_kernel_neon = {
     .merge = neon_merge,
     .dot = neon_dot,
     .sigmoid = neon_sigmoid,
+    .products = neon_products,
 };
 #else
 typedef int vt_neon_is_not_compiled_here;

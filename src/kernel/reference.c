@@ -20,6 +20,7 @@ typedef float vf;
 #define TILE_OUTPUTS VT_STEP_OUTPUTS_MAX
 #define SLOT 1
 #define SLOT_OUTPUTS 1
+#define PRODUCTS_ROWS 1
 
 static inline float vf_zero(void) { return 0; }
 static inline float vf_load(const float *p) { return *p; }
@@ -77,6 +78,7 @@ static inline float vr_sqrt(float a) { return sqrtf(a); }
 #include "kernel/exp_template.h"
 #include "kernel/step_template.h"
 #include "kernel/row_template.h"
+#include "kernel/products_template.h"
 
 static void reference_sigmoid(float *values, size_t count) {
   for (size_t i = 0; i < count; i++) values[i] = reference_sigma(values[i]);
@@ -91,4 +93,5 @@ const struct vt_kernel vt_kernel_reference = {
     .merge = reference_merge,
     .dot = reference_dot,
     .sigmoid = reference_sigmoid,
+    .products = reference_products,
 };

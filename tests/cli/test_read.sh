@@ -38,6 +38,37 @@ vectrail neighbors run king -k 1000000 --json
 expect_json 'len(d["neighbors"]) == 24 and "king" not in [n["word"] for n in d["neighbors"]]'
 vectrail neighbors run king apple --json
 [ "$(wc -l <"$captured/out")" -eq 2 ] || fail "an object a word"
+# Many words, from a file too, over the whole run: the last answer is that of the word alone.
+vectrail neighbors run king -k 5 --json
+alone=$out
+printf ' apple \r\n\nking\npear' >words.txt
+vectrail neighbors run queen --words-file words.txt -k 5 --over-time --threads 2 --json
+together=$out
+[ "$(python3 -c 'import json, sys; print([json.loads(l)["word"] for l in sys.argv[1].splitlines()])' "$out")" = \
+  "['queen', 'apple', 'king', 'pear']" ] || fail "the words in their order"
+out=$(sed -n 3p <<<"$together")
+expect_json 'len(d["over_time"]) == 6 and d["over_time"][-1]["overlap"] == 1 and d["over_time"][0]["overlap"] < 1'
+expect_json 'd["neighbors"] == d["over_time"][-1]["neighbors"] and {k: d[k] for k in ("word", "step", "neighbors")} == '"$alone"
+expect_json 'all(abs(p["overlap"] - len(a & b) / len(a | b)) < 1e-12 for p in d["over_time"] for a in [{n["word"] for n in p["neighbors"]}] for b in [{n["word"] for n in d["neighbors"]}])'
+vectrail neighbors run queen --words-file words.txt -k 5 --over-time --threads 1 --json
+expect_out "$together"
+vectrail neighbors run king -k 3 --over-time
+expect_out_has "overlap  neighbours"
+vectrail neighbors run --words-file words.txt -k 1 --json
+[ "$(wc -l <"$captured/out")" -eq 3 ] || fail "the words of the file alone"
+vectrail neighbors run
+expect_error 2 "neighbors needs a run folder and a word"
+vectrail neighbors run --words-file missing.txt
+expect_error 1 "missing.txt: cannot open"
+printf ' \n\n' >empty.txt
+vectrail neighbors run --words-file empty.txt
+expect_error 1 "empty.txt: there is no word in it"
+printf 'king\nkng\n' >typo.txt
+vectrail neighbors run --words-file typo.txt
+expect_error 1 "the word 'kng' is not in the vocabulary" "king"
+head -c 100 /dev/zero >zero.txt
+vectrail neighbors run --words-file zero.txt
+expect_error 1 "zero.txt: this is binary data"
 vectrail neighbors run -- king
 expect_status 0
 vectrail neighbors run king --step 0 --json
