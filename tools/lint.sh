@@ -40,7 +40,7 @@ check_tidy() {
   for unit in "${units[@]}"; do
     if grep -qF -- "/$unit\"" "$database"; then known+=("$unit"); fi
   done
-  if printf '%s\n' "${known[@]}" | xargs -P "$jobs" -n 4 clang-tidy --quiet -p build/dev 2>/dev/null; then
+  if printf '%s\n' "${known[@]}" | xargs -P "$jobs" -n 1 clang-tidy --quiet -p build/dev 2>/dev/null; then
     passed "clang-tidy (${#known[@]} files)"
   else
     failed clang-tidy

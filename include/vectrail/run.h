@@ -57,8 +57,8 @@ struct vt_run_point {
   uint64_t step;
   double value;
 };
-/* The series of one metric, in step order, NaN for NULL; *points is owned by the caller (vt_run_points_free). A name that was never recorded
- * gives none. */
+/* The series of one metric, in step order, NaN for NULL; *points is owned by the caller (vt_run_points_free). A name
+ * that was never recorded gives none. */
 VT_API enum vt_status vt_run_metric(struct vt_run *run, const char *name, struct vt_run_point **points, size_t *count,
                                     struct vt_error *error);
 VT_API void vt_run_points_free(struct vt_run_point *points);

@@ -10,8 +10,8 @@
 #include "vectrail/status.h"
 
 /* Fills *error (NULL is allowed) and returns status. help may be NULL. A message too long is cut with "...". */
-enum vt_status vt_error_set(struct vt_error *error, enum vt_status status, const char *file, int line,
-                            const char *help, const char *format, ...) VT_PRINTF(6, 7);
+enum vt_status vt_error_set(struct vt_error *error, enum vt_status status, const char *file, int line, const char *help,
+                            const char *format, ...) VT_PRINTF(6, 7);
 
 #define VT_FAIL(error, status, ...) vt_error_set((error), (status), __FILE__, __LINE__, NULL, __VA_ARGS__)
 #define VT_FAIL_HELP(error, status, help, ...) vt_error_set((error), (status), __FILE__, __LINE__, (help), __VA_ARGS__)

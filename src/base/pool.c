@@ -145,7 +145,6 @@ void vt_pool_run(struct vt_pool *pool, vt_pool_work *work, void *context) {
     relax();
   }
   pthread_mutex_lock(&pool->mutex);
-  while (atomic_load_explicit(&pool->running, memory_order_acquire) != 0)
-    pthread_cond_wait(&pool->done, &pool->mutex);
+  while (atomic_load_explicit(&pool->running, memory_order_acquire) != 0) pthread_cond_wait(&pool->done, &pool->mutex);
   pthread_mutex_unlock(&pool->mutex);
 }

@@ -29,7 +29,8 @@ struct vt_chunks_total {
 };
 
 /* Looks at every input (vt_input_check), opens none. inputs must live as long. chunk_bytes: the size to aim at, 1 to
- * 2^30. progress and interrupt (as in struct vt_corpus_options) may be NULL. Free with vt_chunks_free (accepts NULL). */
+ * 2^30. progress and interrupt (as in struct vt_corpus_options) may be NULL. Free with vt_chunks_free (accepts NULL).
+ */
 enum vt_status vt_chunks_create(const char *const *inputs, size_t input_count, enum vt_token_rule rule,
                                 size_t chunk_bytes, void (*progress)(void *, uint64_t, uint64_t),
                                 void *progress_context, const volatile sig_atomic_t *interrupt,

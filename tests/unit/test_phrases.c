@@ -454,8 +454,10 @@ static void joins_vietnamese_syllables(void **state) {
 static void joins_to_words_that_are_there(void **state) {
   (void)state;
   static const char *const lines[] = {"a b c x\n", "a_b c y\n", "a b_c z\n", "b c x a\n", "c x y\n", "z a_b_c\n"};
-  char text[1024] = "";
-  for (size_t i = 0; i < 20 * COUNT(lines); i++) strncat(text, lines[i % COUNT(lines)], 9);
+  char text[1024];
+  size_t used = 0;
+  for (size_t i = 0; i < 20 * COUNT(lines); i++)
+    used += (size_t)snprintf(text + used, sizeof text - used, "%s", lines[i % COUNT(lines)]);
   for (uint32_t passes = 1; passes <= 4; passes++) {
     struct vt_corpus_options options = options_for(passes, 1, 1);
     assert_true(check_all_ways(text, &options) > 0);
