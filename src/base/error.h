@@ -9,12 +9,15 @@
 
 #include "vectrail/status.h"
 
-/* Fills *error (NULL is allowed) and returns status. help may be NULL. A message too long is cut with "...". */
-enum vt_status vt_error_set(struct vt_error *error, enum vt_status status, const char *file, int line, const char *help,
-                            const char *format, ...) VT_PRINTF(6, 7);
+/* Fills *error (NULL is allowed). help may be NULL. A message too long is cut with "...". */
+void vt_error_set(struct vt_error *error, enum vt_status status, const char *file, int line, const char *help,
+                  const char *format, ...) VT_PRINTF(6, 7);
 
-#define VT_FAIL(error, status, ...) vt_error_set((error), (status), __FILE__, __LINE__, NULL, __VA_ARGS__)
-#define VT_FAIL_HELP(error, status, help, ...) vt_error_set((error), (status), __FILE__, __LINE__, (help), __VA_ARGS__)
+/* The value is the status itself, not what a function returned, so that an analyser of one file knows it is a failure.
+ */
+#define VT_FAIL(error, status, ...) VT_FAIL_HELP((error), (status), NULL, __VA_ARGS__)
+#define VT_FAIL_HELP(error, status, help, ...)                                                                         \
+  (vt_error_set((error), (status), __FILE__, __LINE__, (help), __VA_ARGS__), (status))
 #define VT_FAIL_MEMORY(error, bytes)                                                                                   \
   VT_FAIL_HELP((error), VT_ERROR_MEMORY, "free some memory, or use a smaller vocabulary or dimension",                 \
                "cannot allocate %zu bytes", (size_t)(bytes))

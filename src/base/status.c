@@ -31,9 +31,9 @@ static void cut_mark(char *text, size_t capacity, int written) {
   if (written >= (int)capacity) memcpy(text + capacity - 4, "...", 4);
 }
 
-enum vt_status vt_error_set(struct vt_error *error, enum vt_status status, const char *file, int line, const char *help,
-                            const char *format, ...) {
-  if (error == NULL) return status;
+void vt_error_set(struct vt_error *error, enum vt_status status, const char *file, int line, const char *help,
+                  const char *format, ...) {
+  if (error == NULL) return;
   /* The arguments may point into *error itself (a cause wrapped in a wider one), so format beside it first. */
   char message[sizeof error->message];
   char help_text[sizeof error->help];
@@ -47,5 +47,4 @@ enum vt_status vt_error_set(struct vt_error *error, enum vt_status status, const
   error->status = status;
   error->file = file;
   error->line = line;
-  return status;
 }

@@ -172,7 +172,7 @@ static bool same_text(const struct entry *a, const struct entry *b) {
 
 /* In the order of ids. An added token may repeat what the model's vocabulary says, and nothing else. */
 static enum vt_status settle_tokens(struct list *list, struct vt_error *error) {
-  qsort(list->entries, list->count, sizeof *list->entries, compare_rows);
+  if (list->count > 0) qsort(list->entries, list->count, sizeof *list->entries, compare_rows);
   size_t kept = 0;
   for (size_t k = 0; k < list->count; k++) {
     const struct entry *entry = &list->entries[k];

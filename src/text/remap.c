@@ -124,14 +124,15 @@ static void work(void *context, int index) {
   struct mapped mapped = {.ids = vt_alloc(remap->capacity + 1, sizeof(uint32_t))};
   uint32_t *buffer = vt_alloc(remap->capacity, sizeof *buffer);
   struct vt_error error;
-  if (mapped.ids == NULL || buffer == NULL) {
+  const bool ready = mapped.ids != NULL && buffer != NULL;
+  if (!ready) {
     (void)VT_FAIL_MEMORY(&error, (remap->capacity + 1) * sizeof *buffer);
     (void)pthread_mutex_lock(&remap->turn.mutex);
     remap->turn.failure = error;
     (void)pthread_mutex_unlock(&remap->turn.mutex);
     atomic_store(&remap->stop, true);
   }
-  while (!atomic_load(&remap->stop)) {
+  while (ready && !atomic_load(&remap->stop)) {
     size_t next = atomic_fetch_add(&remap->taken, 1);
     if (next >= remap->count->record_count || remap_stretch(remap, next, buffer, &mapped, &error) != VT_OK) break;
   }

@@ -25,8 +25,11 @@ void vt_decay_release(struct vt_decay *decay) {
 
 void vt_decay_add(struct vt_decay *decay, double rate, double lambda, uint64_t words) {
   double factor = 1, square = 1 - 2 * rate * lambda;
-  for (; words > 0; words >>= 1, square *= square)
+  while (words > 0) {
     if (words & 1) factor *= square;
+    square *= square;
+    words >>= 1;
+  }
   decay->product *= factor;
 }
 

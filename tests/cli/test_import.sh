@@ -128,7 +128,7 @@ vectrail import glove_0.txt --run new --append --force
 expect_error 2 "not both"
 vectrail import - - --run new
 expect_error 2 "standard input"
-for list in 1 1,2,3 "1, 2" 1,, x 1,9223372036854775807 name; do
+for list in 1 1,2,3 "1, 2" "1,," x 1,9223372036854775807 name; do
   vectrail import glove_0.txt glove_100.txt --run new --steps "$list"
   expect_error 2 "--steps is '$list'; it must be 'names' or 2 whole numbers"
 done

@@ -15,12 +15,12 @@
 #include "train/window.h"
 
 struct vt_objective_scratch {
+  struct vt_step step;
   struct vt_token *tokens; /* of the block */
   uint32_t *contexts;      /* slots of one centre's context */
   struct vt_targets_scratch *targets_scratch;
   struct vt_targets targets;
   uint64_t centres;
-  struct vt_step step;
   float *mean;  /* h; three rows, aligned and padded as a step wants them */
   float *moved; /* h after a step */
   float *delta; /* sum of the steps of h */
