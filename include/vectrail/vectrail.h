@@ -17,5 +17,6 @@
 #include "vectrail/export.h"
 #include "vectrail/import.h"
 #include "vectrail/measure.h"
+#include "vectrail/experiment.h"
 
 #endif

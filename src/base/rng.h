@@ -26,7 +26,8 @@ enum vt_rng_purpose {
   VT_RNG_BLOCK = 2,    /* training draws of one block: key (seed, epoch, position) */
   VT_RNG_PROBE = 3,    /* the fixed probe sample: key (seed) */
   VT_RNG_ANALYSIS = 4, /* samples drawn by reading commands */
-  VT_RNG_TEST = 5
+  VT_RNG_TEST = 5,
+  VT_RNG_PLANTED = 6 /* the generated text of the experiment: key (seed) */
 };
 
 /* A bijective 64-bit hash (the finaliser of splitmix64, Steele et al. 2014). */
