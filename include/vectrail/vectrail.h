@@ -14,6 +14,7 @@
 #include "vectrail/run.h"
 #include "vectrail/recorder.h"
 #include "vectrail/eval.h"
+#include "vectrail/compare.h"
 #include "vectrail/export.h"
 #include "vectrail/import.h"
 #include "vectrail/measure.h"

@@ -3,7 +3,7 @@
  *
  * Taken one by one, Q questions over R rows of d cost Q R d multiplications. But a test set asks about few words many
  * times over (some 900 in 19,500 questions of word2vec's set), and 3CosAdd is linear: with s_w = cos(row, w), the score
- * of a row is s_b - s_a + s_c. So the rows are taken in tiles of TILE; a tile's cosines with every distinct question
+ * of a row is s_b - s_a + s_c. So the rows are taken in tiles of VT_TILE; a tile's cosines with every distinct question
  * word are a small matrix product that stays in cache, after which a question costs two additions and a comparison a
  * row.
  *
@@ -11,8 +11,8 @@
  * thread takes it; scores are compared exactly and ties go to the smaller id, so that the best over all tiles does not
  * depend on the order in which they were taken.
  *
- * Memory: distinct words x (d + TILE x threads) doubles and 16 bytes a question and thread. Threads: a pool of its own,
- * tiles dealt by an atomic counter; workers write nothing shared.
+ * Memory: distinct words x (d + VT_TILE x threads) doubles and 16 bytes a question and thread. Threads: a pool of its
+ * own, tiles dealt by an atomic counter; workers write nothing shared.
  */
 #include "analysis/analogy.h"
 
@@ -20,17 +20,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "analysis/measure.h"
+#include "analysis/tile.h"
 #include "base/memory.h"
 #include "base/pool.h"
 
-/* Rows in a tile, a multiple of BLOCK_ROWS: a panel of 100 dimensions then stays in the first-level cache, and the
- * cosines of a thousand words in the second. */
-#define TILE 32
-/* The block of cosines that one pass over the dimensions accumulates: eight pairs of doubles, which with their operands
- * fit the sixteen registers that every x86-64 has. */
-#define BLOCK_WORDS 4
-#define BLOCK_ROWS 4
 #define NO_ANSWER UINT32_MAX
 
 struct best {
@@ -39,8 +32,8 @@ struct best {
 };
 
 struct worker {
-  double *panel;      /* [dim][TILE] unit rows of the tile, a column each */
-  double *cosines;    /* [words, padded][TILE] */
+  double *panel;      /* [dim][VT_TILE] unit rows of the tile, a column each */
+  double *cosines;    /* [words, padded][VT_TILE] */
   struct best *bests; /* [questions] */
 };
 
@@ -58,41 +51,18 @@ struct job {
   atomic_size_t next_tile;
 };
 
-/* to[i * stride] = row / |row|; zeros for a zero row. */
-static void put_unit(const float *row, size_t dim, double *to, size_t stride) {
-  double squared = vt_measure_squared(row, dim);
-  double scale = squared > 0 ? 1 / sqrt(squared) : 0;
-  for (size_t c = 0; c < dim; c++) to[c * stride] = scale * (double)row[c];
-}
-
-/* cosines[BLOCK_WORDS][BLOCK_ROWS] of a larger array with TILE columns. */
-static void multiply_block(const double *units, const double *panel, size_t dim, double *cosines) {
-  vt_double2 sums[BLOCK_WORDS][BLOCK_ROWS / 2] = {{{0}}};
-  for (size_t c = 0; c < dim; c++) {
-    vt_double2 left = vt_double2_load(panel + c * TILE), right = vt_double2_load(panel + c * TILE + 2);
-#pragma GCC unroll 4
-    for (size_t w = 0; w < BLOCK_WORDS; w++) {
-      vt_double2 unit = {units[w * dim + c], units[w * dim + c]};
-      sums[w][0] += unit * left;
-      sums[w][1] += unit * right;
-    }
-  }
-  for (size_t w = 0; w < BLOCK_WORDS; w++) memcpy(cosines + w * TILE, sums[w], sizeof sums[w]);
-}
-
 static void measure_tile(const struct job *job, const struct worker *worker, size_t begin, size_t rows) {
   size_t dim = job->vectors->dim;
   /* In the last tile, columns past `rows` keep what an earlier tile left there; nobody looks at their cosines. */
-  for (size_t r = 0; r < rows; r++) put_unit(job->vectors->data + (begin + r) * dim, dim, worker->panel + r, TILE);
-  for (size_t w = 0; w < job->padded_words; w += BLOCK_WORDS)
-    for (size_t r = 0; r < TILE; r += BLOCK_ROWS)
-      multiply_block(job->units + w * dim, worker->panel + r, dim, worker->cosines + w * TILE + r);
+  for (size_t r = 0; r < rows; r++)
+    vt_tile_put_unit(job->vectors->data + (begin + r) * dim, dim, worker->panel + r, VT_TILE);
+  vt_tile_multiply(job->units, job->padded_words, worker->panel, dim, worker->cosines);
 }
 
 /* The greatest score of a whole tile; which row has it is asked only when it is a new best. */
 static double greatest(const double *a, const double *b, const double *c) {
   vt_double2 even = {-INFINITY, -INFINITY}, odd = even;
-  for (size_t r = 0; r < TILE; r += 4) {
+  for (size_t r = 0; r < VT_TILE; r += 4) {
     vt_double2 x = vt_double2_load(b + r) - vt_double2_load(a + r) + vt_double2_load(c + r);
     vt_double2 y = vt_double2_load(b + r + 2) - vt_double2_load(a + r + 2) + vt_double2_load(c + r + 2);
     even = (vt_double2){x[0] > even[0] ? x[0] : even[0], x[1] > even[1] ? x[1] : even[1]};
@@ -110,11 +80,11 @@ static void ask_tile(const struct job *job, const struct worker *worker, size_t 
   for (size_t q = 0; q < job->question_count; q++) {
     const struct vt_question *question = &job->questions[q];
     struct best *best = &worker->bests[q];
-    const double *a = worker->cosines + job->slots[question->a] * (size_t)TILE;
-    const double *b = worker->cosines + job->slots[question->b] * (size_t)TILE;
-    const double *c = worker->cosines + job->slots[question->c] * (size_t)TILE;
+    const double *a = worker->cosines + job->slots[question->a] * (size_t)VT_TILE;
+    const double *b = worker->cosines + job->slots[question->b] * (size_t)VT_TILE;
+    const double *c = worker->cosines + job->slots[question->c] * (size_t)VT_TILE;
     /* Below the best even with the question's own words in: nothing to look at. */
-    if (rows == TILE && greatest(a, b, c) < best->score) continue;
+    if (rows == VT_TILE && greatest(a, b, c) < best->score) continue;
     for (size_t r = 0; r < rows; r++) {
       size_t id = begin + r;
       double score = b[r] - a[r] + c[r];
@@ -128,12 +98,12 @@ static void work(void *context, int number) {
   struct job *job = context;
   const struct worker *worker = &job->workers[number];
   for (size_t q = 0; q < job->question_count; q++) worker->bests[q] = (struct best){-INFINITY, NO_ANSWER};
-  size_t tiles = (job->limit + TILE - 1) / TILE;
+  size_t tiles = (job->limit + VT_TILE - 1) / VT_TILE;
   for (;;) {
     size_t tile = atomic_fetch_add_explicit(&job->next_tile, 1, memory_order_relaxed);
     if (tile >= tiles) return;
-    size_t begin = tile * TILE;
-    size_t rows = job->limit - begin < TILE ? job->limit - begin : TILE;
+    size_t begin = tile * VT_TILE;
+    size_t rows = job->limit - begin < VT_TILE ? job->limit - begin : VT_TILE;
     measure_tile(job, worker, begin, rows);
     ask_tile(job, worker, begin, rows);
   }
@@ -150,11 +120,12 @@ static enum vt_status number_words(struct job *job, struct vt_error *error) {
     for (size_t i = 0; i < 3; i++)
       if (job->slots[ids[i]] == NO_ANSWER) job->slots[ids[i]] = (uint32_t)job->word_count++;
   }
-  job->padded_words = (job->word_count + BLOCK_WORDS - 1) / BLOCK_WORDS * BLOCK_WORDS;
+  job->padded_words = vt_tile_padded(job->word_count);
   job->units = vt_alloc_zero(job->padded_words * dim, sizeof *job->units);
   if (job->units == NULL) return VT_FAIL_MEMORY(error, job->padded_words * dim * sizeof *job->units);
   for (size_t id = 0; id < job->limit; id++)
-    if (job->slots[id] != NO_ANSWER) put_unit(job->vectors->data + id * dim, dim, job->units + job->slots[id] * dim, 1);
+    if (job->slots[id] != NO_ANSWER)
+      vt_tile_put_unit(job->vectors->data + id * dim, dim, job->units + job->slots[id] * dim, 1);
   return VT_OK;
 }
 
@@ -172,11 +143,11 @@ static enum vt_status make_workers(struct job *job, struct vt_error *error) {
   if (job->workers == NULL) return VT_FAIL_MEMORY(error, (size_t)job->worker_count * sizeof *job->workers);
   for (int i = 0; i < job->worker_count; i++) {
     struct worker *worker = &job->workers[i];
-    worker->panel = vt_alloc_aligned(job->vectors->dim, TILE * sizeof *worker->panel);
-    worker->cosines = vt_alloc_aligned(job->padded_words, TILE * sizeof *worker->cosines);
+    worker->panel = vt_alloc_aligned(job->vectors->dim, VT_TILE * sizeof *worker->panel);
+    worker->cosines = vt_alloc_aligned(job->padded_words, VT_TILE * sizeof *worker->cosines);
     worker->bests = vt_alloc(job->question_count, sizeof *worker->bests);
     if (worker->panel == NULL || worker->cosines == NULL || worker->bests == NULL)
-      return VT_FAIL_MEMORY(error, (job->vectors->dim + job->padded_words) * TILE * sizeof(double) +
+      return VT_FAIL_MEMORY(error, (job->vectors->dim + job->padded_words) * VT_TILE * sizeof(double) +
                                        job->question_count * sizeof(struct best));
   }
   return VT_OK;
@@ -206,7 +177,7 @@ static void gather(const struct job *job, struct vt_question *questions) {
 
 enum vt_status vt_answer_questions(const struct vt_vectors *vectors, size_t limit, int threads,
                                    struct vt_question *questions, size_t question_count, struct vt_error *error) {
-  size_t tiles = (limit + TILE - 1) / TILE;
+  size_t tiles = (limit + VT_TILE - 1) / VT_TILE;
   struct job job = {.vectors = vectors, .limit = limit, .questions = questions, .question_count = question_count};
   job.worker_count = (size_t)threads < tiles ? threads : (int)tiles;
   struct vt_pool *pool = NULL;

@@ -3,7 +3,7 @@
 . "${SOURCE:?}/tests/cli/lib.sh"
 
 overview=$("$VECTRAIL" help)
-for word in train resume info neighbors similarity analogy eval export import; do
+for word in train resume info neighbors similarity analogy eval export import compare; do
   [[ $overview == *$'\n'"  $word "* ]] || fail "the overview should list $word"
 done
 
@@ -18,7 +18,7 @@ for spelling in help --help -help -h; do
   expect_err ""
 done
 
-for command in train resume info neighbors similarity analogy eval export import; do
+for command in train resume info neighbors similarity analogy eval export import compare; do
   vectrail help "$command"
   expect_status 0
   expect_err ""
