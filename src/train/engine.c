@@ -1,334 +1,45 @@
-/* engine.c: supersteps. The order of everything that reaches a table or a reported number is fixed by block, shard and
- * row numbers; threads only choose who works. */
+/* engine.c: which engine trains what, and the loop that all have in common. */
 #include "train/engine.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdatomic.h>
 
 #include "base/memory.h"
-#include "base/pool.h"
-#include "train/blocks.h"
-#include "train/merge.h"
-#include "train/objective/objective.h"
-#include "train/probe.h"
+#include "train/engine_type.h"
 
 #define LR_FLOOR 1e-4 /* the rate falls to this share of its start, as in word2vec */
 
-struct vt_engine {
-  struct vt_train_options options;
-  const struct vt_vocab *vocab;
-  const uint32_t *ids;
-  uint64_t entries;
-  struct vt_engine_state state;
-
-  const struct vt_objective *objective;
-  struct vt_objective_setup setup;
-  struct vt_noise noise;     /* negative sampling */
-  struct vt_huffman huffman; /* hierarchical softmax */
-  uint32_t *keep;
-  struct vt_probe *probe;
-
-  struct vt_table tables[VT_TABLE_COUNT];
-  struct vt_table squares[VT_TABLE_COUNT]; /* with AdaGrad only */
-  struct vt_decay decay;                   /* with L2 only, as are the next two */
-  struct vt_table paid[VT_TABLE_COUNT];    /* what observers see: the tables with all decay applied */
-  bool paid_is_current;
-  struct vt_merger mergers[VT_TABLE_COUNT];
-  struct vt_block *blocks;                            /* options.blocks */
-  void *set_memory;                                   /* of their working sets */
-  uint32_t block_count;                               /* in this superstep */
-  const struct vt_working_set **sets[VT_TABLE_COUNT]; /* the same, by table */
-
-  struct vt_pool *pool;
-  struct vt_objective_scratch **scratch;     /* by worker */
-  struct vt_merger_scratch **merger_scratch; /* by worker */
-  atomic_uint next_task;
-};
-
-/* ---- making and freeing ---------------------------------------------------------------------------------------- */
-
-/* The probability that a token of a word survives subsampling, as word2vec.c computes it: with f the word's share of
- * the text and t the threshold, (sqrt(f / t) + 1) t / f; as a threshold on 32 random bits. */
-static uint32_t keep_threshold(double share, double sample) {
-  if (sample == 0 || share == 0) return UINT32_MAX;
-  double keep = (sqrt(share / sample) + 1) * sample / share;
-  return keep >= 1 ? UINT32_MAX : (uint32_t)(keep * 4294967296.0);
-}
-
-static enum vt_status create_keep(struct vt_engine *engine, struct vt_error *error) {
-  size_t size = vt_vocab_size(engine->vocab);
-  double tokens = (double)vt_vocab_tokens(engine->vocab);
-  engine->keep = vt_alloc(size, sizeof *engine->keep);
-  if (engine->keep == NULL) return VT_FAIL_MEMORY(error, size * sizeof *engine->keep);
-  for (uint32_t w = 0; w < size; w++) {
-    double share = tokens > 0 ? (double)vt_vocab_count(engine->vocab, w) / tokens : 0;
-    engine->keep[w] = keep_threshold(share, engine->options.sample);
-  }
-  return VT_OK;
-}
-
-static enum vt_status create_tables(struct vt_engine *engine, struct vt_error *error) {
-  uint32_t rows = (uint32_t)vt_vocab_size(engine->vocab), dim = engine->options.dim;
-  for (int t = 0; t < VT_TABLE_COUNT; t++) {
-    VT_TRY(vt_table_init(&engine->tables[t], rows, dim, error));
-    VT_TRY(vt_merger_init(&engine->mergers[t], &engine->tables[t], engine->setup.kernel, error));
-    if (engine->options.optimizer != VT_OPTIMIZER_ADAGRAD) continue;
-    VT_TRY(vt_table_init(&engine->squares[t], rows, dim, error));
-    engine->mergers[t].squares = &engine->squares[t];
-  }
-  /* The output table starts at zero, as in word2vec. */
-  struct vt_table *input = &engine->tables[VT_TABLE_INPUT];
-  for (uint32_t row = 0; row < rows; row++)
-    vt_table_start_row(engine->options.seed, row, dim, vt_table_row(input, row));
-  return VT_OK;
-}
-
-static enum vt_status create_decay(struct vt_engine *engine, struct vt_error *error) {
-  if (engine->options.l2 == 0) return VT_OK;
-  VT_TRY(vt_decay_init(&engine->decay, engine->tables[0].rows, error));
-  for (int t = 0; t < VT_TABLE_COUNT; t++) {
-    VT_TRY(vt_table_init(&engine->paid[t], engine->tables[t].rows, engine->tables[t].dim, error));
-    engine->mergers[t].decay = &engine->decay;
-    engine->mergers[t].role = t;
-    for (uint32_t b = 0; b < engine->options.blocks; b++) {
-      engine->blocks[b].sets[t].decay = &engine->decay;
-      engine->blocks[b].sets[t].role = t;
-    }
-  }
-  return VT_OK;
-}
-
-static enum vt_status create_blocks(struct vt_engine *engine, struct vt_error *error) {
-  uint32_t count = engine->options.blocks, capacities[VT_TABLE_COUNT];
-  engine->objective->capacities(&engine->options, vt_block_entries_max(engine->options.block_tokens), capacities);
-  engine->blocks = vt_alloc_zero(count, sizeof *engine->blocks);
-  size_t block_bytes = 0;
-  for (int t = 0; t < VT_TABLE_COUNT; t++) {
-    engine->sets[t] = vt_alloc(count, sizeof *engine->sets[t]);
-    block_bytes += vt_working_set_bytes(&engine->tables[t], capacities[t]);
-  }
-  engine->set_memory = vt_alloc_aligned(count, block_bytes);
-  if (engine->blocks == NULL || engine->set_memory == NULL || engine->sets[VT_TABLE_INPUT] == NULL ||
-      engine->sets[VT_TABLE_OUTPUT] == NULL)
-    return VT_FAIL_HELP(error, VT_ERROR_MEMORY, "use smaller or fewer blocks",
-                        "cannot allocate %" PRIu32 " blocks of %zu bytes", count, block_bytes);
-  unsigned char *memory = engine->set_memory;
-  for (uint32_t b = 0; b < count; b++) {
-    for (int t = 0; t < VT_TABLE_COUNT; t++) {
-      vt_working_set_init(&engine->blocks[b].sets[t], &engine->tables[t], capacities[t], memory);
-      memory += vt_working_set_bytes(&engine->tables[t], capacities[t]);
-      engine->sets[t][b] = &engine->blocks[b].sets[t];
-    }
-  }
-  return VT_OK;
-}
-
-static enum vt_status create_workers(struct vt_engine *engine, struct vt_error *error) {
-  int count = engine->options.threads;
-  VT_TRY(vt_pool_create(count, &engine->pool, error));
-  engine->scratch = vt_alloc_zero((size_t)count, sizeof(void *));
-  engine->merger_scratch = vt_alloc_zero((size_t)count, sizeof(void *));
-  if (engine->scratch == NULL || engine->merger_scratch == NULL)
-    return VT_FAIL_MEMORY(error, (size_t)count * sizeof(void *));
-  uint32_t entries = vt_block_entries_max(engine->options.block_tokens);
-  for (int worker = 0; worker < count; worker++) {
-    VT_TRY(engine->objective->scratch_create(&engine->options, entries, &engine->scratch[worker], error));
-    VT_TRY(vt_merger_scratch_create(&engine->merger_scratch[worker], error));
-  }
-  return VT_OK;
-}
-
-static enum vt_status create_parts(struct vt_engine *engine, struct vt_error *error) {
-  const struct vt_train_options *options = &engine->options;
-  VT_TRY(vt_kernel_choose(options->kernel, &engine->setup.kernel, error));
-  VT_TRY(create_keep(engine, error));
-  if (options->loss == VT_LOSS_NEGATIVE_SAMPLING) {
-    VT_TRY(vt_noise_init(&engine->noise, engine->vocab, options->noise_exponent, error));
-    engine->setup.noise = &engine->noise;
-  } else {
-    VT_TRY(vt_huffman_init(&engine->huffman, engine->vocab, error));
-    engine->setup.huffman = &engine->huffman;
-  }
-  engine->objective = options->model == VT_MODEL_CBOW ? &vt_objective_cbow : &vt_objective_skipgram;
-  engine->setup.options = options;
-  engine->setup.keep = engine->keep;
-  VT_TRY(vt_probe_create(engine->ids, engine->entries, vt_vocab_tokens(engine->vocab), &engine->setup, &engine->probe,
-                         error));
-  engine->setup.probe_positions = vt_probe_positions(engine->probe);
-  engine->setup.probe_count = vt_probe_pairs(engine->probe);
-  VT_TRY(create_tables(engine, error));
-  VT_TRY(create_blocks(engine, error));
-  VT_TRY(create_decay(engine, error));
-  return create_workers(engine, error);
-}
-
-enum vt_status vt_engine_create(const struct vt_train_options *options, const struct vt_vocab *vocab,
-                                const struct vt_corpus *corpus, struct vt_engine **out, struct vt_error *error) {
-  struct vt_engine *engine = vt_alloc_zero(1, sizeof *engine);
-  if (engine == NULL) return VT_FAIL_MEMORY(error, sizeof *engine);
-  engine->options = *options;
-  engine->vocab = vocab;
-  engine->ids = vt_corpus_ids(corpus);
-  engine->entries = vt_corpus_entries(corpus);
-  enum vt_status status = create_parts(engine, error);
-  if (status != VT_OK) {
-    vt_engine_free(engine);
-    return status;
-  }
-  engine->options.kernel = engine->setup.kernel->name;
-  uint64_t blocks = vt_block_count(engine->ids, engine->entries, options->block_tokens);
-  engine->state.steps = (blocks + options->blocks - 1) / options->blocks * options->epochs;
-  engine->state.epoch = 1;
-  engine->state.lr = options->lr;
-  *out = engine;
-  return VT_OK;
-}
-
-void vt_engine_free(struct vt_engine *engine) {
-  if (engine == NULL) return;
-  for (int worker = 0; engine->pool != NULL && worker < engine->options.threads; worker++) {
-    if (engine->scratch != NULL) engine->objective->scratch_free(engine->scratch[worker]);
-    if (engine->merger_scratch != NULL) vt_merger_scratch_free(engine->merger_scratch[worker]);
-  }
-  vt_free(engine->scratch);
-  vt_free(engine->merger_scratch);
-  vt_pool_free(engine->pool);
-  for (int t = 0; t < VT_TABLE_COUNT; t++) {
-    vt_free(engine->sets[t]);
-    vt_merger_release(&engine->mergers[t]);
-    vt_table_release(&engine->tables[t]);
-    vt_table_release(&engine->squares[t]);
-    vt_table_release(&engine->paid[t]);
-  }
-  vt_free(engine->blocks);
-  vt_free_aligned(engine->set_memory);
-  vt_probe_free(engine->probe);
-  vt_decay_release(&engine->decay);
-  vt_noise_release(&engine->noise);
-  vt_huffman_release(&engine->huffman);
-  vt_free(engine->keep);
-  vt_free(engine);
-}
-
-/* ---- one superstep --------------------------------------------------------------------------------------------- */
-
-/* The rate after a share of the run. */
-static double rate_after(const struct vt_train_options *options, double done) {
+double vt_engine_rate(const struct vt_train_options *options, double done) {
   double share = 1;
   if (options->schedule == VT_SCHEDULE_LINEAR) share = 1 - done;
   if (options->schedule == VT_SCHEDULE_COSINE) share = (1 + cos(3.14159265358979323846 * done)) / 2;
   return options->lr * (share > LR_FLOOR ? share : LR_FLOOR);
 }
 
-/* Cuts the next blocks; a superstep ends with its epoch. */
-static void lay_out_blocks(struct vt_engine *engine) {
-  const struct vt_train_options *options = &engine->options;
-  uint32_t epoch = engine->state.epoch - 1;
-  engine->block_count = 0;
-  while (engine->block_count < options->blocks && engine->state.position < engine->entries) {
-    struct vt_block *block = &engine->blocks[engine->block_count];
-    double done = ((double)epoch * (double)engine->entries + (double)engine->state.position) /
-                  ((double)options->epochs * (double)engine->entries);
-    double lr = rate_after(options, done);
-    if (engine->block_count == 0) engine->state.lr = lr;
-    block->ids = engine->ids;
-    block->begin = engine->state.position;
-    block->end = vt_block_end(engine->ids, engine->entries, engine->state.position, options->block_tokens);
-    block->rate = (float)lr;
-    block->tokens = block->loss_pairs = 0;
-    block->loss_sum = 0;
-    block->rng = vt_rng_make(VT_RNG_BLOCK, options->seed, epoch, block->begin);
-    engine->state.position = block->end;
-    engine->block_count++;
+enum vt_status vt_engine_create(const struct vt_train_options *options, const struct vt_vocab *vocab,
+                                const struct vt_corpus *corpus, struct vt_engine **out, struct vt_error *error) {
+  const struct vt_engine_type *type = &vt_engine_sparse;
+  struct vt_engine *engine = vt_alloc_zero(1, type->bytes);
+  if (engine == NULL) return VT_FAIL_MEMORY(error, type->bytes);
+  *engine = (struct vt_engine){.type = type,
+                               .options = *options,
+                               .vocab = vocab,
+                               .ids = vt_corpus_ids(corpus),
+                               .entries = vt_corpus_entries(corpus),
+                               .state = {.epoch = 1, .lr = options->lr}};
+  enum vt_status status = type->create(engine, error);
+  if (status != VT_OK) {
+    vt_engine_free(engine);
+    return status;
   }
-}
-
-static void train_blocks(void *context, int worker) {
-  struct vt_engine *engine = context;
-  for (;;) {
-    uint32_t b = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
-    if (b >= engine->block_count) return;
-    struct vt_block *block = &engine->blocks[b];
-    for (int t = 0; t < VT_TABLE_COUNT; t++) vt_working_set_clear(&block->sets[t]);
-    engine->objective->block(&engine->setup, engine->scratch[worker], block);
-    for (int t = 0; t < VT_TABLE_COUNT; t++) vt_working_set_sort(&block->sets[t]);
-  }
-}
-
-static void merge_shards(void *context, int worker) {
-  struct vt_engine *engine = context;
-  for (;;) {
-    uint32_t task = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
-    if (task >= VT_SHARDS * VT_TABLE_COUNT) return;
-    uint32_t t = task / VT_SHARDS;
-    vt_merger_shard(&engine->mergers[t], engine->merger_scratch[worker], engine->sets[t], engine->block_count,
-                    task % VT_SHARDS);
-  }
-}
-
-static void run_workers(struct vt_engine *engine, vt_pool_work *work) {
-  atomic_store_explicit(&engine->next_task, 0, memory_order_relaxed);
-  vt_pool_run(engine->pool, work, engine);
-}
-
-static enum vt_status reserve_scratch(struct vt_engine *engine, struct vt_error *error) {
-  for (int worker = 0; worker < engine->options.threads; worker++)
-    for (int t = 0; t < VT_TABLE_COUNT; t++)
-      VT_TRY(vt_merger_scratch_reserve(engine->merger_scratch[worker], engine->sets[t], engine->block_count, error));
+  *out = engine;
   return VT_OK;
 }
 
-/* Every word of the superstep has shrunk every row by its block's rate. */
-static void add_decay(struct vt_engine *engine) {
-  engine->paid_is_current = false;
-  if (engine->options.l2 == 0) return;
-  for (uint32_t b = 0; b < engine->block_count; b++)
-    vt_decay_add(&engine->decay, (double)engine->blocks[b].rate, engine->options.l2, engine->blocks[b].tokens);
-  vt_decay_renew(&engine->decay, engine->tables);
-}
-
-/* Sums up the superstep in block and shard order, and reports a row that left the numbers. */
-static enum vt_status account(struct vt_engine *engine, struct vt_error *error) {
-  struct vt_engine_state *state = &engine->state;
-  state->step++;
-  state->loss_sum = 0;
-  state->loss_pairs = 0;
-  for (uint32_t b = 0; b < engine->block_count; b++) {
-    state->tokens += engine->blocks[b].tokens;
-    state->loss_sum += engine->blocks[b].loss_sum;
-    state->loss_pairs += engine->blocks[b].loss_pairs;
-  }
-  state->step_squared = 0;
-  state->rows_moved = state->rows_capped = 0;
-  for (int t = 0; t < VT_TABLE_COUNT; t++) {
-    struct vt_merge_totals totals = vt_merger_totals(&engine->mergers[t]);
-    if (totals.bad_row != VT_NO_SLOT) {
-      return VT_FAIL_HELP(error, VT_ERROR_DIVERGED, "use a smaller learning rate (--lr)",
-                          "training diverged at step %llu: the %s vector of \"%s\" is no longer finite",
-                          (unsigned long long)state->step, t == VT_TABLE_INPUT ? "input" : "output",
-                          vt_vocab_text(engine->vocab, totals.bad_row));
-    }
-    state->step_squared += totals.step_squared;
-    state->rows_moved += totals.moved;
-    state->rows_capped += totals.capped;
-  }
-  return VT_OK;
-}
-
-static enum vt_status superstep(struct vt_engine *engine, struct vt_error *error) {
-  if (engine->state.epoch_ended) {
-    engine->state.epoch++;
-    engine->state.position = 0;
-  }
-  lay_out_blocks(engine);
-  for (int t = 0; t < VT_TABLE_COUNT; t++) engine->mergers[t].rate = (float)engine->state.lr;
-  run_workers(engine, train_blocks);
-  VT_TRY(reserve_scratch(engine, error));
-  run_workers(engine, merge_shards);
-  add_decay(engine);
-  engine->state.epoch_ended = engine->state.position == engine->entries;
-  return account(engine, error);
+void vt_engine_free(struct vt_engine *engine) {
+  if (engine == NULL) return;
+  engine->type->free(engine);
+  vt_free(engine);
 }
 
 static enum vt_status observe(struct vt_engine *engine, const struct vt_observer *observers, size_t count,
@@ -341,67 +52,14 @@ enum vt_status vt_engine_run(struct vt_engine *engine, const struct vt_observer 
                              struct vt_error *error) {
   if (engine->state.step == 0) VT_TRY(observe(engine, observers, observer_count, error));
   while (engine->state.step < engine->state.steps) {
-    VT_TRY(superstep(engine, error));
+    VT_TRY(engine->type->step(engine, error));
     VT_TRY(observe(engine, observers, observer_count, error));
   }
   return VT_OK;
 }
 
-/* ---- looking in ------------------------------------------------------------------------------------------------ */
-
-const struct vt_engine_state *vt_engine_state(const struct vt_engine *engine) { return &engine->state; }
-
-/* Copies the tables with all decay applied; threads take tasks of so many rows. */
-#define ROWS_A_TASK 1024
-
-static void pay_rows(void *context, int worker) {
-  struct vt_engine *engine = context;
-  (void)worker;
-  uint32_t rows = engine->tables[0].rows, tasks = (rows + ROWS_A_TASK - 1) / ROWS_A_TASK;
-  for (;;) {
-    uint32_t task = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
-    if (task >= tasks * VT_TABLE_COUNT) return;
-    int t = (int)(task / tasks);
-    uint32_t first = task % tasks * ROWS_A_TASK, end = rows - first < ROWS_A_TASK ? rows : first + ROWS_A_TASK;
-    for (uint32_t row = first; row < end; row++) {
-      float owed = vt_decay_owed(&engine->decay, t, row), *to = vt_table_row(&engine->paid[t], row);
-      const float *from = vt_table_row(&engine->tables[t], row);
-      for (size_t k = 0; k < engine->tables[t].width; k++) to[k] = owed * from[k];
-    }
-  }
-}
-
-/* What observers see of the tables: themselves, or the copy with all decay applied, made when first asked for. */
-static const struct vt_table *seen_tables(struct vt_engine *engine) {
-  if (engine->options.l2 == 0) return engine->tables;
-  if (!engine->paid_is_current) run_workers(engine, pay_rows);
-  engine->paid_is_current = true;
-  return engine->paid;
-}
-
-const struct vt_table *vt_engine_table(struct vt_engine *engine, enum vt_table_role role) {
-  return &seen_tables(engine)[role];
-}
-
-static struct vt_engine_part table_part(const char *name, const struct vt_table *table) {
-  return (struct vt_engine_part){name,        VT_PART_F32, table->data,
-                                 table->rows, table->dim,  table->width * sizeof *table->data};
-}
-
 size_t vt_engine_parts(struct vt_engine *engine, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]) {
-  static const char *const names[VT_TABLE_COUNT] = {"input", "output"};
-  static const char *const squares_names[VT_TABLE_COUNT] = {"input_squares", "output_squares"};
-  static const char *const paid_names[VT_TABLE_COUNT] = {"input_paid", "output_paid"};
-  struct vt_engine_part *at = parts;
-  for (int t = 0; t < VT_TABLE_COUNT; t++) *at++ = table_part(names[t], &engine->tables[t]);
-  for (int t = 0; t < VT_TABLE_COUNT && engine->options.optimizer == VT_OPTIMIZER_ADAGRAD; t++)
-    *at++ = table_part(squares_names[t], &engine->squares[t]);
-  if (engine->options.l2 == 0) return (size_t)(at - parts);
-  *at++ = (struct vt_engine_part){"decay_product", VT_PART_F64, &engine->decay.product, 1, 1, sizeof(double)};
-  for (int t = 0; t < VT_TABLE_COUNT; t++)
-    *at++ = (struct vt_engine_part){paid_names[t],      VT_PART_F64, engine->decay.paid[t],
-                                    engine->decay.rows, 1,           sizeof(double)};
-  return (size_t)(at - parts);
+  return engine->type->parts(engine, parts);
 }
 
 enum vt_status vt_engine_resume(struct vt_engine *engine, const struct vt_engine_state *state, struct vt_error *error) {
@@ -415,14 +73,20 @@ enum vt_status vt_engine_resume(struct vt_engine *engine, const struct vt_engine
     return VT_FAIL(error, VT_ERROR_CORRUPT, "step %" PRIu64 " at entry %" PRIu64 " is no place of this run",
                    state->step, state->position);
   engine->state = *state;
-  engine->paid_is_current = false;
+  engine->type->resumed(engine);
   return VT_OK;
 }
 
-const char *vt_engine_kernel_name(const struct vt_engine *engine) { return engine->setup.kernel->name; }
+const struct vt_engine_state *vt_engine_state(const struct vt_engine *engine) { return &engine->state; }
 
-struct vt_probe_result vt_engine_probe(struct vt_engine *engine) {
-  return vt_probe_measure(engine->probe, seen_tables(engine), engine->pool);
+const struct vt_table *vt_engine_table(struct vt_engine *engine, enum vt_table_role role) {
+  return engine->type->table(engine, role);
 }
 
-size_t vt_engine_probe_pairs(const struct vt_engine *engine) { return vt_probe_pairs(engine->probe); }
+const char *vt_engine_kernel_name(const struct vt_engine *engine) { return engine->kernel; }
+
+struct vt_probe_result vt_engine_probe(struct vt_engine *engine) {
+  return engine->type->probe(engine);
+}
+
+size_t vt_engine_probe_pairs(const struct vt_engine *engine) { return engine->probe_pairs; }

@@ -1,0 +1,42 @@
+/*
+ * engine_type.h: what an engine is made of; engine.c knows them all, nobody else does.
+ *
+ * An engine trains two tables in steps: the sparse engine (sparse.c) by block-synchronous SGD.
+ */
+#ifndef VECTRAIL_TRAIN_ENGINE_TYPE_H
+#define VECTRAIL_TRAIN_ENGINE_TYPE_H
+
+#include "train/engine.h"
+
+/* The first member of every engine. */
+struct vt_engine {
+  const struct vt_engine_type *type;
+  struct vt_train_options options;
+  const struct vt_vocab *vocab;
+  const uint32_t *ids; /* the corpus */
+  uint64_t entries;
+  struct vt_engine_state state;
+  const char *kernel;
+  size_t probe_pairs;
+};
+
+/* The functions of engine.h of the same names. create finds everything but the type filled in, and sets state.steps,
+ * kernel and probe_pairs; when it fails, engine.c calls free, so that free must bear an engine half made. */
+struct vt_engine_type {
+  size_t bytes; /* of the engine's own structure */
+  enum vt_status (*create)(struct vt_engine *engine, struct vt_error *error);
+  void (*free)(struct vt_engine *engine); /* but not the structure itself */
+  enum vt_status (*step)(struct vt_engine *engine, struct vt_error *error);
+  size_t (*parts)(struct vt_engine *engine, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]);
+  /* The state has been replaced: forget what was derived from the one before. */
+  void (*resumed)(struct vt_engine *engine);
+  const struct vt_table *(*table)(struct vt_engine *engine, enum vt_table_role role);
+  struct vt_probe_result (*probe)(struct vt_engine *engine);
+};
+
+extern const struct vt_engine_type vt_engine_sparse;
+
+/* The rate after a share of the run, by the schedule of the options. */
+double vt_engine_rate(const struct vt_train_options *options, double done);
+
+#endif
