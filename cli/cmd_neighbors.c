@@ -112,9 +112,9 @@ static enum exit_status search_over_time(struct inquiry *inquiry) {
     struct vt_vectors *vectors;
     struct vt_error error;
     uint64_t step = vt_run_snapshot_at(inquiry->view->run, i).step;
+    if (vt_run_vectors(inquiry->view->run, step, &vectors, &error) != VT_OK) return report_error(&error);
     inquiry->over_time[i] = (struct answer){0};
     inquiry->snapshots++;
-    if (vt_run_vectors(inquiry->view->run, step, &vectors, &error) != VT_OK) return report_error(&error);
     status = search(inquiry, vectors, &inquiry->over_time[i]);
     vt_vectors_free(vectors);
   }

@@ -50,8 +50,9 @@ VT_API enum vt_status vt_vectors_nearest(const struct vt_vectors *vectors, const
                                          size_t *count, struct vt_error *error);
 
 /* The same for many rows at once, each left out of its own answer: neighbors[i * k] and counts[i] are those of ids[i],
- * bit for bit as vt_vectors_nearest gives them, at any number of threads (at least 1). A row that is asked about and not
- * finite is VT_ERROR_CORRUPT. O(id_count x limit x dim), some twenty times faster; memory: a float copy of the table. */
+ * bit for bit as vt_vectors_nearest gives them, at any number of threads (at least 1). A row that is asked about and
+ * not finite is VT_ERROR_CORRUPT. O(id_count x limit x dim), some twenty times faster; memory: a float copy of the
+ * table. */
 VT_API enum vt_status vt_vectors_nearest_many(const struct vt_vectors *vectors, const uint32_t *ids, size_t id_count,
                                               size_t k, size_t limit, int threads, struct vt_neighbor *neighbors,
                                               size_t *counts, struct vt_error *error);

@@ -16,6 +16,8 @@
  */
 #include <math.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "analysis/measure.h"
@@ -110,13 +112,30 @@ static void look_at(const struct job *job, const struct worker *worker, size_t f
   if (*count == k) worker->thresholds[q] = (float)(heap[0].cosine - SLACK(dim));
 }
 
+/* Four floats in a register, and what comparing them gives; spelled out, for compilers compare one at a time here,
+ * which takes a fifth of the whole search. */
+typedef float float4 __attribute__((vector_size(16)));
+typedef int32_t mask4 __attribute__((vector_size(16)));
+
+/* Whether one of a tile's products reaches the threshold; NaN does not. */
+static bool any_reaches(const float products[VT_PANEL], float threshold) {
+  const float4 least = {threshold, threshold, threshold, threshold};
+  mask4 reached = {0};
+  for (size_t r = 0; r < VT_PANEL; r += 4) {
+    float4 four;
+    memcpy(&four, products + r, sizeof four);
+    reached |= four >= least;
+  }
+  uint64_t halves[2];
+  memcpy(halves, &reached, sizeof halves);
+  return (halves[0] | halves[1]) != 0;
+}
+
 static void look_at_tile(const struct job *job, const struct worker *worker, size_t first, size_t count, size_t tile) {
   size_t begin = tile * VT_PANEL, rows = job->limit - begin < VT_PANEL ? job->limit - begin : VT_PANEL;
   for (size_t q = 0; q < count; q++) {
     const float *products = worker->products + q * VT_PANEL;
-    int near = 0;
-    for (size_t r = 0; r < VT_PANEL; r++) near += products[r] >= worker->thresholds[q];
-    if (near == 0) continue;
+    if (!any_reaches(products, worker->thresholds[q])) continue;
     /* A threshold may rise on the way. */
     for (size_t r = 0; r < rows; r++)
       if (products[r] >= worker->thresholds[q]) look_at(job, worker, first, q, begin + r);

@@ -79,9 +79,9 @@ static void summarise(const struct stability *stability, struct vt_stability *re
       result->pairs[a * count + b] = result->pairs[b * count + a] = sum / (double)sample;
     }
   }
-  double sum = 0;
+  double sum = 0, pairs = (double)count * (double)(count - 1) / 2;
   for (size_t s = 0; s < sample; s++) {
-    result->words[s].value /= (double)(count * (count - 1) / 2);
+    result->words[s].value /= pairs;
     sum += result->words[s].value;
   }
   result->mean = sum / (double)sample;

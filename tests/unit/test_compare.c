@@ -304,7 +304,8 @@ static void stability_by_hand(void **state) {
   assert_int_equal(vt_stability_measure(all, 3, 9, 2, 1, &stability, NULL), VT_OK);
   assert_true(stability.word_count == 2 && stability.mean == 1);
   vt_stability_release(&stability);
-  /* Two neighbours of three: a has b, d and then c, d; b has a, d and d, c; c has d, b and a, d; d has c, b and b, c. */
+  /* Two neighbours of three: a has b, d and then c, d; b has a, d and d, c; c has d, b and a, d; d has c, b and b, c.
+   */
   assert_int_equal(vt_stability_measure(all + 1, 2, 2, 0, 1, &stability, NULL), VT_OK);
   assert_true(fabs(stability.mean - 0.5) < 1e-15 && stability.words[3].id == 3 && stability.words[3].value == 1);
   vt_stability_release(&stability);
