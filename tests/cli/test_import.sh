@@ -140,6 +140,31 @@ vectrail import glove_0.txt bin_0.bin --run new --steps names
 expect_error 2 "have the same step by their names, 0"
 expect_nothing_left
 
+# A signal while a later file is read: what was staged is removed. SIGTERM, for jobs of a script begin with SIGINT ignored.
+mkfifo pipe
+remember
+(
+  printf 'king 1 2 3'
+  exec sleep 20
+) >pipe &
+writer=$!
+"$VECTRAIL" import glove_0.txt pipe --run new --quiet >"$captured/out" 2>"$captured/err" &
+process=$!
+for _ in $(seq 200); do
+  [ -e ".new.$process.partial" ] && break
+  sleep 0.05
+done
+[ -e ".new.$process.partial" ] || fail "the first file should have been staged"
+kill -TERM "$process"
+wait "$process"
+status=$?
+err=$(<"$captured/err")
+expect_status 130
+expect_err_has "interrupted while reading pipe"
+kill "$writer" 2>/dev/null
+expect_nothing_left
+rm pipe
+
 # Training refuses to replace it unasked, as with any run; import replaces one that was trained, when asked.
 make_corpus text.txt 50
 "$VECTRAIL" train text.txt --run trained --dim 4 --epochs 1 --quiet || fail "the text should train"
