@@ -9,7 +9,9 @@
 #include "json.h"
 #include "report.h"
 #include "terminal.h"
+#include "verdict.h"
 #include "vectrail/kernel.h"
+#include "vectrail/measure.h"
 #include "vectrail/run.h"
 
 static struct info_settings {
@@ -39,6 +41,7 @@ static const struct {
     {"loss", "mean loss of a pair in training, nats"},
     {"probe_loss", "mean loss on the fixed probe sample, nats"},
     {"probe_gradient", "length of the gradient on the probe"},
+    {"held_out_loss", "mean loss on sentences that are held out, nats"},
     {"lr", "learning rate"},
     {"step_norm", "length of the step applied to all vectors"},
     {"capped", "share of row updates that were shortened"},
@@ -46,6 +49,8 @@ static const struct {
     {"norm", "mean length of the vectors"},
     {"speed", "mean distance a vector went in a step"},
     {"moving", "share of words still moving"},
+    {"update_ratio", "way gone since the measurement before over the length, median"},
+    {"overlap", "share of neighbours kept since the measurement before"},
 };
 #define METRIC_COUNT (sizeof metrics / sizeof metrics[0])
 
@@ -158,6 +163,9 @@ static enum exit_status print_json(struct vt_run *run, const char *path) {
   json_t *object = json_new_object(), *meta = json_new_object(), *last = json_new_object();
   const struct vt_vocab *vocab = vt_run_vocab(run);
   enum exit_status status = EXIT_DONE;
+  struct vt_convergence verdict;
+  struct vt_error error;
+  if (vt_run_convergence(run, &verdict, &error) != VT_OK) status = report_error(&error);
   for (size_t i = 0; i < vt_run_meta_count(run); i++) {
     const char *key, *value;
     vt_run_meta_at(run, i, &key, &value);
@@ -178,6 +186,7 @@ static enum exit_status print_json(struct vt_run *run, const char *path) {
   json_put(object, "last_step", last_step_json(run));
   json_put(object, "snapshots", snapshots_json(run));
   json_put(object, "metrics", last);
+  json_put(object, "convergence", verdict_json(&verdict));
   json_put(object, "events", events_json(run));
   if (status == EXIT_DONE)
     json_print_line(object);
@@ -232,6 +241,8 @@ static void print_extent(struct vt_run *run) {
            format_count(vt_run_snapshot_at(run, count - 1).step, b));
   else
     puts("  snapshots    none yet");
+  struct vt_convergence verdict;
+  if (vt_run_convergence(run, &verdict, NULL) == VT_OK) verdict_print(&verdict);
 }
 
 static enum exit_status print_metrics(struct vt_run *run) {

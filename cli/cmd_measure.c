@@ -11,6 +11,7 @@
 #include "pairs.h"
 #include "report.h"
 #include "terminal.h"
+#include "verdict.h"
 #include "words.h"
 #include "vectrail/measure.h"
 
@@ -170,7 +171,8 @@ static void print_notes(const struct vt_measures *measures) {
   }
 }
 
-static void print_text(const char *path, const struct vt_measures *measures, uint32_t word, const struct vt_run *run) {
+static void print_text(const char *path, const struct vt_measures *measures, uint32_t word, struct vt_run *run,
+                       const struct vt_convergence *verdict) {
   fputs(terminal_style(stdout, STYLE_BOLD), stdout);
   print_clean(stdout, path);
   if (settings.word != NULL) {
@@ -182,6 +184,7 @@ static void print_text(const char *path, const struct vt_measures *measures, uin
   } else {
     printf("%s\n", terminal_style(stdout, STYLE_PLAIN));
     print_extent(measures);
+    verdict_print(verdict);
   }
   printf("\n  %-22s %10s  %-24s  %-10s\n", "", "first", "", "last");
   for (size_t k = 0; k < measures->series_count; k++) print_series(measures, &measures->series[k]);
@@ -193,7 +196,8 @@ static json_t *reals_json(const double *values, size_t count) {
   return list;
 }
 
-static void print_json(const char *path, const struct vt_measures *measures, uint32_t word, const struct vt_run *run) {
+static void print_json(const char *path, const struct vt_measures *measures, uint32_t word, struct vt_run *run,
+                       const struct vt_convergence *verdict) {
   json_t *object = json_new_object(), *steps = json_new_array(), *series = json_new_object(), *notes = json_new_array();
   json_put(object, "run", json_new_text(path));
   if (settings.word != NULL) json_put(object, "word", json_new_text(vt_vocab_text(vt_run_vocab(run), word)));
@@ -216,6 +220,7 @@ static void print_json(const char *path, const struct vt_measures *measures, uin
   }
   for (size_t k = 0; k < measures->note_count; k++) json_push(notes, json_new_text(measures->notes[k]));
   json_put(object, "notes", notes);
+  json_put(object, "convergence", verdict_json(verdict));
   json_print_line(object);
 }
 
@@ -285,14 +290,19 @@ static enum exit_status measure(const struct common_settings *common, struct vie
                                 ? vt_measure_word(view->run, word, &settings.measure, &measures, &error)
                                 : vt_measure_run(view->run, &settings.measure, &measures, &error);
   if (measured != VT_OK) return report_error(&error);
+  struct vt_convergence verdict;
+  if (vt_run_convergence(view->run, &verdict, &error) != VT_OK) {
+    vt_measures_release(&measures);
+    return report_error(&error);
+  }
   enum exit_status status = EXIT_DONE;
   if (!common->quiet && !settings.json) print_notes(&measures);
   if (settings.csv || settings.series.count > 0)
     status = print_chosen(&measures);
   else if (settings.json)
-    print_json(path, &measures, word, view->run);
+    print_json(path, &measures, word, view->run, &verdict);
   else
-    print_text(path, &measures, word, view->run);
+    print_text(path, &measures, word, view->run, &verdict);
   vt_measures_release(&measures);
   return status;
 }

@@ -8,11 +8,13 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 #include "export_file.h"
 #include "interrupt.h"
+#include "pairs.h"
 #include "progress.h"
 #include "report.h"
 #include "train_report.h"
@@ -28,7 +30,8 @@ static struct train_settings {
   int model, loss, schedule, optimizer, tokens; /* places in the choices, which are the values of the enums */
   const char *vocab;
   const char *kernel;
-  struct text_list watch;
+  struct text_list watch, pairs;
+  int until;
   const char *output;
   int binary, cbow, skipgram, hierarchical;
   struct vt_corpus_options corpus;
@@ -211,6 +214,18 @@ static const struct option options[] = {
      AT(train.l2),
      .real_high = 1000,
      .help = "penalty X |v|^2 on every vector, for each word trained; 1e-8 to 1e-6 is much; 0: none"},
+    {.kind = OPTION_CHOICE,
+     .name = "until",
+     .value = "WHEN",
+     AT(until),
+     .choices = {"end", "converged"},
+     .help = "converged: stop as soon as loss, gradient, speed and neighbours are level (docs/metrics.md)"},
+    {.kind = OPTION_SHARE,
+     .name = "held-out",
+     .value = "SHARE",
+     AT(train.held_out),
+     .real_high = 0.5,
+     .help = "sentences that are never trained on, such as 1%, to measure the loss on"},
     {.kind = OPTION_U64,
      .name = "seed",
      .value = "N",
@@ -279,6 +294,17 @@ static const struct option options[] = {
      .value = "WORD,...",
      AT(watch),
      .help = "words whose vectors are kept at every row of metrics; @FILE: the words of a file, one a line"},
+    {.kind = OPTION_U32,
+     .name = "watch-every",
+     .value = "N",
+     AT(record.watch_every),
+     WHOLE(0, UINT32_MAX),
+     .help = "keep them at every Nth step instead; 0: at every row of metrics"},
+    {.kind = OPTION_LIST,
+     .name = "pairs",
+     .value = "A:B,...",
+     AT(pairs),
+     .help = "pairs of words whose cosine is kept at every row of metrics; @FILE: two words a line"},
 
     {.kind = OPTION_HEADING, .help = "Switches of other trainers"},
     {.kind = OPTION_INT,
@@ -388,8 +414,20 @@ static enum exit_status write_output(void) {
   return status;
 }
 
-static enum exit_status load_inputs(struct text_list *watch, struct vt_vocab **vocab) {
+/* The pairs in the spelling that the vocabulary will have. */
+static bool read_pairs(bool words_rule, struct text_list *pairs) {
+  if (!pair_words_read(&settings.pairs, pairs)) return false;
+  for (size_t i = 0; i < pairs->count; i++) {
+    char *typed = (char *)pairs->items[i]; /* the list owns what pair_words_read put there */
+    pairs->items[i] = word_normalised(typed, words_rule, settings.corpus.fold_case);
+    free(typed);
+  }
+  return true;
+}
+
+static enum exit_status load_inputs(struct text_list *watch, struct text_list *pairs, struct vt_vocab **vocab) {
   bool words_rule = settings.tokens == (int)VT_TOKENS_WORDS;
+  if (!read_pairs(words_rule, pairs)) return EXIT_FAILED;
   if (!watch_words_read(&settings.watch, words_rule, settings.corpus.fold_case, watch)) return EXIT_FAILED;
   struct vt_error error;
   if (settings.vocab != NULL && vt_vocab_load(settings.vocab, vocab, &error) != VT_OK) return report_error(&error);
@@ -397,7 +435,7 @@ static enum exit_status load_inputs(struct text_list *watch, struct vt_vocab **v
 }
 
 static void fill_request(struct vt_train_request *request, struct train_report *told, const struct text_list *operands,
-                         const struct vt_vocab *vocab) {
+                         const struct text_list *pairs, const struct vt_vocab *vocab) {
   *request = (struct vt_train_request){
       .inputs = operands->items,
       .input_count = operands->count,
@@ -420,14 +458,18 @@ static void fill_request(struct vt_train_request *request, struct train_report *
   request->train.kernel = settings.kernel;
   request->record.watch = told->watch->items;
   request->record.watch_count = told->watch->count;
+  request->record.pairs = pairs->items;
+  request->record.pair_count = pairs->count / 2;
+  request->train.until_converged = settings.until == 1;
 }
 
 static enum exit_status train(const struct common_settings *common, const struct text_list *operands,
-                              const struct text_list *watch, const struct vt_vocab *vocab) {
+                              const struct text_list *watch, const struct text_list *pairs,
+                              const struct vt_vocab *vocab) {
   struct train_report told = {.command = &command_train, .run = settings.run, .watch = watch};
   progress_init(&told.progress, common->quiet);
   struct vt_train_request request;
-  fill_request(&request, &told, operands, vocab);
+  fill_request(&request, &told, operands, pairs, vocab);
   struct vt_train_result result;
   struct vt_error error;
   interrupt_defer();
@@ -444,12 +486,13 @@ static enum exit_status train(const struct common_settings *common, const struct
 }
 
 static enum exit_status run(const struct common_settings *common, const struct text_list *operands) {
-  struct text_list watch = {0};
+  struct text_list watch = {0}, pairs = {0};
   struct vt_vocab *vocab = NULL;
   enum exit_status status = check_settings(operands);
-  if (status == EXIT_DONE) status = load_inputs(&watch, &vocab);
-  if (status == EXIT_DONE) status = train(common, operands, &watch, vocab);
+  if (status == EXIT_DONE) status = load_inputs(&watch, &pairs, &vocab);
+  if (status == EXIT_DONE) status = train(common, operands, &watch, &pairs, vocab);
   watch_words_release(&watch);
+  watch_words_release(&pairs);
   vt_vocab_free(vocab);
   return status;
 }

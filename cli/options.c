@@ -147,7 +147,7 @@ static bool read_real(const char *text, double *value) {
 
 /* "must be a whole number from 1 to 4096" and its like. */
 static void say_range(const struct option *option, char *text, size_t capacity) {
-  if (option->kind == OPTION_REAL) {
+  if (option->kind == OPTION_REAL || option->kind == OPTION_SHARE) {
     snprintf(text, capacity, option->above_low ? "a number above %g, up to %g" : "a number from %g to %g",
              option->real_low, option->real_high);
   } else if (option->kind == OPTION_CHOICE) {
@@ -177,8 +177,17 @@ static bool store_count(const struct option *option, void *place, const char *te
 }
 
 static bool store_real(const struct option *option, double *place, const char *text) {
-  double number;
+  double number, unit = 1;
+  char digits[64];
+  size_t bytes = strlen(text);
+  if (option->kind == OPTION_SHARE && bytes > 1 && bytes < sizeof digits && text[bytes - 1] == '%') {
+    memcpy(digits, text, bytes - 1);
+    digits[bytes - 1] = '\0';
+    text = digits;
+    unit = 100;
+  }
   if (!read_real(text, &number)) return false;
+  number /= unit;
   if (number < option->real_low || number > option->real_high) return false;
   if (option->above_low && number <= option->real_low) return false;
   *place = number == 0 ? 0 : number; /* no negative zero */
@@ -203,6 +212,7 @@ static bool store(const struct option *option, void *target, const char *text, s
   case OPTION_U64:
     return store_count(option, place, text);
   case OPTION_REAL:
+  case OPTION_SHARE:
     return store_real(option, place, text);
   case OPTION_CHOICE:
     return store_choice(option, place, text);
@@ -236,7 +246,8 @@ void option_value_text(const struct option *option, const void *target, char *te
   case OPTION_U64:
     snprintf(text, capacity, "%llu", (unsigned long long)*(const uint64_t *)place);
     break;
-  case OPTION_REAL: {
+  case OPTION_REAL:
+  case OPTION_SHARE: {
     /* The shortest that reads back as the same number: what is printed can be typed again. */
     double value = *(const double *)place;
     for (int digits = 6; digits <= 17; digits++) {

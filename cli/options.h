@@ -29,6 +29,7 @@ enum option_kind {
   OPTION_U32,      /* uint32_t, from low to high */
   OPTION_U64,      /* uint64_t, from low to high */
   OPTION_REAL,     /* double, from real_low (itself excluded where above_low) to real_high */
+  OPTION_SHARE,    /* double, likewise; "1%" is 0.01 */
   OPTION_TEXT,     /* const char *, not empty */
   OPTION_CHOICE,   /* int: the place of the value in choices */
   OPTION_LIST,     /* struct text_list: each use adds a value */

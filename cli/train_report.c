@@ -111,6 +111,7 @@ void train_report_json(const struct train_report *told, const struct vt_train_re
   json_put(object, "words_per_second", json_new_real(result->words_per_second));
   json_put(object, "loss", json_new_real(result->loss));
   json_put(object, "converged", result->converged ? json_true() : json_false());
+  json_put(object, "converged_step", result->converged ? json_new_count(result->converged_step) : json_null());
   json_put(object, "kernel", json_new_text(result->kernel));
   if (told->command != NULL) { /* a run that is gone on with is not read again */
     json_put(object, "text_bytes", json_new_count(told->corpus.text_bytes));
@@ -136,7 +137,8 @@ void train_report_result(const struct train_report *told, const struct vt_train_
   printf("trained on %s words in %s (%s words/s): %s steps", format_count(result->tokens, a),
          format_seconds(result->seconds, b), format_rate(result->words_per_second, c), format_count(result->steps, d));
   if (!isnan(result->loss))
-    printf(", loss %.4f on the probe, %s", result->loss, result->converged ? "settled" : "not settled yet");
+    printf(", loss %.4f on the probe, %s", result->loss, result->converged ? "converged" : "not converged");
+  if (result->converged) printf(" (at step %s)", format_count(result->converged_step, a));
   printf("\nrun folder: ");
   print_clean(stdout, told->run);
   printf("\n\n%snext%s\n", terminal_style(stdout, STYLE_BOLD), terminal_style(stdout, STYLE_PLAIN));

@@ -92,6 +92,31 @@ VT_API void vt_measures_release(struct vt_measures *measures);
 /* NULL when there is no series of that name. */
 VT_API const struct vt_measure_series *vt_measures_find(const struct vt_measures *measures, const char *name);
 
+/*
+ * Whether a training converged, by a rule over measurements it took at equal distances (docs/metrics.md): the loss on
+ * the probe and its gradient, how far words went, and which neighbours they kept. Each of the four is compared between
+ * the last ten measurements and the ten before.
+ */
+struct vt_convergence {
+  bool known;     /* false: the run has no such measurements, and nothing below is set */
+  bool converged; /* the rule held at some measurement */
+  uint64_t step;  /* the first at which it did; 0 where it never did */
+  /* At the last measurement. The changes are set once there are 21 measurements. */
+  uint64_t last_step;
+  size_t measurements;
+  double loss_change;         /* relative, from window to window */
+  double gradient_change;     /* relative */
+  double update_ratio;        /* mean over the window */
+  double update_ratio_change; /* relative */
+  double overlap;             /* mean over the window */
+  double overlap_change;      /* difference */
+  bool begun;                 /* the loss has fallen by more than 1% since the start */
+  bool loss_level, gradient_level, speed_level, neighbors_level;
+  bool at_rest; /* words and neighbours hardly move at all, rather than as much as before */
+};
+/* Applies the rule to a run, also one that is still being written. O(measurements). */
+VT_API enum vt_status vt_run_convergence(struct vt_run *run, struct vt_convergence *verdict, struct vt_error *error);
+
 #ifdef __cplusplus
 }
 #endif

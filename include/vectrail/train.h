@@ -49,8 +49,11 @@ struct vt_train_options {
   uint32_t blocks;       /* blocks in one superstep, 1 to 4096 [8]; never derived from threads */
   /* CBOW: each context word gets the whole gradient of their mean, as in word2vec.c, not its share [false] */
   bool cbow_classic;
-  const char *kernel; /* NULL: vt_kernel_resolve decides */
-  int threads;        /* at least 1 [the processors this process may use] */
+  /* Share of the sentences that are never trained on, 0 to 0.5; their loss is measured with the probe's [0]. */
+  double held_out;
+  bool until_converged; /* end the run at the measurement at which it has converged (vectrail/measure.h) [false] */
+  const char *kernel;   /* NULL: vt_kernel_resolve decides */
+  int threads;          /* at least 1 [the processors this process may use] */
 };
 
 VT_API void vt_train_options_init(struct vt_train_options *options);
@@ -75,6 +78,10 @@ struct vt_record_options {
   /* Words whose vectors are kept at every metrics step; a word outside the vocabulary is VT_ERROR_NOT_FOUND. */
   const char *const *watch;
   size_t watch_count;
+  uint32_t watch_every; /* keep them at every so many steps instead; 0: at metrics steps [0] */
+  /* Pairs of words, one behind the other, whose cosine is kept at every metrics step; errors as for watch. */
+  const char *const *pairs;
+  size_t pair_count; /* pairs: half as many as there are words */
 };
 
 VT_API void vt_record_options_init(struct vt_record_options *options);
@@ -121,9 +128,10 @@ struct vt_train_result {
   uint64_t tokens;
   double seconds; /* training alone, in all sittings: no reading, no final writing */
   double words_per_second;
-  double loss; /* on the probe, at the end */
-  bool converged;
-  const char *kernel; /* static */
+  double loss;             /* on the probe, at the end */
+  bool converged;          /* at some measurement: vectrail/measure.h */
+  uint64_t converged_step; /* the first; 0 where it never did */
+  const char *kernel;      /* static */
 };
 
 /* Reads the corpus, trains, records. On VT_ERROR_DIVERGED the message names the word and the step, and the run keeps

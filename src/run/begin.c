@@ -30,9 +30,9 @@ static enum vt_status meta(struct vt_session *session, struct vt_error *error, c
   return vt_recorder_meta(session->recorder, key, value, error);
 }
 
-/* Texts one a line; they may be long, so not through meta(). */
+/* Texts one a line, or two with `between` between them; they may be long, so not through meta(). */
 static enum vt_status record_lines(struct vt_session *session, const char *key, const char *const *lines, size_t count,
-                                   struct vt_error *error) {
+                                   char between, struct vt_error *error) {
   size_t bytes = 1;
   for (size_t k = 0; k < count; k++) bytes += strlen(lines[k]) + 1;
   char *text = vt_alloc(bytes, 1);
@@ -40,7 +40,7 @@ static enum vt_status record_lines(struct vt_session *session, const char *key, 
   size_t at = 0;
   for (size_t k = 0; k < count; k++) {
     size_t length = strlen(lines[k]);
-    if (k > 0) text[at++] = '\n';
+    if (k > 0) text[at++] = k % 2 == 1 ? between : '\n';
     memcpy(text + at, lines[k], length);
     at += length;
   }
@@ -54,7 +54,8 @@ static enum vt_status record_settings(struct vt_session *session, struct vt_erro
   const struct vt_record_options *record = &session->settings.record;
   VT_TRY(meta(session, error, "vectrail", "%s", vt_version()));
   VT_TRY(vt_settings_write(&session->settings, session->recorder, error));
-  VT_TRY(record_lines(session, "watch", record->watch, record->watch_count, error));
+  VT_TRY(record_lines(session, "watch", record->watch, record->watch_count, '\n', error));
+  VT_TRY(record_lines(session, "pairs", record->pairs, 2 * record->pair_count, '\t', error));
   VT_TRY(meta(session, error, "threads", "%d", session->settings.train.threads));
   VT_TRY(meta(session, error, "kernel", "%s", vt_engine_kernel_name(session->engine)));
   return meta(session, error, "steps", "%" PRIu64, session->plan.steps);
@@ -64,7 +65,7 @@ static enum vt_status record_corpus(struct vt_session *session, const struct vt_
                                     struct vt_error *error) {
   const struct vt_corpus_options *options = &request->corpus;
   const struct vt_corpus_report *report = &session->report;
-  VT_TRY(record_lines(session, "inputs", request->inputs, request->input_count, error));
+  VT_TRY(record_lines(session, "inputs", request->inputs, request->input_count, '\n', error));
   VT_TRY(meta(session, error, "tokens_rule", "%s", options->tokens == VT_TOKENS_SPACE ? "space" : "words"));
   VT_TRY(meta(session, error, "fold_case", "%d", options->fold_case));
   VT_TRY(meta(session, error, "min_count", "%" PRIu64, options->min_count));
@@ -80,6 +81,8 @@ static enum vt_status record_corpus(struct vt_session *session, const struct vt_
   VT_TRY(meta(session, error, "corpus_bytes", "%" PRIu64, report->text_bytes));
   VT_TRY(meta(session, error, "corpus_replaced_bytes", "%" PRIu64, report->replaced_bytes));
   VT_TRY(meta(session, error, "corpus_fingerprint", "%016" PRIx64, vt_corpus_fingerprint(session->corpus)));
+  VT_TRY(meta(session, error, "held_out_sentences", "%zu", vt_engine_held_out_sentences(session->engine)));
+  VT_TRY(meta(session, error, "held_out_tokens", "%" PRIu64, vt_engine_held_out_tokens(session->engine)));
   return meta(session, error, "probe_pairs", "%zu", vt_engine_probe_pairs(session->engine));
 }
 
@@ -96,17 +99,25 @@ static void suggest(const struct vt_vocab *vocab, const char *word, char *help, 
                            k + 1 == count ? "?" : "");
 }
 
+static enum vt_status resolve_word(const struct vt_session *session, const char *word, uint32_t *id,
+                                   struct vt_error *error) {
+  if (vt_vocab_find(session->vocab, word, id)) return VT_OK;
+  char help[sizeof error->help];
+  suggest(session->vocab, word, help, sizeof help);
+  return VT_FAIL_HELP(error, VT_ERROR_NOT_FOUND, help, "the word \"%s\" to watch is not in the vocabulary", word);
+}
+
 static enum vt_status resolve_watch(struct vt_session *session, struct vt_error *error) {
   const struct vt_record_options *record = &session->settings.record;
   session->watch = vt_alloc(record->watch_count, sizeof *session->watch);
   if (session->watch == NULL) return VT_FAIL_MEMORY(error, record->watch_count * sizeof *session->watch);
-  for (size_t k = 0; k < record->watch_count; k++, session->watch_count++) {
-    if (vt_vocab_find(session->vocab, record->watch[k], &session->watch[k])) continue;
-    char help[sizeof error->help];
-    suggest(session->vocab, record->watch[k], help, sizeof help);
-    return VT_FAIL_HELP(error, VT_ERROR_NOT_FOUND, help, "the word \"%s\" to watch is not in the vocabulary",
-                        record->watch[k]);
-  }
+  for (size_t k = 0; k < record->watch_count; k++, session->watch_count++)
+    VT_TRY(resolve_word(session, record->watch[k], &session->watch[k], error));
+  session->pairs = vt_alloc(2 * record->pair_count, sizeof *session->pairs);
+  if (session->pairs == NULL) return VT_FAIL_MEMORY(error, 2 * record->pair_count * sizeof *session->pairs);
+  for (size_t k = 0; k < 2 * record->pair_count; k++)
+    VT_TRY(resolve_word(session, record->pairs[k], &session->pairs[k], error));
+  session->pair_count = record->pair_count;
   return VT_OK;
 }
 

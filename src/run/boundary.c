@@ -7,13 +7,13 @@
  */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "run/session.h"
 
 #define SPEED_WINDOW_SECONDS 0.5                  /* words per second are taken over at least so long */
-#define CONVERGED_CHANGE 1e-3                     /* see vt_session_converged */
 #define CHECKPOINT_COPY_BYTES ((size_t)256 << 20) /* larger tables are written while the training waits, ... */
 #define CHECKPOINT_SHARE 0.02                     /* ... but for this share of the time at most */
 
@@ -29,11 +29,33 @@ static enum vt_status record_probe(struct vt_session *session, struct vt_error *
       vt_motion_measure(&session->motion, vt_engine_table(session->engine, VT_TABLE_INPUT));
   session->progress.probe_loss = probe.loss;
   session->progress.probe_gradient = probe.gradient;
-  if (session->probe_count < session->probe_capacity) session->probes[session->probe_count++] = probe.loss;
   VT_TRY(metric(session, "probe_loss", probe.loss, error));
   VT_TRY(metric(session, "probe_gradient", probe.gradient, error));
+  if (session->settings.train.held_out > 0)
+    VT_TRY(metric(session, "held_out_loss", vt_engine_held_out_loss(session->engine), error));
   VT_TRY(metric(session, "displacement", motion.displacement, error));
   return metric(session, "norm", motion.norm, error);
+}
+
+/* One of the measurements at equal distances by which a training is found to have converged. */
+static enum vt_status record_measurement(struct vt_session *session, struct vt_error *error) {
+  const struct vt_train_progress *progress = &session->progress;
+  size_t count = session->measurement_count;
+  if (count == session->measurement_capacity || progress->step != count * session->plan.probe_every) return VT_OK;
+  struct vt_settle_result settle = vt_settle_measure(&session->settle, session->engine, count == 0);
+  session->measurements[session->measurement_count++] =
+      (struct vt_measurement){progress->probe_loss, progress->probe_gradient, settle.update_ratio, settle.overlap};
+  VT_TRY(metric(session, "update_ratio", settle.update_ratio, error));
+  VT_TRY(metric(session, "overlap", settle.overlap, error));
+  struct vt_convergence verdict;
+  if (session->converged_step > 0 || !vt_convergence_holds(session->measurements, session->measurement_count, &verdict))
+    return VT_OK;
+  session->converged_step = progress->step;
+  session->ended_early = session->settings.train.until_converged;
+  char text[160];
+  snprintf(text, sizeof text, "converged: loss %+.3f%%, gradient %+.1f%%, median update %.4f, neighbours kept %.2f",
+           100 * verdict.loss_change, 100 * verdict.gradient_change, verdict.update_ratio, verdict.overlap);
+  return vt_recorder_event(session->recorder, progress->step, "converged", "info", text, error);
 }
 
 static enum vt_status record_snapshot(struct vt_session *session, bool last, struct vt_error *error) {
@@ -50,15 +72,41 @@ static enum vt_status record_snapshot(struct vt_session *session, bool last, str
   return metric(session, "moving", speed.moving, error);
 }
 
+static enum vt_status record_watched(struct vt_session *session, struct vt_error *error) {
+  const struct vt_table *input = vt_engine_table(session->engine, VT_TABLE_INPUT);
+  for (size_t k = 0; k < session->watch_count; k++)
+    VT_TRY(vt_recorder_trail(session->recorder, session->watch[k], session->progress.step,
+                             vt_table_row(input, session->watch[k]), input->dim, error));
+  return VT_OK;
+}
+
+static double cosine(const float *a, const float *b, uint32_t dim) {
+  double product = 0, squared_a = 0, squared_b = 0;
+  for (uint32_t k = 0; k < dim; k++) {
+    product += (double)a[k] * (double)b[k];
+    squared_a += (double)a[k] * (double)a[k];
+    squared_b += (double)b[k] * (double)b[k];
+  }
+  return squared_a > 0 && squared_b > 0 ? product / sqrt(squared_a * squared_b) : 0;
+}
+
+static enum vt_status record_pairs(struct vt_session *session, struct vt_error *error) {
+  const struct vt_table *input = vt_engine_table(session->engine, VT_TABLE_INPUT);
+  for (size_t k = 0; k < session->pair_count; k++) {
+    uint32_t a = session->pairs[2 * k], b = session->pairs[2 * k + 1];
+    VT_TRY(vt_recorder_pair(session->recorder, a, b, session->progress.step,
+                            cosine(vt_table_row(input, a), vt_table_row(input, b), input->dim), error));
+  }
+  return VT_OK;
+}
+
 static enum vt_status record_step(struct vt_session *session, const struct vt_engine_state *state,
                                   struct vt_error *error) {
   const struct vt_train_progress *progress = &session->progress;
   VT_TRY(vt_recorder_step(session->recorder, state->step, state->epoch, state->tokens, progress->seconds, state->lr,
                           error));
-  const struct vt_table *input = vt_engine_table(session->engine, VT_TABLE_INPUT);
-  for (size_t k = 0; k < session->watch_count; k++)
-    VT_TRY(vt_recorder_trail(session->recorder, session->watch[k], state->step, vt_table_row(input, session->watch[k]),
-                             input->dim, error));
+  if (session->settings.record.watch_every == 0) VT_TRY(record_watched(session, error));
+  VT_TRY(record_pairs(session, error));
   VT_TRY(metric(session, "lr", state->lr, error));
   if (state->step == 0) return VT_OK;
   VT_TRY(metric(session, "loss", progress->loss, error));
@@ -73,14 +121,18 @@ static enum vt_status record_step(struct vt_session *session, const struct vt_en
 
 enum vt_status vt_session_record(struct vt_session *session, bool stopping, struct vt_error *error) {
   const struct vt_engine_state *state = vt_engine_state(session->engine);
-  bool last = state->step == state->steps || stopping;
+  uint32_t watch_every = session->settings.record.watch_every;
   bool snapshot = vt_plan_is_snapshot(&session->plan, state->step) || stopping;
   bool probe = snapshot || state->epoch_ended || vt_plan_is_probe(&session->plan, state->step);
   if (probe) VT_TRY(record_probe(session, error));
-  if (snapshot) VT_TRY(record_snapshot(session, last, error));
+  if (probe) VT_TRY(record_measurement(session, error));
+  bool last = state->step == state->steps || stopping || session->ended_early;
+  if (snapshot || session->ended_early) VT_TRY(record_snapshot(session, last, error));
+  if (watch_every > 0 && state->step % watch_every == 0) VT_TRY(record_watched(session, error));
   if (probe || vt_plan_is_metric(&session->plan, state->step)) VT_TRY(record_step(session, state, error));
   if (session->on_progress != NULL) session->on_progress(session->progress_context, &session->progress);
-  return VT_OK;
+  if (!session->ended_early || state->step == state->steps) return VT_OK;
+  return VT_FAIL(error, VT_ERROR_INTERRUPTED, "converged at step %" PRIu64, state->step);
 }
 
 /* ---- checkpoints ------------------------------------------------------------------------------------------------- */
@@ -95,9 +147,13 @@ struct vt_checkpoint vt_session_checkpoint(struct vt_session *session) {
       .mark_rows = session->motion.count,
       .mark_dim = session->motion.dim,
       .mark_step = session->motion.marked_step,
-      .probes = session->probes,
-      .probe_count = session->probe_count,
-      .probe_capacity = session->probe_capacity,
+      .settle_marked = session->settle.marked,
+      .settle_rows = session->settle.count,
+      .settle_lists = session->settle.lists,
+      .settle_queries = session->settle.queries,
+      .measurements = session->measurements,
+      .measurement_count = session->measurement_count,
+      .measurement_capacity = session->measurement_capacity,
       .loss_sum = session->loss_sum,
       .loss_pairs = session->loss_pairs,
       .rows_moved = session->rows_moved,
@@ -117,7 +173,9 @@ enum vt_status vt_session_restore(struct vt_session *session, const struct vt_ch
   VT_TRY(vt_engine_resume(session->engine, &checkpoint->engine, error));
   struct vt_train_progress *progress = &session->progress;
   session->motion.marked_step = checkpoint->mark_step;
-  session->probe_count = (size_t)checkpoint->probe_count;
+  session->measurement_count = (size_t)checkpoint->measurement_count;
+  size_t converged = vt_convergence_first(session->measurements, session->measurement_count);
+  session->converged_step = converged > 0 ? (converged - 1) * session->plan.probe_every : 0;
   session->loss_sum = checkpoint->loss_sum;
   session->loss_pairs = checkpoint->loss_pairs;
   session->rows_moved = checkpoint->rows_moved;
@@ -211,17 +269,4 @@ enum vt_status vt_session_boundary(void *context, struct vt_engine *engine, stru
   VT_TRY(vt_session_record(session, stopping, error));
   if (!stopping) return VT_OK;
   return VT_FAIL(error, VT_ERROR_INTERRUPTED, "interrupted at step %" PRIu64 " of %" PRIu64, state->step, state->steps);
-}
-
-/* It has when its mean over the last tenth of the measurements differs from that over the tenth before by less than one
- * part in a thousand. A falling learning rate settles anything: docs/metrics.md. */
-bool vt_session_converged(const struct vt_session *session) {
-  size_t tenth = session->probe_count / 10;
-  if (tenth == 0) return false;
-  double late = 0, before = 0;
-  for (size_t k = 0; k < tenth; k++) {
-    late += session->probes[session->probe_count - 1 - k];
-    before += session->probes[session->probe_count - 1 - tenth - k];
-  }
-  return fabs(late - before) < CONVERGED_CHANGE * fabs(before);
 }

@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "run/safetensors.h"
 
-#define FORMAT "vectrail checkpoint 1"
+#define FORMAT "vectrail checkpoint 2"
 #define HELP_DAMAGED "remove it to begin again at step 0; the text need not be read again"
 
 enum kind { KIND_U64, KIND_F64, KIND_U32, KIND_BOOL };
@@ -49,7 +49,7 @@ static const struct {
     {"probe_gradient", KIND_F64, AT(probe_gradient)},
     {"moving", KIND_F64, AT(moving)},
     {"seconds", KIND_F64, AT(seconds)},
-    {"probe_count", KIND_U64, AT(probe_count)},
+    {"measurement_count", KIND_U64, AT(measurement_count)},
 };
 #define NUMBER_COUNT (sizeof numbers / sizeof numbers[0])
 
@@ -64,7 +64,8 @@ static const struct {
 };
 #define SMALL_COUNT (sizeof small_numbers / sizeof small_numbers[0])
 
-#define TENSORS_MAX (NUMBER_COUNT + 1 + VT_ENGINE_PARTS_MAX + 1 + SMALL_COUNT)
+#define TENSORS_MAX (NUMBER_COUNT + 1 + VT_ENGINE_PARTS_MAX + 3 + SMALL_COUNT)
+#define MEASUREMENT_COLUMNS (sizeof(struct vt_measurement) / sizeof(double))
 
 static struct vt_tensor *lay_out_parts(const struct vt_checkpoint *checkpoint, enum vt_engine_part_type type,
                                        struct vt_tensor *at) {
@@ -89,11 +90,11 @@ static size_t lay_out(const struct vt_checkpoint *checkpoint, struct vt_tensor t
   for (size_t k = 0; k < NUMBER_COUNT; k++)
     *at++ = (struct vt_tensor){
         .name = numbers[k].name, .dtype = kind_dtypes[numbers[k].kind], .data = base + numbers[k].offset};
-  *at++ = (struct vt_tensor){.name = "probes",
+  *at++ = (struct vt_tensor){.name = "measurements",
                              .dtype = VT_DTYPE_F64,
-                             .rank = 1,
-                             .shape = {checkpoint->probe_count},
-                             .data = checkpoint->probes};
+                             .rank = 2,
+                             .shape = {checkpoint->measurement_count, MEASUREMENT_COLUMNS},
+                             .data = checkpoint->measurements};
   at = lay_out_parts(checkpoint, VT_PART_F64, at);
   at = lay_out_parts(checkpoint, VT_PART_F32, at);
   *at++ = (struct vt_tensor){.name = "marked",
@@ -101,6 +102,16 @@ static size_t lay_out(const struct vt_checkpoint *checkpoint, struct vt_tensor t
                              .rank = 2,
                              .shape = {checkpoint->mark_rows, checkpoint->mark_dim},
                              .data = checkpoint->marked};
+  *at++ = (struct vt_tensor){.name = "settle_marked",
+                             .dtype = VT_DTYPE_F32,
+                             .rank = 2,
+                             .shape = {checkpoint->settle_rows, checkpoint->mark_dim},
+                             .data = checkpoint->settle_marked};
+  *at++ = (struct vt_tensor){.name = "settle_lists",
+                             .dtype = VT_DTYPE_U32,
+                             .rank = 2,
+                             .shape = {checkpoint->settle_queries, VT_SETTLE_NEIGHBORS},
+                             .data = checkpoint->settle_lists};
   for (size_t k = 0; k < SMALL_COUNT; k++)
     *at++ = (struct vt_tensor){.name = small_numbers[k].name,
                                .dtype = kind_dtypes[small_numbers[k].kind],
@@ -130,8 +141,14 @@ enum vt_status vt_checkpoint_copy(const struct vt_checkpoint *checkpoint, struct
   if (copy == NULL) return VT_FAIL_MEMORY(error, sizeof *checkpoint);
   size_t mark_bytes = (size_t)checkpoint->mark_rows * checkpoint->mark_dim * sizeof *copy->marked;
   copy->marked = copy_of(checkpoint->marked, mark_bytes);
-  copy->probes = copy_of(checkpoint->probes, (size_t)checkpoint->probe_count * sizeof *copy->probes);
-  bool good = copy->marked != NULL && copy->probes != NULL;
+  copy->measurements =
+      copy_of(checkpoint->measurements, (size_t)checkpoint->measurement_count * sizeof *copy->measurements);
+  copy->settle_marked = copy_of(checkpoint->settle_marked,
+                                (size_t)checkpoint->settle_rows * checkpoint->mark_dim * sizeof *copy->settle_marked);
+  copy->settle_lists = copy_of(checkpoint->settle_lists,
+                               (size_t)checkpoint->settle_queries * VT_SETTLE_NEIGHBORS * sizeof *copy->settle_lists);
+  bool good =
+      copy->marked != NULL && copy->measurements != NULL && copy->settle_marked != NULL && copy->settle_lists != NULL;
   for (size_t k = 0; k < checkpoint->part_count; k++) {
     copy->parts[k].data = copy_of(checkpoint->parts[k].data, part_bytes(&checkpoint->parts[k]));
     good = good && copy->parts[k].data != NULL;
@@ -148,7 +165,9 @@ void vt_checkpoint_free(struct vt_checkpoint *copy) {
   if (copy == NULL) return;
   for (size_t k = 0; k < copy->part_count; k++) vt_free(copy->parts[k].data);
   vt_free(copy->marked);
-  vt_free(copy->probes);
+  vt_free(copy->measurements);
+  vt_free(copy->settle_marked);
+  vt_free(copy->settle_lists);
   vt_free(copy);
 }
 
@@ -205,11 +224,11 @@ static enum vt_status read_file(struct vt_checkpoint *checkpoint, const struct v
   const char *format = vt_safetensors_meta(file, "format"), *recorded = vt_safetensors_meta(file, "sha256");
   if (format == NULL || recorded == NULL || strcmp(format, FORMAT) != 0)
     return fail_damaged(path, "not a checkpoint of this version", error);
-  /* How many probes there are is known from the file alone. */
-  const struct vt_tensor *probes = vt_safetensors_find(file, "probes");
-  if (probes == NULL || probes->rank != 1 || probes->shape[0] > checkpoint->probe_capacity)
-    return fail_damaged(path, "\"probes\" is missing, or longer than this run can have", error);
-  checkpoint->probe_count = probes->shape[0];
+  /* How many measurements there are is known from the file alone. */
+  const struct vt_tensor *measurements = vt_safetensors_find(file, "measurements");
+  if (measurements == NULL || measurements->rank != 2 || measurements->shape[0] > checkpoint->measurement_capacity)
+    return fail_damaged(path, "\"measurements\" is missing, or longer than this run can have", error);
+  checkpoint->measurement_count = measurements->shape[0];
   struct vt_tensor wanted[TENSORS_MAX], found[TENSORS_MAX];
   char sha256[VT_SHA256_TEXT_BYTES];
   size_t count = lay_out(checkpoint, wanted);
@@ -220,7 +239,8 @@ static enum vt_status read_file(struct vt_checkpoint *checkpoint, const struct v
   for (size_t k = 0; k < count; k++) copy_tensor(&found[k], &wanted[k]);
   if (checkpoint->seed != seed || checkpoint->corpus_fingerprint != fingerprint)
     return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, HELP_DAMAGED, "%s: the checkpoint of another run", path);
-  if (checkpoint->probe_count != probes->shape[0]) return fail_damaged(path, "it contradicts itself", error);
+  if (checkpoint->measurement_count != measurements->shape[0])
+    return fail_damaged(path, "it contradicts itself", error);
   return VT_OK;
 }
 

@@ -11,7 +11,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "run/convergence.h"
 #include "train/engine.h"
+#include "train/settle.h"
 
 #define VT_RUN_CHECKPOINT "checkpoint.safetensors"
 
@@ -29,10 +31,15 @@ struct vt_checkpoint {
   uint32_t mark_rows;
   uint32_t mark_dim;
   uint64_t mark_step;
-  /* Probe losses in order. Reading: room for probe_capacity. */
-  double *probes;
-  uint64_t probe_count;
-  size_t probe_capacity;
+  /* Of struct vt_settle: marked[settle_rows x mark_dim], lists[settle_queries x VT_SETTLE_NEIGHBORS]. */
+  float *settle_marked;
+  uint32_t settle_rows;
+  uint32_t *settle_lists;
+  uint32_t settle_queries;
+  /* In order. Reading: room for measurement_capacity. */
+  struct vt_measurement *measurements;
+  uint64_t measurement_count;
+  size_t measurement_capacity;
   /* Summed since the last row of metrics, this step included. */
   double loss_sum;
   uint64_t loss_pairs;

@@ -88,25 +88,35 @@ static enum vt_status read_settings(struct vt_session *session, const struct vt_
   return vt_settings_check(&session->settings, error);
 }
 
-/* The words to watch stand one a line. */
-static enum vt_status read_watch(struct vt_session *session, const struct vt_run *run, struct vt_error *error) {
-  const char *text = vt_run_meta(run, "watch");
-  size_t lines = 1;
-  for (const char *c = text; c != NULL && *c != '\0'; c++) lines += *c == '\n';
-  session->watch = vt_alloc(lines, sizeof *session->watch);
-  if (session->watch == NULL) return VT_FAIL_MEMORY(error, lines * sizeof *session->watch);
+/* Words of a key of meta, which stand between line ends and tabs, as ids. */
+static enum vt_status read_words(const struct vt_session *session, const struct vt_run *run, const char *key,
+                                 uint32_t **ids, size_t *count, struct vt_error *error) {
+  static const char ends[] = "\n\t";
+  const char *text = vt_run_meta(run, key);
+  size_t words = 1;
+  for (const char *c = text; c != NULL && *c != '\0'; c++) words += strchr(ends, *c) != NULL;
+  *ids = vt_alloc(words, sizeof **ids);
+  if (*ids == NULL) return VT_FAIL_MEMORY(error, words * sizeof **ids);
   for (const char *at = text; at != NULL && *at != '\0';) {
-    size_t bytes = strcspn(at, "\n");
+    size_t bytes = strcspn(at, ends);
     char *word = vt_copy_bytes(at, bytes);
     if (word == NULL) return VT_FAIL_MEMORY(error, bytes);
-    bool known = vt_vocab_find(session->vocab, word, &session->watch[session->watch_count]);
+    bool known = vt_vocab_find(session->vocab, word, &(*ids)[*count]);
     vt_free(word);
     if (!known)
       return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: the word \"%.*s\" to watch is not in the vocabulary",
                      session->run_path, (int)(bytes < 64 ? bytes : 64), at);
-    session->watch_count++;
-    at += bytes + (at[bytes] == '\n');
+    (*count)++;
+    at += bytes + (at[bytes] != '\0');
   }
+  return VT_OK;
+}
+
+static enum vt_status read_watch(struct vt_session *session, const struct vt_run *run, struct vt_error *error) {
+  VT_TRY(read_words(session, run, "watch", &session->watch, &session->watch_count, error));
+  size_t words = 0;
+  VT_TRY(read_words(session, run, "pairs", &session->pairs, &words, error));
+  session->pair_count = words / 2;
   return VT_OK;
 }
 
@@ -201,6 +211,7 @@ static enum vt_status tell_finished(struct vt_run *run, const char *path, struct
         .words_per_second = last.seconds > 0 ? (double)last.tokens / last.seconds : 0,
         .loss = count == 0 ? NAN : points[count - 1].value,
         .converged = converged != NULL && strcmp(converged, "1") == 0,
+        .converged_step = meta_count(run, "converged_step"),
         .kernel = static_kernel_name(vt_run_meta(run, "kernel")),
     };
   vt_run_points_free(points);

@@ -7,7 +7,9 @@
  */
 #include "run/session.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -20,21 +22,28 @@ enum vt_status vt_session_prepare(struct vt_session *session, struct vt_error *e
   uint64_t steps = vt_engine_state(session->engine)->steps;
   VT_TRY(vt_plan_init(&session->plan, steps, &settings->record, error));
   VT_TRY(vt_motion_init(&session->motion, vt_engine_table(session->engine, VT_TABLE_INPUT), error));
-  /* Probes at their own steps, at snapshots and at epoch ends. */
-  session->probe_capacity =
-      (size_t)(steps / session->plan.probe_every) + session->plan.snapshot_count + settings->train.epochs + 2;
-  session->probes = vt_alloc(session->probe_capacity, sizeof *session->probes);
-  if (session->probes == NULL) return VT_FAIL_MEMORY(error, session->probe_capacity * sizeof *session->probes);
+  VT_TRY(vt_settle_init(&session->settle, vt_engine_table(session->engine, VT_TABLE_INPUT), error));
+  session->measurement_capacity = (size_t)(steps / session->plan.probe_every) + 1;
+  session->measurements = vt_alloc_zero(session->measurement_capacity, sizeof *session->measurements);
+  if (session->measurements == NULL)
+    return VT_FAIL_MEMORY(error, session->measurement_capacity * sizeof *session->measurements);
   session->progress = (struct vt_train_progress){
       .steps = steps,
       .epochs = settings->train.epochs,
-      .tokens_total = session->report.tokens * settings->train.epochs,
+      .tokens_total = (session->report.tokens - vt_engine_held_out_tokens(session->engine)) * settings->train.epochs,
       .loss = NAN,
       .probe_loss = NAN,
       .probe_gradient = NAN,
       .moving = NAN,
   };
   return VT_OK;
+}
+
+static enum vt_status record_verdict(struct vt_session *session, struct vt_error *error) {
+  char step[24];
+  snprintf(step, sizeof step, "%" PRIu64, session->converged_step);
+  VT_TRY(vt_recorder_meta(session->recorder, "converged_step", step, error));
+  return vt_recorder_meta(session->recorder, "converged", session->converged_step > 0 ? "1" : "0", error);
 }
 
 /* Notes how the training ended, and closes the record. That it is finished is the last thing noted: whoever finds that,
@@ -47,9 +56,14 @@ static enum vt_status finish(struct vt_session *session, enum vt_status ended, s
   bool told = ended == VT_OK || ended == VT_ERROR_INTERRUPTED || ended == VT_ERROR_DIVERGED;
   if (told) {
     uint64_t step = vt_engine_state(session->engine)->step;
-    const char *converged = vt_session_converged(session) ? "1" : "0";
+    char early[96];
+    if (ended == VT_OK && session->ended_early) {
+      snprintf(early, sizeof early, "training finished at step %" PRIu64 " of %" PRIu64 ": it has converged", step,
+               session->plan.steps);
+      text = early;
+    }
     enum vt_status status = VT_OK;
-    if (ended == VT_OK) status = vt_recorder_meta(session->recorder, "converged", converged, &later);
+    if (ended == VT_OK) status = record_verdict(session, &later);
     if (status == VT_OK) status = vt_recorder_event(session->recorder, step, kind, severity, text, &later);
     if (status == VT_OK) status = vt_recorder_close(&session->recorder, &later);
     if (status == VT_OK && ended != VT_ERROR_INTERRUPTED) vt_run_folder_tidy(session->run_path);
@@ -68,6 +82,7 @@ enum vt_status vt_session_train(struct vt_session *session, struct vt_error *err
   vt_session_start_clock(session);
   enum vt_status status = session->first_step > 0 ? vt_session_record(session, false, error) : VT_OK;
   if (status == VT_OK) status = vt_engine_run(session->engine, &observer, 1, error);
+  if (status == VT_ERROR_INTERRUPTED && session->ended_early) status = VT_OK;
   session->progress.seconds = session->seconds_before + vt_clock_seconds() - session->started;
   return finish(session, status, error);
 }
@@ -82,7 +97,8 @@ void vt_session_result(const struct vt_session *session, enum vt_status status, 
       .seconds = progress->seconds,
       .words_per_second = progress->seconds > 0 ? (double)progress->tokens / progress->seconds : 0,
       .loss = progress->probe_loss,
-      .converged = status == VT_OK && vt_session_converged(session),
+      .converged = status == VT_OK && session->converged_step > 0,
+      .converged_step = status == VT_OK ? session->converged_step : 0,
       .kernel = session->engine == NULL ? NULL : vt_engine_kernel_name(session->engine),
   };
 }
@@ -90,11 +106,13 @@ void vt_session_result(const struct vt_session *session, enum vt_status status, 
 void vt_session_release(struct vt_session *session) {
   vt_recorder_free(session->recorder);
   vt_motion_release(&session->motion);
+  vt_settle_release(&session->settle);
   vt_plan_release(&session->plan);
   vt_engine_free(session->engine);
   vt_corpus_free(session->corpus);
   vt_vocab_free(session->vocab);
   vt_free(session->watch);
-  vt_free(session->probes);
+  vt_free(session->pairs);
+  vt_free(session->measurements);
   if (session->lock >= 0) vt_run_lock_release(session->lock, session->run_path);
 }

@@ -6,11 +6,13 @@
 #define VECTRAIL_RUN_SESSION_H
 
 #include "run/checkpoint.h"
+#include "run/convergence.h"
 #include "run/plan.h"
 #include "run/recorder.h"
 #include "run/settings.h"
 #include "train/engine.h"
 #include "train/motion.h"
+#include "train/settle.h"
 #include "vectrail/corpus.h"
 #include "vectrail/train.h"
 
@@ -29,8 +31,11 @@ struct vt_session {
   struct vt_recorder *recorder;
   struct vt_plan plan;
   struct vt_motion motion;
+  struct vt_settle settle;
   uint32_t *watch; /* ids */
   size_t watch_count;
+  uint32_t *pairs; /* ids, one pair behind the other */
+  size_t pair_count;
   uint64_t first_step; /* of this sitting */
 
   double started;        /* clock */
@@ -44,10 +49,12 @@ struct vt_session {
   uint64_t loss_pairs;
   uint64_t rows_moved;
   uint64_t rows_capped;
-  /* Probe losses in order, for the verdict. */
-  double *probes;
-  size_t probe_count;
-  size_t probe_capacity;
+  /* For the verdict: number k was taken at step k x plan.probe_every. */
+  struct vt_measurement *measurements;
+  size_t measurement_count;
+  size_t measurement_capacity;
+  uint64_t converged_step; /* 0: not yet */
+  bool ended_early;        /* the training has converged, and was to end then */
 };
 
 /* ---- boundary.c -------------------------------------------------------------------------------------------------- */
@@ -65,9 +72,6 @@ struct vt_checkpoint vt_session_checkpoint(struct vt_session *session);
 /* Takes over the numbers of a checkpoint that was filled in; tables and arrays are in place already. */
 enum vt_status vt_session_restore(struct vt_session *session, const struct vt_checkpoint *checkpoint,
                                   struct vt_error *error);
-
-/* Whether the probe loss has settled. */
-bool vt_session_converged(const struct vt_session *session);
 
 /* ---- session.c --------------------------------------------------------------------------------------------------- */
 

@@ -42,6 +42,8 @@ static const struct setting {
     {"optimizer", KIND_NAME, AT(train.optimizer), optimizers},
     {"l2", KIND_REAL, AT(train.l2), NULL},
     {"cbow_classic", KIND_FLAG, AT(train.cbow_classic), NULL},
+    {"held_out", KIND_REAL, AT(train.held_out), NULL},
+    {"until_converged", KIND_FLAG, AT(train.until_converged), NULL},
     {"seed", KIND_U64, AT(train.seed), NULL},
     {"block_tokens", KIND_U32, AT(train.block_tokens), NULL},
     {"blocks", KIND_U32, AT(train.blocks), NULL},
@@ -50,6 +52,7 @@ static const struct setting {
     {"save_output", KIND_FLAG, AT(record.output), NULL},
     {"metrics", KIND_U32, AT(record.metrics), NULL},
     {"probes", KIND_U32, AT(record.probes), NULL},
+    {"watch_every", KIND_U32, AT(record.watch_every), NULL},
     {"checkpoint_seconds", KIND_REAL, AT(record.checkpoint_seconds), NULL},
 };
 #define LIST_COUNT (sizeof list / sizeof list[0])

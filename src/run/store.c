@@ -362,6 +362,8 @@ enum vt_status vt_store_cut(struct vt_store *store, uint64_t step, struct vt_err
   static const char *const cuts[] = {
       "DELETE FROM step WHERE step >= ?",  "DELETE FROM metric WHERE step >= ?",   "DELETE FROM pair WHERE step >= ?",
       "DELETE FROM trail WHERE step >= ?", "DELETE FROM snapshot WHERE step >= ?", "DELETE FROM event WHERE step > ?",
+      /* What is found by measuring is found again. */
+      "DELETE FROM event WHERE step >= ? AND kind = 'converged'",
   };
   for (size_t k = 0; k < sizeof cuts / sizeof cuts[0]; k++) {
     sqlite3_stmt *statement;

@@ -27,7 +27,10 @@ enum vt_status vt_engine_create(const struct vt_train_options *options, const st
                                .ids = vt_corpus_ids(corpus),
                                .entries = vt_corpus_entries(corpus),
                                .state = {.epoch = 1, .lr = options->lr}};
-  enum vt_status status = type->create(engine, error);
+  enum vt_status status = VT_OK;
+  if (options->held_out > 0)
+    status = vt_held_out_init(&engine->held_out, engine->ids, engine->entries, options->seed, options->held_out, error);
+  if (status == VT_OK) status = type->create(engine, error);
   if (status != VT_OK) {
     vt_engine_free(engine);
     return status;
@@ -39,6 +42,7 @@ enum vt_status vt_engine_create(const struct vt_train_options *options, const st
 void vt_engine_free(struct vt_engine *engine) {
   if (engine == NULL) return;
   engine->type->free(engine);
+  vt_held_out_release(&engine->held_out);
   vt_free(engine);
 }
 
@@ -88,5 +92,13 @@ const char *vt_engine_kernel_name(const struct vt_engine *engine) { return engin
 struct vt_probe_result vt_engine_probe(struct vt_engine *engine) {
   return engine->type->probe(engine);
 }
+
+double vt_engine_held_out_loss(struct vt_engine *engine) {
+  return engine->held_out.count == 0 ? (double)NAN : engine->type->held_out_loss(engine);
+}
+
+uint64_t vt_engine_held_out_tokens(const struct vt_engine *engine) { return engine->held_out.tokens; }
+
+size_t vt_engine_held_out_sentences(const struct vt_engine *engine) { return engine->held_out.count; }
 
 size_t vt_engine_probe_pairs(const struct vt_engine *engine) { return engine->probe_pairs; }

@@ -85,5 +85,10 @@ struct vt_probe_result {
 };
 struct vt_probe_result vt_engine_probe(struct vt_engine *engine);
 size_t vt_engine_probe_pairs(const struct vt_engine *engine);
+/* The loss on a fixed sample of pairs of the sentences that are held out; NaN where none are. */
+double vt_engine_held_out_loss(struct vt_engine *engine);
+/* Words and sentences held out; 0 where none are. */
+uint64_t vt_engine_held_out_tokens(const struct vt_engine *engine);
+size_t vt_engine_held_out_sentences(const struct vt_engine *engine);
 
 #endif

@@ -7,6 +7,7 @@
 #define VECTRAIL_TRAIN_ENGINE_TYPE_H
 
 #include "train/engine.h"
+#include "train/held_out.h"
 
 /* The first member of every engine. */
 struct vt_engine {
@@ -16,6 +17,7 @@ struct vt_engine {
   const uint32_t *ids; /* the corpus */
   uint64_t entries;
   struct vt_engine_state state;
+  struct vt_held_out held_out; /* what is not to be trained on; empty: everything is */
   const char *kernel;
   size_t probe_pairs;
 };
@@ -32,6 +34,7 @@ struct vt_engine_type {
   void (*resumed)(struct vt_engine *engine);
   const struct vt_table *(*table)(struct vt_engine *engine, enum vt_table_role role);
   struct vt_probe_result (*probe)(struct vt_engine *engine);
+  double (*held_out_loss)(struct vt_engine *engine); /* called only where sentences are held out */
 };
 
 extern const struct vt_engine_type vt_engine_sparse;

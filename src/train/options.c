@@ -70,6 +70,7 @@ enum vt_status vt_train_options_check(const struct vt_train_options *options, st
   VT_TRY(check_count("blocks", options->blocks, 1, 4096, error));
   if (options->threads < 1 || options->threads > 1024)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "threads is %d; it must lie between 1 and 1024", options->threads);
+  VT_TRY(check_number("held-out", options->held_out, 0, 0.5, error));
   const char *name;
   return vt_kernel_resolve(options->kernel, &name, error);
 }

@@ -128,13 +128,23 @@ static int compare_places(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Places that survive subsampling, ascending, each once; returns how many. */
+static bool is_held_out(const struct vt_objective_setup *setup, uint64_t place) {
+  if (setup->held_out == NULL) return false;
+  size_t span = vt_held_out_after(setup->held_out, place);
+  return span < setup->held_out->count && place >= setup->held_out->spans[span].begin;
+}
+
+/* Places that survive subsampling, either of what is trained on or of what is held out, ascending, each once; returns
+ * how many. */
 static size_t draw_places(const struct vt_objective_setup *setup, struct vt_rng *rng, const uint32_t *ids,
-                          uint64_t entries, size_t wanted, uint64_t *places) {
+                          uint64_t entries, bool held_out, size_t wanted, uint64_t *places) {
   __extension__ typedef unsigned __int128 u128;
   size_t count = 0, kept = 0;
+  uint64_t among = held_out ? setup->held_out->tokens : entries;
   for (size_t tries = wanted * TRIES_PER_ITEM; tries > 0 && count < wanted; tries--) {
-    uint64_t place = (uint64_t)(((u128)vt_rng_next(rng) * entries) >> 64);
+    uint64_t place = (uint64_t)(((u128)vt_rng_next(rng) * among) >> 64);
+    if (held_out) place = vt_held_out_place(setup->held_out, place);
+    if (!held_out && is_held_out(setup, place)) continue;
     if (ids[place] != VT_CORPUS_END && survives(setup, rng, ids[place])) places[count++] = place;
   }
   qsort(places, count, sizeof *places, compare_places);
@@ -221,7 +231,7 @@ static enum vt_status allocate(struct vt_probe *probe, size_t wanted, const stru
   return VT_OK;
 }
 
-enum vt_status vt_probe_create(const uint32_t *ids, uint64_t entries, uint64_t tokens,
+enum vt_status vt_probe_create(const uint32_t *ids, uint64_t entries, uint64_t tokens, bool held_out,
                                const struct vt_objective_setup *setup, struct vt_probe **out, struct vt_error *error) {
   struct vt_probe *probe = vt_alloc_zero(1, sizeof *probe);
   if (probe == NULL) return VT_FAIL_MEMORY(error, sizeof *probe);
@@ -229,12 +239,13 @@ enum vt_status vt_probe_create(const uint32_t *ids, uint64_t entries, uint64_t t
   probe->dim = setup->options->dim;
   probe->width = vt_kernel_width(probe->dim);
   probe->stride = (probe->width + 15) / 16 * 16;
-  size_t wanted = tokens / PLACES_PER_ITEM < VT_PROBE_PAIRS ? (size_t)(tokens / PLACES_PER_ITEM) : VT_PROBE_PAIRS;
+  uint64_t most = held_out ? setup->held_out->tokens : tokens / PLACES_PER_ITEM;
+  size_t wanted = most < VT_PROBE_PAIRS ? (size_t)most : VT_PROBE_PAIRS;
   if (wanted == 0) wanted = 1;
   enum vt_status status = allocate(probe, wanted, setup->options, error);
   if (status == VT_OK) {
-    struct vt_rng rng = vt_rng_make(VT_RNG_PROBE, setup->options->seed, 0, 0);
-    draw_items(probe, setup, ids, entries, draw_places(setup, &rng, ids, entries, wanted, probe->positions));
+    struct vt_rng rng = vt_rng_make(VT_RNG_PROBE, setup->options->seed, 0, held_out ? 1 : 0);
+    draw_items(probe, setup, ids, entries, draw_places(setup, &rng, ids, entries, held_out, wanted, probe->positions));
     status = list_rows(probe, error);
   }
   if (status != VT_OK) {
@@ -337,18 +348,24 @@ static bool have_gradients(struct vt_probe *probe, int workers) {
   return probe->gradients != NULL;
 }
 
-struct vt_probe_result vt_probe_measure(struct vt_probe *probe, const struct vt_table *tables, struct vt_pool *pool) {
-  struct vt_probe_result result = {.loss = NAN, .gradient = NAN};
-  if (probe->items == 0 || !have_gradients(probe, vt_pool_size(pool))) return result;
+double vt_probe_loss(struct vt_probe *probe, const struct vt_table *tables, struct vt_pool *pool) {
+  if (probe->items == 0) return (double)NAN;
   probe->tables = tables;
   atomic_store_explicit(&probe->next, 0, memory_order_relaxed);
   vt_pool_run(pool, measure_items, probe);
+  double loss = 0;
+  for (size_t item = 0; item < probe->items; item++) loss += probe->losses[item];
+  return loss / (double)probe->items;
+}
+
+struct vt_probe_result vt_probe_measure(struct vt_probe *probe, const struct vt_table *tables, struct vt_pool *pool) {
+  struct vt_probe_result result = {.loss = NAN, .gradient = NAN};
+  if (probe->items == 0 || !have_gradients(probe, vt_pool_size(pool))) return result;
+  result.loss = vt_probe_loss(probe, tables, pool);
   atomic_store_explicit(&probe->next, 0, memory_order_relaxed);
   vt_pool_run(pool, measure_rows, probe);
-  double loss = 0, gradient_squared = 0;
-  for (size_t item = 0; item < probe->items; item++) loss += probe->losses[item];
+  double gradient_squared = 0;
   for (size_t row = 0; row < probe->row_count; row++) gradient_squared += probe->rows[row].gradient_squared;
-  result.loss = loss / (double)probe->items;
   result.gradient = sqrt(gradient_squared) / (double)probe->items;
   return result;
 }

@@ -8,6 +8,7 @@
 #ifndef VECTRAIL_TRAIN_PROBE_H
 #define VECTRAIL_TRAIN_PROBE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,8 +21,9 @@
 
 struct vt_probe;
 
-/* setup: options, noise, keep and kernel are used, and borrowed as long as the probe lives. */
-enum vt_status vt_probe_create(const uint32_t *ids, uint64_t entries, uint64_t tokens,
+/* setup: options, noise, keep, kernel and held_out are used, and borrowed as long as the probe lives. held_out: a probe
+ * of the sentences that are held out, of any share of their places; otherwise of the others. */
+enum vt_status vt_probe_create(const uint32_t *ids, uint64_t entries, uint64_t tokens, bool held_out,
                                const struct vt_objective_setup *setup, struct vt_probe **probe, struct vt_error *error);
 void vt_probe_free(struct vt_probe *probe); /* accepts NULL */
 
@@ -31,5 +33,7 @@ const uint64_t *vt_probe_positions(const struct vt_probe *probe);
 
 /* tables[VT_TABLE_COUNT]. The same result whatever the size of the pool. */
 struct vt_probe_result vt_probe_measure(struct vt_probe *probe, const struct vt_table *tables, struct vt_pool *pool);
+/* The loss alone, for half the time; NaN where there are no pairs. */
+double vt_probe_loss(struct vt_probe *probe, const struct vt_table *tables, struct vt_pool *pool);
 
 #endif

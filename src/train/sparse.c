@@ -21,6 +21,7 @@ struct sparse {
   struct vt_huffman huffman; /* hierarchical softmax */
   uint32_t *keep;
   struct vt_probe *probe;
+  struct vt_probe *held_out_probe; /* where sentences are held out */
 
   struct vt_table tables[VT_TABLE_COUNT];
   struct vt_table squares[VT_TABLE_COUNT]; /* with AdaGrad only */
@@ -133,6 +134,20 @@ static enum vt_status create_workers(struct sparse *engine, struct vt_error *err
   return VT_OK;
 }
 
+static enum vt_status create_probes(struct sparse *engine, struct vt_error *error) {
+  const struct vt_engine *base = &engine->base;
+  struct vt_objective_setup *setup = &engine->setup;
+  uint64_t tokens = vt_vocab_tokens(base->vocab);
+  if (base->held_out.count > 0) {
+    setup->held_out = &base->held_out;
+    VT_TRY(vt_probe_create(base->ids, base->entries, tokens, true, setup, &engine->held_out_probe, error));
+  }
+  VT_TRY(vt_probe_create(base->ids, base->entries, tokens, false, setup, &engine->probe, error));
+  setup->probe_positions = vt_probe_positions(engine->probe);
+  setup->probe_count = vt_probe_pairs(engine->probe);
+  return VT_OK;
+}
+
 static enum vt_status create_parts(struct sparse *engine, struct vt_error *error) {
   const struct vt_train_options *options = &engine->base.options;
   VT_TRY(vt_kernel_choose(options->kernel, &engine->setup.kernel, error));
@@ -147,10 +162,7 @@ static enum vt_status create_parts(struct sparse *engine, struct vt_error *error
   engine->objective = options->model == VT_MODEL_CBOW ? &vt_objective_cbow : &vt_objective_skipgram;
   engine->setup.options = options;
   engine->setup.keep = engine->keep;
-  VT_TRY(vt_probe_create(engine->base.ids, engine->base.entries, vt_vocab_tokens(engine->base.vocab), &engine->setup,
-                         &engine->probe, error));
-  engine->setup.probe_positions = vt_probe_positions(engine->probe);
-  engine->setup.probe_count = vt_probe_pairs(engine->probe);
+  VT_TRY(create_probes(engine, error));
   VT_TRY(create_tables(engine, error));
   VT_TRY(create_blocks(engine, error));
   VT_TRY(create_decay(engine, error));
@@ -187,6 +199,7 @@ static void release(struct vt_engine *base) {
   vt_free(engine->blocks);
   vt_free_aligned(engine->set_memory);
   vt_probe_free(engine->probe);
+  vt_probe_free(engine->held_out_probe);
   vt_decay_release(&engine->decay);
   vt_noise_release(&engine->noise);
   vt_huffman_release(&engine->huffman);
@@ -370,6 +383,11 @@ static struct vt_probe_result probe(struct vt_engine *base) {
   return vt_probe_measure(engine->probe, seen_tables(engine), engine->pool);
 }
 
+static double held_out_loss(struct vt_engine *base) {
+  struct sparse *engine = (struct sparse *)base;
+  return vt_probe_loss(engine->held_out_probe, seen_tables(engine), engine->pool);
+}
+
 const struct vt_engine_type vt_engine_sparse = {
     .bytes = sizeof(struct sparse),
     .create = create,
@@ -379,4 +397,5 @@ const struct vt_engine_type vt_engine_sparse = {
     .resumed = resumed,
     .table = table,
     .probe = probe,
+    .held_out_loss = held_out_loss,
 };

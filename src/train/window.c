@@ -22,12 +22,17 @@ static size_t first_probe(const struct vt_objective_setup *setup, uint64_t posit
 
 static uint32_t draw_tokens(const struct vt_objective_setup *setup, struct vt_block *block, struct vt_token *tokens) {
   size_t probe = first_probe(setup, block->begin);
+  size_t span = setup->held_out == NULL ? 0 : vt_held_out_after(setup->held_out, block->begin);
   uint32_t count = 0, sentence = 0;
   for (uint64_t place = block->begin; place < block->end; place++) {
     uint32_t word = block->ids[place];
     if (word == VT_CORPUS_END) {
       sentence++;
       continue;
+    }
+    if (setup->held_out != NULL) {
+      while (span < setup->held_out->count && place >= setup->held_out->spans[span].end) span++;
+      if (span < setup->held_out->count && place >= setup->held_out->spans[span].begin) continue;
     }
     block->tokens++;
     bool is_probe = probe < setup->probe_count && setup->probe_positions[probe] == place;

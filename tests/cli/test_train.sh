@@ -13,7 +13,7 @@ expect_json "d['text_bytes'] == $(wc -c <text.txt) and d['reading_seconds'] > 0 
 [ -f run/run.db ] || fail "run/run.db should be there"
 # The settings that result are printed before the training, with defaults, and can be typed again.
 err=$(tr -s '[:space:]' ' ' <"$captured/err")
-expect_err_has "--dim 16 --window 3 --negative 5 --noise-exponent 0.75 --sample 0 --epochs 12 --lr 0.05 --schedule linear --optimizer sgd --l2 0 --seed 1 --block-tokens 256 --blocks 4"
+expect_err_has "--dim 16 --window 3 --negative 5 --noise-exponent 0.75 --sample 0 --epochs 12 --lr 0.05 --schedule linear --optimizer sgd --l2 0 --until end --held-out 0 --seed 1 --block-tokens 256 --blocks 4"
 expect_err_has "--min-count 5"
 expect_err_has "epoch=12/12 "
 expect_err_has " words_per_second="

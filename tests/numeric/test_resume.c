@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,7 @@ static void watch(void *context, const struct vt_train_progress *progress) {
 }
 
 static const char *const watched[] = {"syn0a", "w0g0"};
+static const char *const pairs[] = {"syn0a", "syn0b", "w0g0", "w0g1"};
 
 static void request_init(struct vt_train_request *request, const char *const *inputs, const char *run) {
   *request = (struct vt_train_request){.inputs = inputs, .input_count = 1, .run_path = run};
@@ -77,6 +79,7 @@ static void request_init(struct vt_train_request *request, const char *const *in
   request->train.blocks = 3;
   request->train.epochs = 3;
   request->train.sample = 1e-3;
+  request->train.held_out = 0.03;
   request->train.threads = 2;
   request->record.snapshots = 8;
   request->record.metrics = 20;
@@ -84,6 +87,9 @@ static void request_init(struct vt_train_request *request, const char *const *in
   request->record.checkpoint_seconds = 0;
   request->record.watch = watched;
   request->record.watch_count = 2;
+  request->record.watch_every = 4;
+  request->record.pairs = pairs;
+  request->record.pair_count = 2;
   request->interrupt = &stop;
 }
 
@@ -292,21 +298,36 @@ static void check_seconds(const char *run) {
   assert_true(seconds > 0);
 }
 
-/* The history of the probe in the checkpoint is that of the whole run, not of the last sitting. */
-static void check_probes(struct vtt_folder *folder, const char *run) {
+/* The measurements in the checkpoint are those of the whole run, not of the last sitting. */
+static void check_measurements(struct vtt_folder *folder, const char *run) {
+  enum { COLUMNS = 4, OVERLAP = 3 };
   struct vt_safetensors *file;
   struct vt_run *opened;
-  struct vt_run_point *points;
-  size_t count;
+  struct vt_run_point *losses, *overlaps;
+  size_t loss_count, overlap_count, before = 0, at = 0;
+  uint64_t step;
   assert_int_equal(vt_safetensors_open(inside(folder, run, VT_RUN_CHECKPOINT), &file, NULL), VT_OK);
-  const struct vt_tensor *probes = vt_safetensors_find(file, "probes");
-  assert_non_null(probes);
+  const struct vt_tensor *measurements = vt_safetensors_find(file, "measurements");
+  assert_non_null(measurements);
+  memcpy(&step, vt_safetensors_find(file, "step")->data, sizeof step);
   assert_int_equal(vt_run_open(run, &opened, NULL), VT_OK);
-  assert_int_equal(vt_run_metric(opened, "probe_loss", &points, &count, NULL), VT_OK);
-  assert_int_equal(probes->shape[0], count - 1); /* the last was measured after the checkpoint, for the readers */
-  for (size_t k = 0; k + 1 < count; k++)
-    assert_memory_equal((const char *)probes->data + k * sizeof(double), &points[k].value, sizeof(double));
-  vt_run_points_free(points);
+  assert_int_equal(vt_run_metric(opened, "probe_loss", &losses, &loss_count, NULL), VT_OK);
+  assert_int_equal(vt_run_metric(opened, "overlap", &overlaps, &overlap_count, NULL), VT_OK);
+  /* What was measured at the step itself was measured after the checkpoint, for the readers. */
+  while (before < overlap_count && overlaps[before].step < step) before++;
+  assert_int_equal(measurements->shape[0], before);
+  assert_int_equal(measurements->shape[1], COLUMNS);
+  for (size_t k = 0; k < before; k++) {
+    const char *row = (const char *)measurements->data + k * COLUMNS * sizeof(double);
+    double overlap;
+    memcpy(&overlap, row + OVERLAP * sizeof overlap, sizeof overlap);
+    while (losses[at].step < overlaps[k].step) at++;
+    assert_int_equal(losses[at].step, overlaps[k].step);
+    assert_memory_equal(row, &losses[at].value, sizeof(double));
+    assert_true(k == 0 ? isnan(overlap) && isnan(overlaps[0].value) : overlap == overlaps[k].value);
+  }
+  vt_run_points_free(losses);
+  vt_run_points_free(overlaps);
   vt_run_close(opened);
   vt_safetensors_close(file);
 }
@@ -330,7 +351,7 @@ static void stopped_again_and_again(void **state) {
     assert_int_equal(resume_until(run, 1 + sitting % 4, &next, &result, NULL), VT_ERROR_INTERRUPTED);
     assert_int_equal(result.first_step, step);
     assert_int_equal(result.steps, step + 9);
-    check_probes(folder, run);
+    check_measurements(folder, run);
     step += 9;
   }
   finish(run, 2, step);

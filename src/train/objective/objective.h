@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "kernel/kernel.h"
+#include "train/held_out.h"
 #include "train/huffman.h"
 #include "train/noise.h"
 #include "train/working_set.h"
@@ -27,6 +28,7 @@ struct vt_objective_setup {
   const uint32_t *keep;             /* per word: a token survives subsampling if its 32 random bits are <= keep[word] */
   const uint64_t *probe_positions;  /* ascending places in the corpus whose word is no centre in training */
   size_t probe_count;
+  const struct vt_held_out *held_out; /* sentences that are not trained on; NULL: none */
 };
 
 struct vt_block {
