@@ -38,7 +38,8 @@ struct command {
 };
 
 extern const struct command command_train, command_resume, command_info, command_neighbors, command_similarity,
-    command_analogy, command_eval, command_export, command_import, command_measure, command_experiment, command_compare;
+    command_analogy, command_eval, command_export, command_import, command_measure, command_diagnose,
+    command_experiment, command_compare;
 
 /* The options of struct common_settings. */
 extern const struct option common_options[];

@@ -19,7 +19,7 @@ static struct measure_settings {
   const char *word;
   struct text_list only, series, pairs, corpus;
   bool json, csv;
-  uint64_t sample_words, neighbor_words, among, clusters;
+  uint64_t sample_words, sample_among, neighbor_words, among, clusters;
   struct vt_measure_options measure;
 } settings;
 
@@ -66,6 +66,12 @@ static const struct option options[] = {
      AT(sample_words),
      .high = UINT32_MAX,
      .help = "words that means are taken over, spread evenly over the ranks; 0: all"},
+    {.kind = OPTION_U64,
+     .name = "sample-among",
+     .value = "N",
+     AT(sample_among),
+     .high = UINT32_MAX,
+     .help = "take them from the N most frequent words, for rare words share a direction of their own; 0: from all"},
     {.kind = OPTION_U64,
      .name = "neighbor-words",
      .value = "N",
@@ -320,6 +326,7 @@ static enum exit_status run(const struct common_settings *common, const struct t
   if (!pair_ids_find(&view, &settings.pairs, &pairs)) status = EXIT_FAILED;
   if (status == EXIT_DONE) {
     settings.measure.sample_words = (size_t)settings.sample_words;
+    settings.measure.sample_among = (size_t)settings.sample_among;
     settings.measure.neighbor_words = (size_t)settings.neighbor_words;
     settings.measure.among = (size_t)settings.among;
     settings.measure.clusters = (size_t)settings.clusters;

@@ -3,13 +3,13 @@ _vectrail() {
   local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" options="" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="help --help --version train resume info neighbors similarity analogy eval export import measure experiment compare"
+    words="help --help --version train resume info neighbors similarity analogy eval export import measure diagnose experiment compare"
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
     return
   fi
   case "${COMP_WORDS[1]}" in
   help)
-    mapfile -t COMPREPLY < <(compgen -W "train resume info neighbors similarity analogy eval export import measure experiment compare" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "train resume info neighbors similarity analogy eval export import measure diagnose experiment compare" -- "$word")
     return ;;
   train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --l2 --until --held-out --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --cbow --sg --hs --color --quiet -q --help -h" ;;
   resume) options="--threads --kernel --checkpoint --json --color --quiet -q --help -h" ;;
@@ -20,7 +20,8 @@ _vectrail() {
   eval) options="--similarity --analogy --restrict --over-time --step --threads --json --color --quiet -q --help -h" ;;
   export) options="--output -o --format --step --json --color --quiet -q --help -h" ;;
   import) options="--run --append --force --steps --format --vocab --tensor --float16 --json --color --quiet -q --help -h" ;;
-  measure) options="--word --only --pairs --cooccurrence --corpus --sample-words --neighbor-words --among --clusters --threads --series --csv --json --color --quiet -q --help -h" ;;
+  measure) options="--word --only --pairs --cooccurrence --corpus --sample-words --sample-among --neighbor-words --among --clusters --threads --series --csv --json --color --quiet -q --help -h" ;;
+  diagnose) options="--threads --json --color --quiet -q --help -h" ;;
   experiment) options="--run --force --synonyms --analogies --dim --epochs --l2 --seed --threads --json --color --quiet -q --help -h" ;;
   compare) options="--count -k --words --sample --restrict --align --format --vocab --tensor --threads --json --color --quiet -q --help -h" ;;
   *) return ;;
@@ -44,6 +45,7 @@ _vectrail() {
   "import --format") words="auto w2v-text w2v-binary glove npy safetensors" ;;
   "import --color") words="auto always never" ;;
   "measure --color") words="auto always never" ;;
+  "diagnose --color") words="auto always never" ;;
   "experiment --color") words="auto always never" ;;
   "compare --align") words="auto always never" ;;
   "compare --format") words="auto w2v-text w2v-binary glove npy safetensors" ;;

@@ -36,6 +36,7 @@ struct vt_measure_pair {
 struct vt_measure_options {
   unsigned groups;       /* [all] */
   size_t sample_words;   /* words that means are taken over, spread evenly over the ranks; 0: all [1000] */
+  size_t sample_among;   /* take them from so many most frequent words; 0: from all [0] */
   size_t neighbor_words; /* words in each frequency band whose neighbours are looked for; 0: all [25] */
   size_t among;          /* neighbours are looked for among so many most frequent words; 0: all [10000] */
   size_t clusters;       /* at least 2 [20] */

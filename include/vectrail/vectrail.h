@@ -18,6 +18,7 @@
 #include "vectrail/export.h"
 #include "vectrail/import.h"
 #include "vectrail/measure.h"
+#include "vectrail/diagnose.h"
 #include "vectrail/experiment.h"
 
 #endif

@@ -198,7 +198,9 @@ enum vt_status vt_measure_choose(struct vt_measuring *m, uint32_t word, struct v
     VT_TRY(add_spread(&m->queries, &m->query_count, word, (size_t)word + 1, 1, error));
   } else {
     if (options->groups & ~(unsigned)VT_MEASURE_NEIGHBORS)
-      VT_TRY(add_spread(&m->sample, &m->sample_count, 0, words, options->sample_words, error));
+      VT_TRY(add_spread(&m->sample, &m->sample_count, 0,
+                        options->sample_among == 0 || options->sample_among > words ? words : options->sample_among,
+                        options->sample_words, error));
     if (options->groups & VT_MEASURE_NEIGHBORS) VT_TRY(choose_queries(m, error));
     if (options->groups & VT_MEASURE_PAIRS) VT_TRY(choose_cooccurring(m, error));
     m->out->sample_words = m->sample_count;

@@ -11,8 +11,8 @@
 
 struct vt_measure_shape {
   double *log_counts; /* of the sample; NaN where the count is not known */
-  double *gram, *values, *scratch, *mean;
-  double *slope, *correlation, *mean_share, *effective_rank, *participation;
+  double *gram, *centred, *values, *spread, *scratch, *mean;
+  double *slope, *correlation, *mean_share, *effective_rank, *centred_rank, *participation;
 };
 
 enum vt_status vt_measure_shape_create(struct vt_measuring *m, struct vt_measure_shape **out, struct vt_error *error) {
@@ -22,12 +22,14 @@ enum vt_status vt_measure_shape_create(struct vt_measuring *m, struct vt_measure
   struct vt_measures *result = m->out;
   shape->log_counts = vt_alloc(m->sample_count, sizeof(double));
   shape->gram = vt_alloc(m->dim * m->dim, sizeof(double));
+  shape->centred = vt_alloc(m->dim * m->dim, sizeof(double));
   shape->values = vt_alloc(m->dim, sizeof(double));
+  shape->spread = vt_alloc(m->dim, sizeof(double));
   shape->scratch = vt_alloc(m->dim, sizeof(double));
   shape->mean = vt_alloc(m->dim, sizeof(double));
   result->singular_values = vt_alloc(result->count * m->dim, sizeof(double));
-  if (shape->log_counts == NULL || shape->gram == NULL || shape->values == NULL || shape->scratch == NULL ||
-      shape->mean == NULL || result->singular_values == NULL)
+  if (shape->log_counts == NULL || shape->gram == NULL || shape->centred == NULL || shape->spread == NULL ||
+      shape->values == NULL || shape->scratch == NULL || shape->mean == NULL || result->singular_values == NULL)
     return VT_FAIL_MEMORY(error, m->dim * m->dim * sizeof(double));
   for (size_t k = 0; k < m->sample_count; k++) {
     uint64_t count = vt_vocab_count(m->vocab, m->ids[m->sample[k]]);
@@ -39,6 +41,7 @@ enum vt_status vt_measure_shape_create(struct vt_measuring *m, struct vt_measure
   VT_TRY(vt_measuring_series(m, "mean_share", "|mean vector|^2 over the mean |vector|^2", &shape->mean_share, error));
   VT_TRY(vt_measuring_series(m, "effective_rank", "directions in use: e^entropy of the singular values",
                              &shape->effective_rank, error));
+  VT_TRY(vt_measuring_series(m, "centred_rank", "the same without the mean vector", &shape->centred_rank, error));
   return vt_measuring_series(m, "participation", "participation ratio of the squared singular values",
                              &shape->participation, error);
 }
@@ -85,23 +88,43 @@ static void gram_row(void *context, size_t item) {
   }
 }
 
-static void spectrum(struct vt_measuring *m, struct vt_measure_shape *shape, size_t s) {
-  double *singular = m->out->singular_values + s * m->dim, sum = 0, squares = 0, fourths = 0, entropy = 0;
+/* The singular values behind the eigenvalues of the matrix in `gram`, which is overwritten. */
+static void singular_values(const struct vt_measuring *m, struct vt_measure_shape *shape, double *singular) {
   bool found = vt_eigenvalues(shape->gram, m->dim, shape->values, shape->scratch);
-  for (size_t c = 0; c < m->dim; c++) {
-    double value = found ? (shape->values[c] > 0 ? shape->values[c] : 0) : (double)NAN;
-    singular[c] = sqrt(value);
-    sum += singular[c];
-    squares += value;
-    fourths += value * value;
-  }
-  for (size_t c = 0; c < m->dim; c++) {
+  for (size_t c = 0; c < m->dim; c++)
+    singular[c] = found ? (shape->values[c] > 0 ? sqrt(shape->values[c]) : 0) : (double)NAN;
+}
+
+/* e^entropy of the shares; NaN where they are all zero. */
+static double rank_of(const double *singular, size_t count) {
+  double sum = 0, entropy = 0;
+  for (size_t c = 0; c < count; c++) sum += singular[c];
+  for (size_t c = 0; c < count; c++) {
     double share = singular[c] / sum;
     if (share > 0) entropy -= share * log(share);
   }
-  if (!(sum > 0)) return;
-  shape->effective_rank[s] = exp(entropy);
-  shape->participation[s] = squares * squares / fourths;
+  return sum > 0 ? exp(entropy) : (double)NAN;
+}
+
+static void spectrum(struct vt_measuring *m, struct vt_measure_shape *shape, size_t s) {
+  double *singular = m->out->singular_values + s * m->dim, squares = 0, fourths = 0;
+  /* Without the mean: the matrix less its mean vector's products. */
+  for (size_t r = 0; r < m->dim; r++)
+    for (size_t c = 0; c <= r; c++)
+      shape->centred[r * m->dim + c] = shape->gram[r * m->dim + c] - shape->mean[r] * shape->mean[c];
+  singular_values(m, shape, singular);
+  shape->effective_rank[s] = rank_of(singular, m->dim);
+  for (size_t c = 0; c < m->dim; c++) {
+    squares += singular[c] * singular[c];
+    fourths += singular[c] * singular[c] * singular[c] * singular[c];
+  }
+  if (fourths > 0) shape->participation[s] = squares * squares / fourths;
+  double *whole = shape->gram;
+  shape->gram = shape->centred;
+  singular_values(m, shape, shape->spread);
+  shape->centred = shape->gram;
+  shape->gram = whole;
+  shape->centred_rank[s] = rank_of(shape->spread, m->dim);
 }
 
 void vt_measure_shape_at(struct vt_measuring *m, struct vt_measure_shape *shape, const struct vt_moment *moment) {
@@ -125,6 +148,8 @@ void vt_measure_shape_free(struct vt_measure_shape *shape) {
   if (shape == NULL) return;
   vt_free(shape->log_counts);
   vt_free(shape->gram);
+  vt_free(shape->centred);
+  vt_free(shape->spread);
   vt_free(shape->values);
   vt_free(shape->scratch);
   vt_free(shape->mean);

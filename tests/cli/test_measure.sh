@@ -44,7 +44,7 @@ VECTRAIL_KERNEL=reference vectrail measure run --json --sample-words 0 --neighbo
 [ "$out" = "$whole" ] || fail "the kernel should change nothing"
 
 # ---- a part of it ---------------------------------------------------------------------------------------------------
-vectrail measure run --json --sample-words 10 --only motion,shape
+vectrail measure run --json --sample-words 10 --sample-among 12 --only motion,shape
 expect_json 'd["sample_words"] == 10 and d["neighbor_words"] == 0 and "silhouette" not in d["series"] and "turn" in d["series"]'
 vectrail measure run --json --only neighbors --neighbor-words 3 --among 12
 expect_json 'd["sample_words"] == 0 and d["neighbor_words"] in (3, 6) and d["among"] == 12 and "singular_values" not in d'

@@ -102,6 +102,9 @@ def measure(words, counts, steps, tables):
         singular = np.linalg.svd(x / np.sqrt(len(x)), compute_uv=False)
         share = singular / singular.sum()
         put("effective_rank", np.exp(-(share[share > 0] * np.log(share[share > 0])).sum()))
+        centred = np.linalg.svd(x - x.mean(axis=0), compute_uv=False)
+        share = centred / centred.sum()
+        put("centred_rank", np.exp(-(share[share > 0] * np.log(share[share > 0])).sum()))
         put("participation", (singular**2).sum() ** 2 / (singular**4).sum())
     return out
 
