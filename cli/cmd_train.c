@@ -30,7 +30,7 @@ static struct train_settings {
   int model, loss, schedule, optimizer, tokens; /* places in the choices, which are the values of the enums */
   const char *vocab;
   const char *kernel;
-  struct text_list watch, pairs;
+  struct text_list watch, pairs, ledger;
   int until;
   const char *output;
   int binary, cbow, skipgram, hierarchical;
@@ -305,6 +305,23 @@ static const struct option options[] = {
      .value = "A:B,...",
      AT(pairs),
      .help = "pairs of words whose cosine is kept at every row of metrics; @FILE: two words a line"},
+    {.kind = OPTION_LIST,
+     .name = "ledger",
+     .value = "WORD,...",
+     AT(ledger),
+     .help = "words of which it is kept what moved them, for 'vectrail explain'; @FILE as above"},
+    {.kind = OPTION_U32,
+     .name = "ledger-spans",
+     .value = "N",
+     AT(record.ledger_spans),
+     WHOLE(1, 100000),
+     .help = "spans of the training that a ledger keeps apart"},
+    {.kind = OPTION_U32,
+     .name = "ledger-sources",
+     .value = "N",
+     AT(record.ledger_sources),
+     WHOLE(0, UINT32_MAX),
+     .help = "sources that it keeps apart for each word, role and span; 0: all"},
 
     {.kind = OPTION_HEADING, .help = "Switches of other trainers"},
     {.kind = OPTION_INT,
@@ -425,10 +442,13 @@ static bool read_pairs(bool words_rule, struct text_list *pairs) {
   return true;
 }
 
-static enum exit_status load_inputs(struct text_list *watch, struct text_list *pairs, struct vt_vocab **vocab) {
+static enum exit_status load_inputs(struct text_list *watch, struct text_list *pairs, struct text_list *ledger,
+                                    struct vt_vocab **vocab) {
   bool words_rule = settings.tokens == (int)VT_TOKENS_WORDS;
   if (!read_pairs(words_rule, pairs)) return EXIT_FAILED;
-  if (!watch_words_read(&settings.watch, words_rule, settings.corpus.fold_case, watch)) return EXIT_FAILED;
+  bool fold_case = settings.corpus.fold_case;
+  if (!watch_words_read("--watch", &settings.watch, words_rule, fold_case, watch)) return EXIT_FAILED;
+  if (!watch_words_read("--ledger", &settings.ledger, words_rule, fold_case, ledger)) return EXIT_FAILED;
   struct vt_error error;
   if (settings.vocab != NULL && vt_vocab_load(settings.vocab, vocab, &error) != VT_OK) return report_error(&error);
   return EXIT_DONE;
@@ -458,6 +478,8 @@ static void fill_request(struct vt_train_request *request, struct train_report *
   request->train.kernel = settings.kernel;
   request->record.watch = told->watch->items;
   request->record.watch_count = told->watch->count;
+  request->record.ledger = told->ledger->items;
+  request->record.ledger_count = told->ledger->count;
   request->record.pairs = pairs->items;
   request->record.pair_count = pairs->count / 2;
   request->train.until_converged = settings.until == 1;
@@ -465,8 +487,8 @@ static void fill_request(struct vt_train_request *request, struct train_report *
 
 static enum exit_status train(const struct common_settings *common, const struct text_list *operands,
                               const struct text_list *watch, const struct text_list *pairs,
-                              const struct vt_vocab *vocab) {
-  struct train_report told = {.command = &command_train, .run = settings.run, .watch = watch};
+                              const struct text_list *ledger, const struct vt_vocab *vocab) {
+  struct train_report told = {.command = &command_train, .run = settings.run, .watch = watch, .ledger = ledger};
   progress_init(&told.progress, common->quiet);
   struct vt_train_request request;
   fill_request(&request, &told, operands, pairs, vocab);
@@ -486,13 +508,14 @@ static enum exit_status train(const struct common_settings *common, const struct
 }
 
 static enum exit_status run(const struct common_settings *common, const struct text_list *operands) {
-  struct text_list watch = {0}, pairs = {0};
+  struct text_list watch = {0}, pairs = {0}, ledger = {0};
   struct vt_vocab *vocab = NULL;
   enum exit_status status = check_settings(operands);
-  if (status == EXIT_DONE) status = load_inputs(&watch, &pairs, &vocab);
-  if (status == EXIT_DONE) status = train(common, operands, &watch, &pairs, vocab);
+  if (status == EXIT_DONE) status = load_inputs(&watch, &pairs, &ledger, &vocab);
+  if (status == EXIT_DONE) status = train(common, operands, &watch, &pairs, &ledger, vocab);
   watch_words_release(&watch);
   watch_words_release(&pairs);
+  watch_words_release(&ledger);
   vt_vocab_free(vocab);
   return status;
 }

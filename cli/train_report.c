@@ -113,6 +113,7 @@ void train_report_json(const struct train_report *told, const struct vt_train_re
   json_put(object, "converged", result->converged ? json_true() : json_false());
   json_put(object, "converged_step", result->converged ? json_new_count(result->converged_step) : json_null());
   json_put(object, "kernel", json_new_text(result->kernel));
+  if (result->ledger_bytes > 0) json_put(object, "ledger_bytes", json_new_count(result->ledger_bytes));
   if (told->command != NULL) { /* a run that is gone on with is not read again */
     json_put(object, "text_bytes", json_new_count(told->corpus.text_bytes));
     json_put(object, "reading_seconds", json_new_real(told->corpus.seconds));
@@ -139,6 +140,8 @@ void train_report_result(const struct train_report *told, const struct vt_train_
   if (!isnan(result->loss))
     printf(", loss %.4f on the probe, %s", result->loss, result->converged ? "converged" : "not converged");
   if (result->converged) printf(" (at step %s)", format_count(result->converged_step, a));
+  if (result->ledger_bytes > 0)
+    printf("\nthe ledger took up to %s bytes of memory", format_count(result->ledger_bytes, a));
   printf("\nrun folder: ");
   print_clean(stdout, told->run);
   printf("\n\n%snext%s\n", terminal_style(stdout, STYLE_BOLD), terminal_style(stdout, STYLE_PLAIN));
@@ -146,4 +149,5 @@ void train_report_result(const struct train_report *told, const struct vt_train_
   print_next(told->run, "info", NULL, 0, "");
   if (words[0][0] != '\0') print_next(told->run, "neighbors", words, 1, "");
   if (words[1][0] != '\0') print_next(told->run, "similarity", words, 2, " --over-time");
+  if (told->ledger != NULL && told->ledger->count > 0) print_next(told->run, "explain", told->ledger->items, 1, "");
 }

@@ -14,6 +14,7 @@ struct train_report {
   const struct command *command; /* whose settings are printed; NULL: a run is gone on with */
   const char *run;
   const struct text_list *watch;
+  const struct text_list *ledger; /* NULL: none */
 
   struct vt_corpus_report corpus;
   size_t vocab_size;

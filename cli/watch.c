@@ -1,5 +1,5 @@
 /*
- * watch.c: from --watch to words. A file of words is read in whole and bounded: it is a list made by hand.
+ * watch.c: from --watch and --ledger to words. A file of words is read in whole and bounded: it is a list made by hand.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -28,8 +28,8 @@ static void add_word(struct text_list *words, char *word) {
 }
 
 /* Cuts text, which it writes to, at a separator and takes the words. */
-static bool take_words(char *text, char separator, const char *source, bool words_rule, bool fold_case,
-                       struct text_list *words) {
+static bool take_words(const char *option, char *text, char separator, const char *source, bool words_rule,
+                       bool fold_case, struct text_list *words) {
   const char separators[] = {separator, '\0'};
   while (*text != '\0') {
     size_t bytes = strcspn(text, separators);
@@ -38,7 +38,7 @@ static bool take_words(char *text, char separator, const char *source, bool word
     while (bytes > 0 && strchr(" \t\r", text[bytes - 1]) != NULL) text[--bytes] = '\0';
     text += strspn(text, " \t");
     if (strlen(text) > VT_WORD_BYTES_MAX) {
-      report(NULL, "--watch: a word in %.200s is longer than %d bytes", source, VT_WORD_BYTES_MAX);
+      report(NULL, "%s: a word in %.200s is longer than %d bytes", option, source, VT_WORD_BYTES_MAX);
       return false;
     }
     if (*text != '\0') add_word(words, word_normalised(text, words_rule, fold_case));
@@ -66,15 +66,18 @@ char *word_file_read(const char *path, const char *help) {
   return NULL;
 }
 
-bool watch_words_read(const struct text_list *values, bool words_rule, bool fold_case, struct text_list *words) {
+bool watch_words_read(const char *option, const struct text_list *values, bool words_rule, bool fold_case,
+                      struct text_list *words) {
+  char help[64];
+  snprintf(help, sizeof help, "%s @FILE reads words, one a line", option);
   for (size_t i = 0; i < values->count; i++) {
     const char *value = values->items[i];
     bool from_file = value[0] == '@' && value[1] != '\0';
-    char *text = from_file ? word_file_read(value + 1, "--watch @FILE reads words, one a line") : strdup(value);
+    char *text = from_file ? word_file_read(value + 1, help) : strdup(value);
     if (text == NULL && !from_file) report(NULL, "out of memory");
     if (text == NULL) return false;
-    bool taken =
-        take_words(text, from_file ? '\n' : ',', from_file ? value + 1 : "the list", words_rule, fold_case, words);
+    bool taken = take_words(option, text, from_file ? '\n' : ',', from_file ? value + 1 : "the list", words_rule,
+                            fold_case, words);
     free(text);
     if (!taken) return false;
   }

@@ -11,12 +11,13 @@ _vectrail() {
   help)
     mapfile -t COMPREPLY < <(compgen -W "train resume info neighbors similarity analogy eval export import measure diagnose experiment compare" -- "$word")
     return ;;
-  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --l2 --until --held-out --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --cbow --sg --hs --color --quiet -q --help -h" ;;
+  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --l2 --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --ledger --ledger-spans --ledger-sources --cbow --sg --hs --color --quiet -q --help -h" ;;
   resume) options="--threads --kernel --checkpoint --json --color --quiet -q --help -h" ;;
   info) options="--metric --kernels --json --color --quiet -q --help -h" ;;
   neighbors) options="--count -k --words-file --over-time --step --threads --json --color --quiet -q --help -h" ;;
   similarity) options="--over-time --step --json --color --quiet -q --help -h" ;;
   analogy) options="--count -k --step --json --color --quiet -q --help -h" ;;
+  explain) options="--toward --centered --by --count -k --over-time --step --json --color --quiet -q --help -h" ;;
   eval) options="--similarity --analogy --restrict --over-time --step --threads --json --color --quiet -q --help -h" ;;
   export) options="--output -o --format --step --json --color --quiet -q --help -h" ;;
   import) options="--run --append --force --steps --format --vocab --tensor --float16 --json --color --quiet -q --help -h" ;;
@@ -32,13 +33,14 @@ _vectrail() {
   "train --loss") words="ns hs" ;;
   "train --schedule") words="linear constant cosine" ;;
   "train --optimizer") words="sgd adagrad" ;;
-  "train --until") words="end converged" ;;
   "train --color") words="auto always never" ;;
   "resume --color") words="auto always never" ;;
   "info --color") words="auto always never" ;;
   "neighbors --color") words="auto always never" ;;
   "similarity --color") words="auto always never" ;;
   "analogy --color") words="auto always never" ;;
+  "explain --by") words="source word role document" ;;
+  "explain --color") words="auto always never" ;;
   "eval --color") words="auto always never" ;;
   "export --format") words="auto w2v-text w2v-binary npy safetensors projector" ;;
   "export --color") words="auto always never" ;;

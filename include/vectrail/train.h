@@ -82,6 +82,11 @@ struct vt_record_options {
   /* Pairs of words, one behind the other, whose cosine is kept at every metrics step; errors as for watch. */
   const char *const *pairs;
   size_t pair_count; /* pairs: half as many as there are words */
+  /* Words whose ledger is kept (vectrail/ledger.h), each once; likewise. */
+  const char *const *ledger;
+  size_t ledger_count;
+  uint32_t ledger_spans;   /* into how many spans of the run it is cut, at most; each ends with a snapshot [10] */
+  uint32_t ledger_sources; /* kept for each word, role and span, the others in one sum; 0: all [4000] */
 };
 
 VT_API void vt_record_options_init(struct vt_record_options *options);
@@ -132,6 +137,7 @@ struct vt_train_result {
   bool converged;          /* at some measurement: vectrail/measure.h */
   uint64_t converged_step; /* the first; 0 where it never did */
   const char *kernel;      /* static */
+  uint64_t ledger_bytes;   /* the most that the ledger held in memory at the end of a span */
 };
 
 /* Reads the corpus, trains, records. On VT_ERROR_DIVERGED the message names the word and the step, and the run keeps

@@ -20,5 +20,6 @@
 #include "vectrail/measure.h"
 #include "vectrail/diagnose.h"
 #include "vectrail/experiment.h"
+#include "vectrail/ledger.h"
 
 #endif

@@ -88,22 +88,11 @@ static enum vt_status record_corpus(struct vt_session *session, const struct vt_
 
 /* ---- the folder -------------------------------------------------------------------------------------------------- */
 
-/* "did you mean king, ring?" or, with nothing near, what a word must be to be watched. */
-static void suggest(const struct vt_vocab *vocab, const char *word, char *help, size_t bytes) {
-  uint32_t near[3];
-  size_t count = vt_vocab_suggest(vocab, word, near, 3);
-  size_t at = (size_t)snprintf(
-      help, bytes, "%s", count == 0 ? "watch words that the corpus holds often enough (--min-count)" : "did you mean ");
-  for (size_t k = 0; k < count && at < bytes; k++)
-    at += (size_t)snprintf(help + at, bytes - at, "%s%s%s", k == 0 ? "" : ", ", vt_vocab_text(vocab, near[k]),
-                           k + 1 == count ? "?" : "");
-}
-
 static enum vt_status resolve_word(const struct vt_session *session, const char *word, uint32_t *id,
                                    struct vt_error *error) {
   if (vt_vocab_find(session->vocab, word, id)) return VT_OK;
   char help[sizeof error->help];
-  suggest(session->vocab, word, help, sizeof help);
+  vt_session_suggest(session->vocab, word, help, sizeof help);
   return VT_FAIL_HELP(error, VT_ERROR_NOT_FOUND, help, "the word \"%s\" to watch is not in the vocabulary", word);
 }
 
@@ -118,7 +107,8 @@ static enum vt_status resolve_watch(struct vt_session *session, struct vt_error 
   for (size_t k = 0; k < 2 * record->pair_count; k++)
     VT_TRY(resolve_word(session, record->pairs[k], &session->pairs[k], error));
   session->pair_count = record->pair_count;
-  return VT_OK;
+  return vt_session_find_words(session->vocab, record->ledger, record->ledger_count, "to keep a ledger of",
+                               &session->ledger, &session->ledger_count, error);
 }
 
 static enum vt_status read_corpus(struct vt_session *session, const struct vt_train_request *request,

@@ -100,6 +100,21 @@ static enum vt_status record_pairs(struct vt_session *session, struct vt_error *
   return VT_OK;
 }
 
+static enum vt_status record_ledger_row(void *context, uint32_t word, uint64_t source, enum vt_ledger_role role,
+                                        uint64_t updates, const double *vector, struct vt_error *error) {
+  struct vt_session *session = context;
+  int64_t number = source == VT_LEDGER_OTHERS ? -1 : (int64_t)source;
+  return vt_recorder_ledger(session->recorder, word, number, vt_ledger_role_name(role), session->progress.step, updates,
+                            vector, session->settings.train.dim, error);
+}
+
+/* A span is named by the step at which it ends. */
+static enum vt_status record_ledger(struct vt_session *session, struct vt_error *error) {
+  uint64_t bytes = vt_ledger_bytes(vt_engine_ledger(session->engine));
+  if (bytes > session->ledger_bytes) session->ledger_bytes = bytes;
+  return vt_engine_close_ledger(session->engine, record_ledger_row, session, error);
+}
+
 static enum vt_status record_step(struct vt_session *session, const struct vt_engine_state *state,
                                   struct vt_error *error) {
   const struct vt_train_progress *progress = &session->progress;
@@ -129,6 +144,8 @@ enum vt_status vt_session_record(struct vt_session *session, bool stopping, stru
   bool last = state->step == state->steps || stopping || session->ended_early;
   if (snapshot || session->ended_early) VT_TRY(record_snapshot(session, last, error));
   if (watch_every > 0 && state->step % watch_every == 0) VT_TRY(record_watched(session, error));
+  bool span = state->step == 0 || vt_plan_is_span_end(&session->plan, state->step) || stopping || session->ended_early;
+  if (span && session->ledger_count > 0) VT_TRY(record_ledger(session, error));
   if (probe || vt_plan_is_metric(&session->plan, state->step)) VT_TRY(record_step(session, state, error));
   if (session->on_progress != NULL) session->on_progress(session->progress_context, &session->progress);
   if (!session->ended_early || state->step == state->steps) return VT_OK;
@@ -171,6 +188,8 @@ struct vt_checkpoint vt_session_checkpoint(struct vt_session *session) {
 enum vt_status vt_session_restore(struct vt_session *session, const struct vt_checkpoint *checkpoint,
                                   struct vt_error *error) {
   VT_TRY(vt_engine_resume(session->engine, &checkpoint->engine, error));
+  if (checkpoint->ledger != NULL)
+    VT_TRY(vt_ledger_unpack(vt_engine_ledger(session->engine), checkpoint->ledger, error));
   struct vt_train_progress *progress = &session->progress;
   session->motion.marked_step = checkpoint->mark_step;
   session->measurement_count = (size_t)checkpoint->measurement_count;
@@ -203,8 +222,8 @@ static void plan_checkpoint(struct vt_session *session, double held_up) {
 
 /* Copied, so that training goes on while it is written; without a copy where that would take too much memory. It not
  * being written is no reason to stop a training: the run says so and keeps the checkpoint before. */
-static enum vt_status take_periodic_checkpoint(struct vt_session *session, struct vt_error *error) {
-  struct vt_checkpoint checkpoint = vt_session_checkpoint(session);
+static enum vt_status take_periodic_checkpoint(struct vt_session *session, struct vt_checkpoint checkpoint,
+                                               struct vt_error *error) {
   struct vt_error reason;
   enum vt_status status = VT_ERROR_MEMORY;
   if (vt_checkpoint_bytes(&checkpoint) <= CHECKPOINT_COPY_BYTES)
@@ -220,16 +239,25 @@ static enum vt_status take_periodic_checkpoint(struct vt_session *session, struc
   return vt_recorder_event(session->recorder, session->progress.step, "checkpoint", "warning", reason.message, error);
 }
 
-static enum vt_status take_checkpoint(struct vt_session *session, bool stopping, struct vt_error *error) {
-  /* At step 0 there is nothing that could be lost. */
-  if (session->progress.step == 0) return VT_OK;
-  if (stopping) {
-    struct vt_checkpoint checkpoint = vt_session_checkpoint(session);
-    return vt_recorder_checkpoint(session->recorder, &checkpoint, true, error);
-  }
+/* At step 0 there is nothing that could be lost. */
+static bool is_checkpoint_due(struct vt_session *session, bool stopping) {
+  if (session->progress.step == 0) return false;
   bool due = session->settings.record.checkpoint_seconds > 0 && vt_clock_seconds() >= session->checkpoint_due;
-  if (!due || vt_recorder_has_checkpoint(session->recorder)) return VT_OK;
-  return take_periodic_checkpoint(session, error);
+  return stopping || (due && !vt_recorder_has_checkpoint(session->recorder));
+}
+
+static enum vt_status take_checkpoint(struct vt_session *session, bool stopping, struct vt_error *error) {
+  if (!is_checkpoint_due(session, stopping)) return VT_OK;
+  struct vt_checkpoint checkpoint = vt_session_checkpoint(session);
+  struct vt_ledger_packed ledger = {0};
+  if (session->ledger_count > 0) {
+    VT_TRY(vt_ledger_pack(vt_engine_ledger(session->engine), &ledger, error));
+    checkpoint.ledger = &ledger;
+  }
+  enum vt_status status = stopping ? vt_recorder_checkpoint(session->recorder, &checkpoint, true, error)
+                                   : take_periodic_checkpoint(session, checkpoint, error);
+  vt_ledger_packed_release(&ledger);
+  return status;
 }
 
 /* ---- the observer ------------------------------------------------------------------------------------------------ */

@@ -64,7 +64,8 @@ static const struct {
 };
 #define SMALL_COUNT (sizeof small_numbers / sizeof small_numbers[0])
 
-#define TENSORS_MAX (NUMBER_COUNT + 1 + VT_ENGINE_PARTS_MAX + 3 + SMALL_COUNT)
+#define LEDGER_COUNT 5
+#define TENSORS_MAX (NUMBER_COUNT + 1 + LEDGER_COUNT + VT_ENGINE_PARTS_MAX + 3 + SMALL_COUNT)
 #define MEASUREMENT_COLUMNS (sizeof(struct vt_measurement) / sizeof(double))
 
 static struct vt_tensor *lay_out_parts(const struct vt_checkpoint *checkpoint, enum vt_engine_part_type type,
@@ -82,6 +83,26 @@ static struct vt_tensor *lay_out_parts(const struct vt_checkpoint *checkpoint, e
   return at;
 }
 
+static struct vt_tensor *lay_out_ledger(const struct vt_ledger_packed *ledger, struct vt_tensor *at) {
+  const struct vt_tensor tensors[LEDGER_COUNT] = {
+      {.name = "ledger_counts", .dtype = VT_DTYPE_U64, .rank = 1, .shape = {ledger->words}, .data = ledger->counts},
+      {.name = "ledger_keys", .dtype = VT_DTYPE_U64, .rank = 1, .shape = {ledger->count}, .data = ledger->keys},
+      {.name = "ledger_updates", .dtype = VT_DTYPE_U64, .rank = 1, .shape = {ledger->count}, .data = ledger->updates},
+      {.name = "ledger_vectors",
+       .dtype = VT_DTYPE_F64,
+       .rank = 2,
+       .shape = {ledger->count, ledger->dim},
+       .data = ledger->vectors},
+      {.name = "ledger_owing",
+       .dtype = VT_DTYPE_F64,
+       .rank = 2,
+       .shape = {ledger->words, ledger->dim},
+       .data = ledger->owing},
+  };
+  for (size_t k = 0; k < LEDGER_COUNT; k++) *at++ = tensors[k];
+  return at;
+}
+
 /* What a file of this checkpoint holds, in its order; data points into the checkpoint and what it points to. Returns
  * how many. */
 static size_t lay_out(const struct vt_checkpoint *checkpoint, struct vt_tensor tensors[TENSORS_MAX]) {
@@ -95,6 +116,7 @@ static size_t lay_out(const struct vt_checkpoint *checkpoint, struct vt_tensor t
                              .rank = 2,
                              .shape = {checkpoint->measurement_count, MEASUREMENT_COLUMNS},
                              .data = checkpoint->measurements};
+  if (checkpoint->ledger != NULL) at = lay_out_ledger(checkpoint->ledger, at);
   at = lay_out_parts(checkpoint, VT_PART_F64, at);
   at = lay_out_parts(checkpoint, VT_PART_F32, at);
   *at++ = (struct vt_tensor){.name = "marked",
@@ -123,9 +145,29 @@ static size_t lay_out(const struct vt_checkpoint *checkpoint, struct vt_tensor t
 
 static size_t part_bytes(const struct vt_engine_part *part) { return (size_t)part->rows * part->stride_bytes; }
 
+static size_t ledger_bytes(const struct vt_ledger_packed *ledger) {
+  return (size_t)(ledger->count * (2 + ledger->dim) + ledger->words * (1 + ledger->dim)) * sizeof(uint64_t);
+}
+
+static struct vt_ledger_packed *copy_ledger(const struct vt_ledger_packed *ledger) {
+  struct vt_ledger_packed *copy = vt_alloc_zero(1, sizeof *copy);
+  if (copy == NULL || vt_ledger_packed_init(copy, ledger->words, ledger->count, ledger->dim, NULL) != VT_OK) {
+    vt_free(copy);
+    return NULL;
+  }
+  size_t words = (size_t)ledger->words, count = (size_t)ledger->count, dim = (size_t)ledger->dim;
+  memcpy(copy->counts, ledger->counts, words * sizeof *copy->counts);
+  memcpy(copy->keys, ledger->keys, count * sizeof *copy->keys);
+  memcpy(copy->updates, ledger->updates, count * sizeof *copy->updates);
+  memcpy(copy->vectors, ledger->vectors, count * dim * sizeof *copy->vectors);
+  memcpy(copy->owing, ledger->owing, words * dim * sizeof *copy->owing);
+  return copy;
+}
+
 size_t vt_checkpoint_bytes(const struct vt_checkpoint *checkpoint) {
   size_t bytes = 0;
   for (size_t k = 0; k < checkpoint->part_count; k++) bytes += part_bytes(&checkpoint->parts[k]);
+  if (checkpoint->ledger != NULL) bytes += ledger_bytes(checkpoint->ledger);
   return bytes;
 }
 
@@ -149,6 +191,10 @@ enum vt_status vt_checkpoint_copy(const struct vt_checkpoint *checkpoint, struct
                                (size_t)checkpoint->settle_queries * VT_SETTLE_NEIGHBORS * sizeof *copy->settle_lists);
   bool good =
       copy->marked != NULL && copy->measurements != NULL && copy->settle_marked != NULL && copy->settle_lists != NULL;
+  if (copy->ledger != NULL) {
+    copy->ledger = copy_ledger(checkpoint->ledger);
+    good = good && copy->ledger != NULL;
+  }
   for (size_t k = 0; k < checkpoint->part_count; k++) {
     copy->parts[k].data = copy_of(checkpoint->parts[k].data, part_bytes(&checkpoint->parts[k]));
     good = good && copy->parts[k].data != NULL;
@@ -168,6 +214,8 @@ void vt_checkpoint_free(struct vt_checkpoint *copy) {
   vt_free(copy->measurements);
   vt_free(copy->settle_marked);
   vt_free(copy->settle_lists);
+  if (copy->ledger != NULL) vt_ledger_packed_release(copy->ledger);
+  vt_free(copy->ledger);
   vt_free(copy);
 }
 
@@ -219,6 +267,17 @@ static void copy_tensor(const struct vt_tensor *from, const struct vt_tensor *wa
     memcpy(to + row * wanted->stride_bytes, (const unsigned char *)from->data + row * row_bytes, row_bytes);
 }
 
+/* Nor how many sums the ledger has; they lie in the file, so there is no more than the file's worth of them. */
+static enum vt_status make_ledger(struct vt_ledger_packed *ledger, const struct vt_safetensors *file, const char *path,
+                                  struct vt_error *error) {
+  const struct vt_tensor *keys = vt_safetensors_find(file, "ledger_keys"),
+                         *vectors = vt_safetensors_find(file, "ledger_vectors");
+  if (keys == NULL || keys->rank != 1 || vectors == NULL || vectors->rank != 2 || vectors->shape[0] != keys->shape[0] ||
+      vectors->shape[1] != ledger->dim)
+    return fail_damaged(path, "the ledger is missing, or not what this run has", error);
+  return vt_ledger_packed_init(ledger, ledger->words, keys->shape[0], ledger->dim, error);
+}
+
 static enum vt_status read_file(struct vt_checkpoint *checkpoint, const struct vt_safetensors *file, const char *path,
                                 struct vt_error *error) {
   const char *format = vt_safetensors_meta(file, "format"), *recorded = vt_safetensors_meta(file, "sha256");
@@ -229,6 +288,7 @@ static enum vt_status read_file(struct vt_checkpoint *checkpoint, const struct v
   if (measurements == NULL || measurements->rank != 2 || measurements->shape[0] > checkpoint->measurement_capacity)
     return fail_damaged(path, "\"measurements\" is missing, or longer than this run can have", error);
   checkpoint->measurement_count = measurements->shape[0];
+  if (checkpoint->ledger != NULL) VT_TRY(make_ledger(checkpoint->ledger, file, path, error));
   struct vt_tensor wanted[TENSORS_MAX], found[TENSORS_MAX];
   char sha256[VT_SHA256_TEXT_BYTES];
   size_t count = lay_out(checkpoint, wanted);

@@ -51,6 +51,8 @@ struct vt_checkpoint {
   double probe_gradient;
   double moving;
   double seconds; /* spent training, in all sittings */
+  /* NULL: no ledger is kept. Reading: words and dim are expected; the arrays are made, and the caller's to release. */
+  struct vt_ledger_packed *ledger;
 };
 
 /* Bytes of the engine's parts, which is what copying and writing cost. */

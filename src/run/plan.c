@@ -19,7 +19,7 @@ static uint64_t at_least_one(uint64_t value) { return value == 0 ? 1 : value; }
 enum vt_status vt_plan_init(struct vt_plan *plan, uint64_t steps, const struct vt_record_options *options,
                             struct vt_error *error) {
   uint32_t count = options->snapshots;
-  *plan = (struct vt_plan){.steps = steps};
+  *plan = (struct vt_plan){.steps = steps, .ledger_spans = options->ledger_spans};
   plan->snapshots = vt_alloc((size_t)count + 1, sizeof *plan->snapshots);
   if (plan->snapshots == NULL) return VT_FAIL_MEMORY(error, (count + (size_t)1) * sizeof *plan->snapshots);
   plan->metric_every = at_least_one((steps + options->metrics / 2) / at_least_one(options->metrics));
@@ -42,7 +42,8 @@ void vt_plan_release(struct vt_plan *plan) {
   *plan = (struct vt_plan){0};
 }
 
-bool vt_plan_is_snapshot(const struct vt_plan *plan, uint64_t step) {
+/* The place of a step among the snapshots, or their number. */
+static size_t find_snapshot(const struct vt_plan *plan, uint64_t step) {
   size_t low = 0, high = plan->snapshot_count;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
@@ -51,7 +52,18 @@ bool vt_plan_is_snapshot(const struct vt_plan *plan, uint64_t step) {
     else
       high = middle;
   }
-  return low < plan->snapshot_count && plan->snapshots[low] == step;
+  return low < plan->snapshot_count && plan->snapshots[low] == step ? low : plan->snapshot_count;
+}
+
+bool vt_plan_is_snapshot(const struct vt_plan *plan, uint64_t step) {
+  return find_snapshot(plan, step) < plan->snapshot_count;
+}
+
+/* Spans are told apart by the whole part of (snapshot x spans) / (snapshots - 1). */
+bool vt_plan_is_span_end(const struct vt_plan *plan, uint64_t step) {
+  uint64_t place = find_snapshot(plan, step), last = plan->snapshot_count - 1;
+  if (place == 0 || place > last) return false;
+  return place * plan->ledger_spans / last > (place - 1) * plan->ledger_spans / last;
 }
 
 bool vt_plan_is_probe(const struct vt_plan *plan, uint64_t step) {

@@ -18,6 +18,7 @@ struct vt_plan {
   size_t snapshot_count;
   uint64_t metric_every; /* steps */
   uint64_t probe_every;
+  uint64_t ledger_spans;
 };
 
 /* Snapshots: a quarter of them from step 1 to a twentieth of the run, each about the same factor after the one before
@@ -27,7 +28,9 @@ enum vt_status vt_plan_init(struct vt_plan *plan, uint64_t steps, const struct v
 void vt_plan_release(struct vt_plan *plan);
 
 bool vt_plan_is_snapshot(const struct vt_plan *plan, uint64_t step); /* O(log snapshots) */
-bool vt_plan_is_probe(const struct vt_plan *plan, uint64_t step);    /* snapshots are measured too */
-bool vt_plan_is_metric(const struct vt_plan *plan, uint64_t step);   /* probes too */
+/* Whether a span of the ledger ends: always at a snapshot behind step 0, spans being about as many snapshots long. */
+bool vt_plan_is_span_end(const struct vt_plan *plan, uint64_t step);
+bool vt_plan_is_probe(const struct vt_plan *plan, uint64_t step);  /* snapshots are measured too */
+bool vt_plan_is_metric(const struct vt_plan *plan, uint64_t step); /* probes too */
 
 #endif

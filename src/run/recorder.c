@@ -26,7 +26,7 @@
 #define ROWS_WAITING_MAX 16384
 #define SNAPSHOTS_WAITING_MAX 2
 #define COMMIT_SECONDS 1.0
-#define VALUES_MAX 5
+#define VALUES_MAX 6
 
 /* A row for the database, a snapshot or a checkpoint. Texts and blobs that the values point to follow the item in one
  * block. */
@@ -296,6 +296,19 @@ enum vt_status vt_recorder_trail(struct vt_recorder *recorder, uint32_t word, ui
                                  size_t dim, struct vt_error *error) {
   return APPEND(recorder, VT_STORE_TRAIL, error, vt_store_integer(word), vt_store_integer(step),
                 vt_store_blob(vector, dim * sizeof *vector));
+}
+
+enum vt_status vt_recorder_ledger(struct vt_recorder *recorder, uint32_t word, int64_t source, const char *role,
+                                  uint64_t span, uint64_t updates, const double *vector, size_t dim,
+                                  struct vt_error *error) {
+  float *floats = vt_alloc(dim, sizeof *floats);
+  if (floats == NULL) return VT_FAIL_MEMORY(error, dim * sizeof *floats);
+  for (size_t k = 0; k < dim; k++) floats[k] = (float)vector[k];
+  enum vt_status status = APPEND(recorder, VT_STORE_LEDGER, error, vt_store_integer(word),
+                                 vt_store_integer((uint64_t)source), vt_store_text(role), vt_store_integer(span),
+                                 vt_store_integer(updates), vt_store_blob(floats, dim * sizeof *floats));
+  vt_free(floats);
+  return status;
 }
 
 enum vt_status vt_recorder_snapshot(struct vt_recorder *recorder, uint64_t step, bool float32, const float *input,

@@ -117,7 +117,7 @@ static enum vt_status read_watch(struct vt_session *session, const struct vt_run
   size_t words = 0;
   VT_TRY(read_words(session, run, "pairs", &session->pairs, &words, error));
   session->pair_count = words / 2;
-  return VT_OK;
+  return read_words(session, run, "ledger", &session->ledger, &session->ledger_count, error);
 }
 
 static enum vt_status check_corpus(const struct vt_session *session, const struct vt_run *run, const char *path,
@@ -162,15 +162,16 @@ static enum vt_status read_checkpoint(struct vt_session *session, struct vt_erro
   char *path = vt_path_join(session->run_path, VT_RUN_CHECKPOINT);
   if (path == NULL) return VT_FAIL_MEMORY(error, strlen(session->run_path));
   struct vt_checkpoint checkpoint = vt_session_checkpoint(session);
+  struct vt_ledger_packed ledger = {.words = session->ledger_count, .dim = session->settings.train.dim};
+  if (session->ledger_count > 0) checkpoint.ledger = &ledger;
   struct vt_error reason;
   enum vt_status status = vt_checkpoint_read(&checkpoint, path, &reason);
   vt_free(path);
+  if (status == VT_OK) status = vt_session_restore(session, &checkpoint, &reason);
+  vt_ledger_packed_release(&ledger);
   if (status == VT_ERROR_NOT_FOUND) return VT_OK;
-  if (status != VT_OK) {
-    *error = reason;
-    return status;
-  }
-  return vt_session_restore(session, &checkpoint, error);
+  if (status != VT_OK) *error = reason;
+  return status;
 }
 
 static enum vt_status load(struct vt_session *session, const struct vt_resume_request *request, struct vt_run *run,

@@ -229,6 +229,12 @@ struct vt_vocab *vt_run_take_vocab(struct vt_run *run) {
   return vocab;
 }
 
+struct vt_store *vt_run_store(struct vt_run *run) {
+  return run->store;
+}
+
+const char *vt_run_path(const struct vt_run *run) { return run->path; }
+
 const char *vt_run_meta(const struct vt_run *run, const char *key) {
   for (size_t k = 0; k < run->meta_count; k++)
     if (strcmp(run->meta[k].key, key) == 0) return run->meta[k].value;

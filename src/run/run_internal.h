@@ -2,10 +2,15 @@
 #ifndef VECTRAIL_RUN_RUN_INTERNAL_H
 #define VECTRAIL_RUN_RUN_INTERNAL_H
 
+#include "run/store.h"
 #include "vectrail/run.h"
 
 /* The vocabulary, now the caller's; the run has none from here on. */
 struct vt_vocab *vt_run_take_vocab(struct vt_run *run);
+
+/* Its database, and its folder. */
+struct vt_store *vt_run_store(struct vt_run *run);
+const char *vt_run_path(const struct vt_run *run);
 
 /* Length of a vector, as the snapshot `index` has it; the snapshot is held against its checksum. */
 enum vt_status vt_run_dim(const struct vt_run *run, size_t index, size_t *dim, struct vt_error *error);

@@ -19,6 +19,9 @@
 enum vt_status vt_session_prepare(struct vt_session *session, struct vt_error *error) {
   const struct vt_settings *settings = &session->settings;
   VT_TRY(vt_engine_create(&settings->train, session->vocab, session->corpus, &session->engine, error));
+  const struct vt_ledger_options ledger = {
+      .words = session->ledger, .word_count = session->ledger_count, .sources = settings->record.ledger_sources};
+  if (session->ledger_count > 0) VT_TRY(vt_engine_keep_ledger(session->engine, &ledger, error));
   uint64_t steps = vt_engine_state(session->engine)->steps;
   VT_TRY(vt_plan_init(&session->plan, steps, &settings->record, error));
   VT_TRY(vt_motion_init(&session->motion, vt_engine_table(session->engine, VT_TABLE_INPUT), error));
@@ -99,6 +102,7 @@ void vt_session_result(const struct vt_session *session, enum vt_status status, 
       .loss = progress->probe_loss,
       .converged = status == VT_OK && session->converged_step > 0,
       .converged_step = status == VT_OK ? session->converged_step : 0,
+      .ledger_bytes = session->ledger_bytes,
       .kernel = session->engine == NULL ? NULL : vt_engine_kernel_name(session->engine),
   };
 }
@@ -114,5 +118,6 @@ void vt_session_release(struct vt_session *session) {
   vt_free(session->watch);
   vt_free(session->pairs);
   vt_free(session->measurements);
+  vt_free(session->ledger);
   if (session->lock >= 0) vt_run_lock_release(session->lock, session->run_path);
 }

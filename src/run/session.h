@@ -36,7 +36,10 @@ struct vt_session {
   size_t watch_count;
   uint32_t *pairs; /* ids, one pair behind the other */
   size_t pair_count;
-  uint64_t first_step; /* of this sitting */
+  uint32_t *ledger; /* ids of its words */
+  size_t ledger_count;
+  uint64_t ledger_bytes; /* the most it held at the end of a span */
+  uint64_t first_step;   /* of this sitting */
 
   double started;        /* clock */
   double seconds_before; /* of earlier sittings */
@@ -67,11 +70,20 @@ enum vt_status vt_session_record(struct vt_session *session, bool stopping, stru
 /* Starts the clock of this sitting. */
 void vt_session_start_clock(struct vt_session *session);
 
-/* The session as a checkpoint, which points into it: to be written, or to be filled in. */
+/* The session as a checkpoint, which points into it: to be written, or to be filled in. The ledger is not in it. */
 struct vt_checkpoint vt_session_checkpoint(struct vt_session *session);
 /* Takes over the numbers of a checkpoint that was filled in; tables and arrays are in place already. */
 enum vt_status vt_session_restore(struct vt_session *session, const struct vt_checkpoint *checkpoint,
                                   struct vt_error *error);
+
+/* ---- words.c ----------------------------------------------------------------------------------------------------- */
+
+/* The ids of words to watch or to keep a ledger of, in *ids (vt_free). purpose: "to watch", for the message that one is
+ * not in the vocabulary (VT_ERROR_NOT_FOUND). Words that were named twice are taken once. */
+enum vt_status vt_session_find_words(const struct vt_vocab *vocab, const char *const *words, size_t count,
+                                     const char *purpose, uint32_t **ids, size_t *id_count, struct vt_error *error);
+/* "did you mean king, ring?" or, with nothing near, what a word must be to be found; bytes: of help. */
+void vt_session_suggest(const struct vt_vocab *vocab, const char *word, char *help, size_t bytes);
 
 /* ---- session.c --------------------------------------------------------------------------------------------------- */
 

@@ -54,6 +54,8 @@ static const struct setting {
     {"probes", KIND_U32, AT(record.probes), NULL},
     {"watch_every", KIND_U32, AT(record.watch_every), NULL},
     {"checkpoint_seconds", KIND_REAL, AT(record.checkpoint_seconds), NULL},
+    {"ledger_spans", KIND_U32, AT(record.ledger_spans), NULL},
+    {"ledger_sources", KIND_U32, AT(record.ledger_sources), NULL},
 };
 #define LIST_COUNT (sizeof list / sizeof list[0])
 
@@ -195,6 +197,9 @@ enum vt_status vt_settings_check(const struct vt_settings *settings, struct vt_e
   if (record->snapshots < 2 || record->snapshots > 100000)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "snapshots is %" PRIu32 "; it must lie between 2 and 100000",
                    record->snapshots);
+  if (record->ledger_spans < 1 || record->ledger_spans > 100000)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "ledger-spans is %" PRIu32 "; it must lie between 1 and 100000",
+                   record->ledger_spans);
   if (!(record->checkpoint_seconds >= 0 && record->checkpoint_seconds <= VT_CHECKPOINT_SECONDS_MAX))
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "checkpoint is %g seconds; it must lie between 0 and %g",
                    record->checkpoint_seconds, VT_CHECKPOINT_SECONDS_MAX);

@@ -360,10 +360,15 @@ enum vt_status vt_store_insert(struct vt_store *store, enum vt_store_table table
 
 enum vt_status vt_store_cut(struct vt_store *store, uint64_t step, struct vt_error *error) {
   static const char *const cuts[] = {
-      "DELETE FROM step WHERE step >= ?",  "DELETE FROM metric WHERE step >= ?",   "DELETE FROM pair WHERE step >= ?",
-      "DELETE FROM trail WHERE step >= ?", "DELETE FROM snapshot WHERE step >= ?", "DELETE FROM event WHERE step > ?",
+      "DELETE FROM step WHERE step >= ?",
+      "DELETE FROM metric WHERE step >= ?",
+      "DELETE FROM pair WHERE step >= ?",
+      "DELETE FROM trail WHERE step >= ?",
+      "DELETE FROM snapshot WHERE step >= ?",
+      "DELETE FROM event WHERE step > ?",
       /* What is found by measuring is found again. */
       "DELETE FROM event WHERE step >= ? AND kind = 'converged'",
+      "DELETE FROM ledger WHERE span >= ?",
   };
   for (size_t k = 0; k < sizeof cuts / sizeof cuts[0]; k++) {
     sqlite3_stmt *statement;
@@ -376,14 +381,26 @@ enum vt_status vt_store_cut(struct vt_store *store, uint64_t step, struct vt_err
   return VT_OK;
 }
 
-/* argument: bound to the first parameter where the query has one. */
-static enum vt_status read_rows(struct vt_store *store, const char *sql, const char *argument, vt_store_row *row,
-                                void *context, struct vt_error *error) {
+enum vt_status vt_store_cut_ledger(struct vt_store *store, uint32_t word, const char *role, struct vt_error *error) {
+  const char *sql =
+      role == NULL ? "DELETE FROM ledger WHERE word = ?" : "DELETE FROM ledger WHERE word = ? AND role = ?";
+  sqlite3_stmt *statement;
+  if (sqlite3_prepare_v2(store->database, sql, -1, &statement, NULL) != SQLITE_OK) return fail(store, error);
+  bool done = sqlite3_bind_int64(statement, 1, (int64_t)word) == SQLITE_OK &&
+              (role == NULL || sqlite3_bind_text(statement, 2, role, -1, SQLITE_STATIC) == SQLITE_OK) &&
+              sqlite3_step(statement) == SQLITE_DONE;
+  enum vt_status status = done ? VT_OK : fail(store, error);
+  sqlite3_finalize(statement);
+  return status;
+}
+
+/* argument: bound to the first parameter; NULL where the query has none. */
+static enum vt_status read_rows(struct vt_store *store, const char *sql, const struct vt_store_value *argument,
+                                vt_store_row *row, void *context, struct vt_error *error) {
   sqlite3_stmt *statement;
   if (sqlite3_prepare_v2(store->database, sql, -1, &statement, NULL) != SQLITE_OK) return fail(store, error);
   enum vt_status status = VT_OK;
-  if (argument != NULL && sqlite3_bind_text(statement, 1, argument, -1, SQLITE_STATIC) != SQLITE_OK)
-    status = fail(store, error);
+  if (argument != NULL && bind(statement, 1, argument) != SQLITE_OK) status = fail(store, error);
   int columns = sqlite3_column_count(statement), code = SQLITE_DONE;
   while (status == VT_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
     struct vt_store_value values[COLUMNS_MAX];
@@ -402,8 +419,30 @@ enum vt_status vt_store_read(struct vt_store *store, enum vt_store_table table, 
 
 enum vt_status vt_store_read_metric(struct vt_store *store, const char *name, vt_store_row *row, void *context,
                                     struct vt_error *error) {
-  return read_rows(store, "SELECT step, name, value FROM metric WHERE name = ? ORDER BY step", name, row, context,
+  struct vt_store_value argument = vt_store_text(name);
+  return read_rows(store, "SELECT step, name, value FROM metric WHERE name = ? ORDER BY step", &argument, row, context,
                    error);
+}
+
+enum vt_status vt_store_read_ledger(struct vt_store *store, uint32_t word, vt_store_row *row, void *context,
+                                    struct vt_error *error) {
+  struct vt_store_value argument = vt_store_integer(word);
+  return read_rows(store,
+                   "SELECT word, source, role, span, updates, vector FROM ledger WHERE word = ? "
+                   "ORDER BY source, role, span",
+                   &argument, row, context, error);
+}
+
+enum vt_status vt_store_read_ledger_spans(struct vt_store *store, uint32_t word, vt_store_row *row, void *context,
+                                          struct vt_error *error) {
+  struct vt_store_value argument = vt_store_integer(word);
+  return read_rows(store, "SELECT DISTINCT span FROM ledger WHERE word = ? ORDER BY span", &argument, row, context,
+                   error);
+}
+
+enum vt_status vt_store_read_ledger_words(struct vt_store *store, vt_store_row *row, void *context,
+                                          struct vt_error *error) {
+  return read_rows(store, "SELECT DISTINCT word FROM ledger ORDER BY word", NULL, row, context, error);
 }
 
 enum vt_status vt_store_read_last_step(struct vt_store *store, vt_store_row *row, void *context,

@@ -75,6 +75,16 @@ enum vt_status vt_store_read(struct vt_store *store, enum vt_store_table table, 
 /* The rows of `metric` with one name, by step. */
 enum vt_status vt_store_read_metric(struct vt_store *store, const char *name, vt_store_row *row, void *context,
                                     struct vt_error *error);
+/* The rows of `ledger` with one word, by source, role and span; its distinct spans, in order, and all words that have
+ * rows, in order, as rows of one column. */
+enum vt_status vt_store_read_ledger(struct vt_store *store, uint32_t word, vt_store_row *row, void *context,
+                                    struct vt_error *error);
+enum vt_status vt_store_read_ledger_spans(struct vt_store *store, uint32_t word, vt_store_row *row, void *context,
+                                          struct vt_error *error);
+enum vt_status vt_store_read_ledger_words(struct vt_store *store, vt_store_row *row, void *context,
+                                          struct vt_error *error);
+/* Deletes, inside a transaction, the rows of a word with one role; role NULL: all. */
+enum vt_status vt_store_cut_ledger(struct vt_store *store, uint32_t word, const char *role, struct vt_error *error);
 /* The last row of `step`, if there is one. */
 enum vt_status vt_store_read_last_step(struct vt_store *store, vt_store_row *row, void *context,
                                        struct vt_error *error);

@@ -87,6 +87,23 @@ const struct vt_table *vt_engine_table(struct vt_engine *engine, enum vt_table_r
   return engine->type->table(engine, role);
 }
 
+enum vt_status vt_engine_keep_ledger(struct vt_engine *engine, const struct vt_ledger_options *options,
+                                     struct vt_error *error) {
+  if (engine->type->keep_ledger == NULL)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "train by negative sampling or hierarchical softmax",
+                        "no ledger can be kept with this loss");
+  return engine->type->keep_ledger(engine, options, error);
+}
+
+struct vt_ledger *vt_engine_ledger(struct vt_engine *engine) {
+  return engine->ledger;
+}
+
+enum vt_status vt_engine_close_ledger(struct vt_engine *engine, vt_ledger_visit *visit, void *context,
+                                      struct vt_error *error) {
+  return engine->type->close_ledger(engine, visit, context, error);
+}
+
 const char *vt_engine_kernel_name(const struct vt_engine *engine) { return engine->kernel; }
 
 struct vt_probe_result vt_engine_probe(struct vt_engine *engine) {

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "train/ledger.h"
 #include "train/table.h"
 #include "vectrail/corpus.h"
 #include "vectrail/train.h"
@@ -49,6 +50,16 @@ struct vt_observer {
 enum vt_status vt_engine_create(const struct vt_train_options *options, const struct vt_vocab *vocab,
                                 const struct vt_corpus *corpus, struct vt_engine **engine, struct vt_error *error);
 void vt_engine_free(struct vt_engine *engine); /* accepts NULL */
+
+/* Keeps a ledger from here on (ledger.h): to be called once, before vt_engine_run. VT_ERROR_UNSUPPORTED: what this
+ * engine trains has none. */
+enum vt_status vt_engine_keep_ledger(struct vt_engine *engine, const struct vt_ledger_options *options,
+                                     struct vt_error *error);
+/* NULL: none is kept. */
+struct vt_ledger *vt_engine_ledger(struct vt_engine *engine);
+/* For observers: hands out what the ledger holds and begins its next span; at step 0 it hands out v(0). */
+enum vt_status vt_engine_close_ledger(struct vt_engine *engine, vt_ledger_visit *visit, void *context,
+                                      struct vt_error *error);
 
 /* Trains to the end. VT_ERROR_DIVERGED names the word and the step; the tables then hold what was finite. */
 enum vt_status vt_engine_run(struct vt_engine *engine, const struct vt_observer *observers, size_t observer_count,

@@ -20,6 +20,7 @@ struct vt_engine {
   struct vt_held_out held_out; /* what is not to be trained on; empty: everything is */
   const char *kernel;
   size_t probe_pairs;
+  struct vt_ledger *ledger; /* NULL: none is kept */
 };
 
 /* The functions of engine.h of the same names. create finds everything but the type filled in, and sets state.steps,
@@ -35,6 +36,11 @@ struct vt_engine_type {
   const struct vt_table *(*table)(struct vt_engine *engine, enum vt_table_role role);
   struct vt_probe_result (*probe)(struct vt_engine *engine);
   double (*held_out_loss)(struct vt_engine *engine); /* called only where sentences are held out */
+  /* NULL where this engine cannot keep a ledger; keep_ledger sets engine->ledger, which is the engine's to free. */
+  enum vt_status (*keep_ledger)(struct vt_engine *engine, const struct vt_ledger_options *options,
+                                struct vt_error *error);
+  enum vt_status (*close_ledger)(struct vt_engine *engine, vt_ledger_visit *visit, void *context,
+                                 struct vt_error *error);
 };
 
 extern const struct vt_engine_type vt_engine_sparse;

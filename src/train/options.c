@@ -32,7 +32,12 @@ double vt_train_default_lr(const struct vt_train_options *options) {
 }
 
 void vt_record_options_init(struct vt_record_options *options) {
-  *options = (struct vt_record_options){.snapshots = 40, .metrics = 2000, .probes = 100, .checkpoint_seconds = 60};
+  *options = (struct vt_record_options){.snapshots = 40,
+                                        .metrics = 2000,
+                                        .probes = 100,
+                                        .checkpoint_seconds = 60,
+                                        .ledger_spans = 10,
+                                        .ledger_sources = 4000};
 }
 
 static enum vt_status check_count(const char *name, uint64_t value, uint64_t low, uint64_t high,

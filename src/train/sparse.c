@@ -35,6 +35,8 @@ struct sparse {
   const struct vt_working_set **sets[VT_TABLE_COUNT]; /* the same, by table */
 
   struct vt_pool *pool;
+  uint64_t sentences; /* that end before entry `sentences_end`; for a ledger by document */
+  uint64_t sentences_end;
   struct vt_objective_scratch **scratch;     /* by worker */
   struct vt_merger_scratch **merger_scratch; /* by worker */
   atomic_uint next_task;
@@ -197,6 +199,7 @@ static void release(struct vt_engine *base) {
     vt_table_release(&engine->paid[t]);
   }
   vt_free(engine->blocks);
+  vt_ledger_free(engine->base.ledger);
   vt_free_aligned(engine->set_memory);
   vt_probe_free(engine->probe);
   vt_probe_free(engine->held_out_probe);
@@ -207,6 +210,14 @@ static void release(struct vt_engine *base) {
 }
 
 /* ---- one superstep --------------------------------------------------------------------------------------------- */
+
+/* How many sentences end before an entry; asked in ascending order but for new epochs. */
+static uint64_t sentences_before(struct sparse *engine, uint64_t entry) {
+  if (entry < engine->sentences_end) engine->sentences = engine->sentences_end = 0;
+  for (; engine->sentences_end < entry; engine->sentences_end++)
+    engine->sentences += engine->base.ids[engine->sentences_end] == VT_CORPUS_END;
+  return engine->sentences;
+}
 
 /* Cuts the next blocks; a superstep ends with its epoch. */
 static void lay_out_blocks(struct sparse *engine) {
@@ -227,6 +238,8 @@ static void lay_out_blocks(struct sparse *engine) {
     block->tokens = block->loss_pairs = 0;
     block->loss_sum = 0;
     block->rng = vt_rng_make(VT_RNG_BLOCK, options->seed, epoch, block->begin);
+    if (engine->base.ledger != NULL && vt_ledger_is_by_document(engine->base.ledger))
+      block->first_sentence = sentences_before(engine, block->begin);
     engine->base.state.position = block->end;
     engine->block_count++;
   }
@@ -252,6 +265,18 @@ static void merge_shards(void *context, int worker) {
     uint32_t t = task / VT_SHARDS;
     vt_merger_shard(&engine->mergers[t], engine->merger_scratch[worker], engine->sets[t], engine->block_count,
                     task % VT_SHARDS);
+  }
+}
+
+static void take_ledger(void *context, int worker) {
+  struct sparse *engine = context;
+  (void)worker;
+  bool adagrad = engine->base.options.optimizer == VT_OPTIMIZER_ADAGRAD;
+  for (;;) {
+    uint32_t k = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
+    if (k >= vt_ledger_words(engine->base.ledger)) return;
+    vt_ledger_take(engine->base.ledger, k, engine->block_count, &engine->tables[VT_TABLE_INPUT],
+                   adagrad ? &engine->squares[VT_TABLE_INPUT] : NULL);
   }
 }
 
@@ -304,6 +329,24 @@ static enum vt_status account(struct sparse *engine, struct vt_error *error) {
   return VT_OK;
 }
 
+static const struct vt_decay *decay_of(const struct sparse *engine) {
+  return engine->base.options.l2 == 0 ? NULL : &engine->decay;
+}
+
+/* Merges the blocks, adds the decay, and brings the ledger along, if one is kept. */
+static enum vt_status merge_blocks(struct sparse *engine, struct vt_error *error) {
+  struct vt_ledger *ledger = engine->base.ledger;
+  const struct vt_table *input = &engine->tables[VT_TABLE_INPUT];
+  VT_TRY(reserve_scratch(engine, error));
+  if (ledger != NULL) vt_ledger_before_merge(ledger, engine->block_count, input, decay_of(engine));
+  run_workers(engine, merge_shards);
+  if (ledger != NULL) run_workers(engine, take_ledger);
+  add_decay(engine);
+  if (ledger == NULL) return VT_OK;
+  vt_ledger_after_decay(ledger, input);
+  return vt_ledger_check(ledger, error);
+}
+
 static enum vt_status superstep(struct vt_engine *base, struct vt_error *error) {
   struct sparse *engine = (struct sparse *)base;
   if (engine->base.state.epoch_ended) {
@@ -313,9 +356,7 @@ static enum vt_status superstep(struct vt_engine *base, struct vt_error *error) 
   lay_out_blocks(engine);
   for (int t = 0; t < VT_TABLE_COUNT; t++) engine->mergers[t].rate = (float)engine->base.state.lr;
   run_workers(engine, train_blocks);
-  VT_TRY(reserve_scratch(engine, error));
-  run_workers(engine, merge_shards);
-  add_decay(engine);
+  VT_TRY(merge_blocks(engine, error));
   engine->base.state.epoch_ended = engine->base.state.position == engine->base.entries;
   return account(engine, error);
 }
@@ -386,16 +427,34 @@ static struct vt_probe_result probe(struct vt_engine *base) {
 static double held_out_loss(struct vt_engine *base) {
   struct sparse *engine = (struct sparse *)base;
   return vt_probe_loss(engine->held_out_probe, seen_tables(engine), engine->pool);
-}
+  static enum vt_status keep_ledger(struct vt_engine * base, const struct vt_ledger_options *options,
+                                    struct vt_error *error) {
+    struct sparse *engine = (struct sparse *)base;
+    uint32_t blocks = engine->base.options.blocks, capacity = engine->blocks[0].sets[VT_TABLE_INPUT].capacity;
+    VT_TRY(vt_ledger_create(options, &engine->tables[VT_TABLE_INPUT], blocks, capacity, &base->ledger, error));
+    engine->setup.ledger = base->ledger;
+    for (uint32_t b = 0; b < blocks; b++) engine->blocks[b].ledger = vt_ledger_block(base->ledger, b);
+    return VT_OK;
+  }
 
-const struct vt_engine_type vt_engine_sparse = {
-    .bytes = sizeof(struct sparse),
-    .create = create,
-    .free = release,
-    .step = superstep,
-    .parts = parts,
-    .resumed = resumed,
-    .table = table,
-    .probe = probe,
-    .held_out_loss = held_out_loss,
-};
+  static enum vt_status close_ledger(struct vt_engine * base, vt_ledger_visit * visit, void *context,
+                                     struct vt_error *error) {
+    struct sparse *engine = (struct sparse *)base;
+    const struct vt_table *input = &engine->tables[VT_TABLE_INPUT];
+    if (base->state.step == 0) return vt_ledger_start(base->ledger, input, visit, context, error);
+    return vt_ledger_close(base->ledger, input, decay_of(engine), visit, context, error);
+  }
+
+  const struct vt_engine_type vt_engine_sparse = {
+      .bytes = sizeof(struct sparse),
+      .create = create,
+      .free = release,
+      .step = superstep,
+      .parts = parts,
+      .resumed = resumed,
+      .table = table,
+      .probe = probe,
+      .held_out_loss = held_out_loss,
+      .keep_ledger = keep_ledger,
+      .close_ledger = close_ledger,
+  };

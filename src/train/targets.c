@@ -80,7 +80,8 @@ static void follow_path(const struct vt_huffman *tree, struct vt_block *block, u
 
 void vt_targets_draw(const struct vt_objective_setup *setup, struct vt_targets_scratch *scratch, struct vt_block *block,
                      uint32_t word, struct vt_targets *targets) {
-  if (setup->options->loss == VT_LOSS_NEGATIVE_SAMPLING)
+  targets->sampled = setup->options->loss == VT_LOSS_NEGATIVE_SAMPLING;
+  if (targets->sampled)
     draw_noise(setup, scratch, block, word, targets);
   else
     follow_path(setup->huffman, block, word, targets);

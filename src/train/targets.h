@@ -19,6 +19,7 @@
 #define VT_TARGETS_MAX VT_HUFFMAN_DEPTH_MAX /* of a centre; at least 1 + VT_NEGATIVE_MAX */
 
 struct vt_targets {
+  bool sampled; /* the centre and noise words; otherwise a path */
   int count;
   uint32_t slots[VT_TARGETS_MAX]; /* distinct, in the output working set */
   float labels[VT_TARGETS_MAX];

@@ -40,6 +40,13 @@ static inline uint32_t vt_window_contexts(const struct vt_token *tokens, uint32_
   return count;
 }
 
+/* Once the input rows are copied: whether the block holds words of the ledger, whose part in it then begins. */
+static inline bool vt_window_ledger_begin(const struct vt_objective_setup *setup, struct vt_block *block) {
+  if (block->ledger == NULL) return false;
+  vt_block_ledger_begin(setup->ledger, block->ledger, &block->sets[VT_TABLE_INPUT]);
+  return block->ledger->active;
+}
+
 /* log(1 + e^x) without overflow: - log sigma(-x). */
 double vt_softplus(double x);
 

@@ -21,6 +21,7 @@ struct vt_objective_scratch {
   struct vt_targets_scratch *targets_scratch;
   struct vt_targets targets;
   uint64_t centres;
+  bool booking; /* the block holds words of the ledger */
   float *mean;  /* h; three rows, aligned and padded as a step wants them */
   float *moved; /* h after a step */
   float *delta; /* sum of the steps of h */
@@ -75,16 +76,22 @@ static void form_mean(struct vt_objective_scratch *scratch, const struct vt_work
 
 /* Steps over all targets with h held; scratch->delta is what h would have moved. */
 static void train_targets(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
-                          struct vt_block *block) {
+                          struct vt_block *block, uint32_t word) {
+  bool booked = scratch->booking && block->ledger->row_count > 0;
   size_t width = scratch->step.width;
   float *restrict delta = scratch->delta;
   const float *restrict mean = scratch->mean, *restrict moved = scratch->moved;
   bool measure = scratch->centres++ % VT_LOSS_EVERY == 0;
   memset(delta, 0, width * sizeof *delta);
   for (int first = 0; first < scratch->targets.count;) {
+    int from = first;
     first += vt_targets_fill(&scratch->targets, first, block, &scratch->step);
     memcpy(scratch->moved, mean, width * sizeof *mean);
+    if (booked) vt_block_ledger_before(block->ledger, &scratch->step);
     setup->kernel->step(&scratch->step);
+    if (booked)
+      vt_block_ledger_after(block->ledger, setup->kernel, &scratch->step, &block->sets[VT_TABLE_OUTPUT],
+                            &scratch->targets, from, word);
     for (size_t k = 0; k < width; k++) delta[k] += moved[k] - mean[k];
     if (measure) block->loss_sum += vt_targets_loss(&scratch->step);
   }
@@ -97,8 +104,12 @@ static void train_centre(const struct vt_objective_setup *setup, struct vt_objec
   size_t width = scratch->step.width;
   vt_targets_draw(setup, scratch->targets_scratch, block, word, &scratch->targets);
   form_mean(scratch, inputs, count);
-  train_targets(setup, scratch, block);
   float share = setup->options->cbow_classic ? 1 : 1 / (float)count;
+  if (scratch->booking) {
+    vt_block_ledger_clear(block->ledger);
+    for (uint32_t c = 0; c < count; c++) vt_block_ledger_note(block->ledger, scratch->contexts[c], 0, (double)share);
+  }
+  train_targets(setup, scratch, block, word);
   const float *restrict delta = scratch->delta;
   for (uint32_t c = 0; c < count; c++) {
     float *restrict row = vt_working_set_row(inputs, scratch->contexts[c]);
@@ -118,14 +129,17 @@ static void train_block(const struct vt_objective_setup *setup, struct vt_object
   vt_targets_begin(setup, scratch->targets_scratch, block);
   uint32_t count = vt_window_tokens(setup, block, scratch->tokens);
   vt_targets_gather(setup, block, tokens, count);
+  scratch->booking = vt_window_ledger_begin(setup, block);
   for (uint32_t begin = 0, end = 0; begin < count; begin = end) {
     end = vt_window_sentence_end(tokens, count, begin);
     for (uint32_t centre = begin; centre < end; centre++) {
       if (tokens[centre].probe) continue;
+      if (scratch->booking) block->ledger->document = block->first_sentence + tokens[centre].sentence;
       uint32_t contexts = vt_window_contexts(tokens, begin, end, centre, scratch->contexts);
       if (contexts > 0) train_centre(setup, scratch, block, tokens[centre].word, contexts);
     }
   }
+  if (scratch->booking) vt_block_ledger_end(setup->ledger, block->ledger);
 }
 
 const struct vt_objective vt_objective_cbow = {

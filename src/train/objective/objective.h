@@ -15,6 +15,7 @@
 #include "kernel/kernel.h"
 #include "train/held_out.h"
 #include "train/huffman.h"
+#include "train/ledger.h"
 #include "train/noise.h"
 #include "train/working_set.h"
 #include "vectrail/train.h"
@@ -29,6 +30,7 @@ struct vt_objective_setup {
   const uint64_t *probe_positions;  /* ascending places in the corpus whose word is no centre in training */
   size_t probe_count;
   const struct vt_held_out *held_out; /* sentences that are not trained on; NULL: none */
+  const struct vt_ledger *ledger; /* NULL: none is kept */
 };
 
 struct vt_block {
@@ -39,6 +41,8 @@ struct vt_block {
   float rate;
   struct vt_rng rng;
   struct vt_working_set sets[VT_TABLE_COUNT]; /* emptied by the engine */
+  struct vt_block_ledger *ledger;             /* NULL: none is kept */
+  uint64_t first_sentence;                    /* where a ledger is kept by document: number of the one at `begin` */
   /* Out. */
   uint64_t tokens; /* words read, subsampled away or not */
   double loss_sum; /* over the pairs that were measured, nats */

@@ -25,6 +25,7 @@ struct vt_objective_scratch {
   struct vt_targets targets;
   uint32_t steps;
   uint64_t centres;
+  bool booking; /* the block holds words of the ledger */
   struct vt_step step;
 };
 
@@ -62,11 +63,17 @@ static enum vt_status scratch_create(const struct vt_train_options *options, uin
 
 /* The inputs that the step holds, against all targets. */
 static void train_inputs(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
-                         struct vt_block *block, bool measure) {
+                         struct vt_block *block, uint32_t word, bool measure) {
   struct vt_step *step = &scratch->step;
+  bool booked = scratch->booking && block->ledger->row_count > 0;
   for (int first = 0; first < scratch->targets.count;) {
+    int from = first;
     first += vt_targets_fill(&scratch->targets, first, block, step);
+    if (booked) vt_block_ledger_before(block->ledger, step);
     setup->kernel->step(step);
+    if (booked)
+      vt_block_ledger_after(block->ledger, setup->kernel, step, &block->sets[VT_TABLE_OUTPUT], &scratch->targets, from,
+                            word);
     if (measure) block->loss_sum += vt_targets_loss(step);
   }
   if (measure) block->loss_pairs += (uint64_t)step->input_count;
@@ -81,17 +88,19 @@ static void train_centre(const struct vt_objective_setup *setup, struct vt_objec
     uint32_t put_off = 0;
     int inputs = 0;
     scratch->steps++;
+    if (scratch->booking) vt_block_ledger_clear(block->ledger);
     for (uint32_t c = 0; c < context_count; c++) {
       uint32_t slot = contexts[c];
       if (inputs == VT_STEP_INPUTS_MAX || scratch->last_seen[slot] == scratch->steps) {
         contexts[put_off++] = slot;
       } else {
         scratch->last_seen[slot] = scratch->steps;
+        if (scratch->booking) vt_block_ledger_note(block->ledger, slot, inputs, 1);
         scratch->step.inputs[inputs++] = vt_working_set_row(&block->sets[VT_TABLE_INPUT], slot);
       }
     }
     scratch->step.input_count = inputs;
-    train_inputs(setup, scratch, block, measure);
+    train_inputs(setup, scratch, block, word, measure);
     context_count = put_off;
   }
 }
@@ -115,14 +124,17 @@ static void train_block(const struct vt_objective_setup *setup, struct vt_object
   vt_targets_begin(setup, scratch->targets_scratch, block);
   uint32_t count = vt_window_tokens(setup, block, scratch->tokens);
   vt_targets_gather(setup, block, tokens, count);
+  scratch->booking = vt_window_ledger_begin(setup, block);
   for (uint32_t begin = 0, end = 0; begin < count; begin = end) {
     end = vt_window_sentence_end(tokens, count, begin);
     for (uint32_t centre = begin; centre < end; centre++) {
       if (tokens[centre].probe) continue;
+      if (scratch->booking) block->ledger->document = block->first_sentence + tokens[centre].sentence;
       uint32_t contexts = vt_window_contexts(tokens, begin, end, centre, scratch->contexts);
       if (contexts > 0) train_centre(setup, scratch, block, tokens[centre].word, contexts);
     }
   }
+  if (scratch->booking) vt_block_ledger_end(setup->ledger, block->ledger);
 }
 
 const struct vt_objective vt_objective_skipgram = {
