@@ -55,6 +55,7 @@ static enum vt_status record_settings(struct vt_session *session, struct vt_erro
   VT_TRY(meta(session, error, "vectrail", "%s", vt_version()));
   VT_TRY(vt_settings_write(&session->settings, session->recorder, error));
   VT_TRY(record_lines(session, "watch", record->watch, record->watch_count, '\n', error));
+  VT_TRY(record_lines(session, "ledger", record->ledger, record->ledger_count, '\n', error));
   VT_TRY(record_lines(session, "pairs", record->pairs, 2 * record->pair_count, '\t', error));
   VT_TRY(meta(session, error, "threads", "%d", session->settings.train.threads));
   VT_TRY(meta(session, error, "kernel", "%s", vt_engine_kernel_name(session->engine)));

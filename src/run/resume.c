@@ -104,8 +104,8 @@ static enum vt_status read_words(const struct vt_session *session, const struct 
     bool known = vt_vocab_find(session->vocab, word, &(*ids)[*count]);
     vt_free(word);
     if (!known)
-      return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: the word \"%.*s\" to watch is not in the vocabulary",
-                     session->run_path, (int)(bytes < 64 ? bytes : 64), at);
+      return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: the word \"%.*s\" of \"%s\" is not in the vocabulary",
+                     session->run_path, (int)(bytes < 64 ? bytes : 64), at, key);
     (*count)++;
     at += bytes + (at[bytes] != '\0');
   }

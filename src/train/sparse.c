@@ -427,34 +427,36 @@ static struct vt_probe_result probe(struct vt_engine *base) {
 static double held_out_loss(struct vt_engine *base) {
   struct sparse *engine = (struct sparse *)base;
   return vt_probe_loss(engine->held_out_probe, seen_tables(engine), engine->pool);
-  static enum vt_status keep_ledger(struct vt_engine * base, const struct vt_ledger_options *options,
-                                    struct vt_error *error) {
-    struct sparse *engine = (struct sparse *)base;
-    uint32_t blocks = engine->base.options.blocks, capacity = engine->blocks[0].sets[VT_TABLE_INPUT].capacity;
-    VT_TRY(vt_ledger_create(options, &engine->tables[VT_TABLE_INPUT], blocks, capacity, &base->ledger, error));
-    engine->setup.ledger = base->ledger;
-    for (uint32_t b = 0; b < blocks; b++) engine->blocks[b].ledger = vt_ledger_block(base->ledger, b);
-    return VT_OK;
-  }
+}
 
-  static enum vt_status close_ledger(struct vt_engine * base, vt_ledger_visit * visit, void *context,
-                                     struct vt_error *error) {
-    struct sparse *engine = (struct sparse *)base;
-    const struct vt_table *input = &engine->tables[VT_TABLE_INPUT];
-    if (base->state.step == 0) return vt_ledger_start(base->ledger, input, visit, context, error);
-    return vt_ledger_close(base->ledger, input, decay_of(engine), visit, context, error);
-  }
+static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger_options *options,
+                                  struct vt_error *error) {
+  struct sparse *engine = (struct sparse *)base;
+  uint32_t blocks = engine->base.options.blocks, capacity = engine->blocks[0].sets[VT_TABLE_INPUT].capacity;
+  VT_TRY(vt_ledger_create(options, &engine->tables[VT_TABLE_INPUT], blocks, capacity, &base->ledger, error));
+  engine->setup.ledger = base->ledger;
+  for (uint32_t b = 0; b < blocks; b++) engine->blocks[b].ledger = vt_ledger_block(base->ledger, b);
+  return VT_OK;
+}
 
-  const struct vt_engine_type vt_engine_sparse = {
-      .bytes = sizeof(struct sparse),
-      .create = create,
-      .free = release,
-      .step = superstep,
-      .parts = parts,
-      .resumed = resumed,
-      .table = table,
-      .probe = probe,
-      .held_out_loss = held_out_loss,
-      .keep_ledger = keep_ledger,
-      .close_ledger = close_ledger,
-  };
+static enum vt_status close_ledger(struct vt_engine *base, vt_ledger_visit *visit, void *context,
+                                   struct vt_error *error) {
+  struct sparse *engine = (struct sparse *)base;
+  const struct vt_table *input = &engine->tables[VT_TABLE_INPUT];
+  if (base->state.step == 0) return vt_ledger_start(base->ledger, input, visit, context, error);
+  return vt_ledger_close(base->ledger, input, decay_of(engine), visit, context, error);
+}
+
+const struct vt_engine_type vt_engine_sparse = {
+    .bytes = sizeof(struct sparse),
+    .create = create,
+    .free = release,
+    .step = superstep,
+    .parts = parts,
+    .resumed = resumed,
+    .table = table,
+    .probe = probe,
+    .held_out_loss = held_out_loss,
+    .keep_ledger = keep_ledger,
+    .close_ledger = close_ledger,
+};
