@@ -3,13 +3,13 @@ _vectrail() {
   local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" options="" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="help --help --version train resume info neighbors similarity analogy eval export import measure diagnose experiment compare"
+    words="help --help --version train resume info neighbors similarity analogy eval export import measure diagnose experiment compare explain"
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
     return
   fi
   case "${COMP_WORDS[1]}" in
   help)
-    mapfile -t COMPREPLY < <(compgen -W "train resume info neighbors similarity analogy eval export import measure diagnose experiment compare" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "train resume info neighbors similarity analogy eval export import measure diagnose experiment compare explain" -- "$word")
     return ;;
   train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --l2 --until --held-out --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --ledger --ledger-spans --ledger-sources --cbow --sg --hs --color --quiet -q --help -h" ;;
   resume) options="--threads --kernel --checkpoint --json --color --quiet -q --help -h" ;;
@@ -17,7 +17,6 @@ _vectrail() {
   neighbors) options="--count -k --words-file --over-time --step --threads --json --color --quiet -q --help -h" ;;
   similarity) options="--over-time --step --json --color --quiet -q --help -h" ;;
   analogy) options="--count -k --step --json --color --quiet -q --help -h" ;;
-  explain) options="--toward --centered --by --count -k --over-time --step --json --color --quiet -q --help -h" ;;
   eval) options="--similarity --analogy --restrict --over-time --step --threads --json --color --quiet -q --help -h" ;;
   export) options="--output -o --format --step --json --color --quiet -q --help -h" ;;
   import) options="--run --append --force --steps --format --vocab --tensor --float16 --json --color --quiet -q --help -h" ;;
@@ -25,6 +24,7 @@ _vectrail() {
   diagnose) options="--threads --json --color --quiet -q --help -h" ;;
   experiment) options="--run --force --synonyms --analogies --dim --epochs --l2 --seed --threads --json --color --quiet -q --help -h" ;;
   compare) options="--count -k --words --sample --restrict --align --format --vocab --tensor --threads --json --color --quiet -q --help -h" ;;
+  explain) options="--toward --centered --by --count -k --over-time --step --json --color --quiet -q --help -h" ;;
   *) return ;;
   esac
   case "${COMP_WORDS[1]} $before" in
@@ -40,8 +40,6 @@ _vectrail() {
   "neighbors --color") words="auto always never" ;;
   "similarity --color") words="auto always never" ;;
   "analogy --color") words="auto always never" ;;
-  "explain --by") words="source word role document" ;;
-  "explain --color") words="auto always never" ;;
   "eval --color") words="auto always never" ;;
   "export --format") words="auto w2v-text w2v-binary npy safetensors projector" ;;
   "export --color") words="auto always never" ;;
@@ -53,6 +51,8 @@ _vectrail() {
   "compare --align") words="auto always never" ;;
   "compare --format") words="auto w2v-text w2v-binary glove npy safetensors" ;;
   "compare --color") words="auto always never" ;;
+  "explain --by") words="source word role document" ;;
+  "explain --color") words="auto always never" ;;
   esac
   if [ -n "$words" ]; then
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
