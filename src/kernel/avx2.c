@@ -99,6 +99,8 @@ const struct vt_kernel vt_kernel_avx2 = {
     .step = avx2_step,
     .merge = avx2_merge,
     .dot = avx2_dot,
+    .largest = avx2_largest,
+    .exp_sum = avx2_exp_sum,
     .sigmoid = avx2_sigmoid,
     .products = avx2_products,
 };

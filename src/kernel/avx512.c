@@ -29,6 +29,7 @@ static inline __m512 vf_zero(void) { return _mm512_setzero_ps(); }
 static inline __m512 vf_load(const float *p) { return _mm512_load_ps(p); }
 static inline void vf_store(float *p, __m512 v) { _mm512_store_ps(p, v); }
 static inline __m512 vf_set1(float x) { return _mm512_set1_ps(x); }
+static inline __m512 vf_add(__m512 a, __m512 b) { return _mm512_add_ps(a, b); }
 static inline __m512 vf_sub(__m512 a, __m512 b) { return _mm512_sub_ps(a, b); }
 static inline __m512 vf_mul(__m512 a, __m512 b) { return _mm512_mul_ps(a, b); }
 static inline __m512 vf_div(__m512 a, __m512 b) { return _mm512_div_ps(a, b); }
@@ -108,6 +109,8 @@ const struct vt_kernel vt_kernel_avx512 = {
     .step = avx512_step,
     .merge = avx512_merge,
     .dot = avx512_dot,
+    .largest = avx512_largest,
+    .exp_sum = avx512_exp_sum,
     .sigmoid = avx512_sigmoid,
     .products = avx512_products,
 };

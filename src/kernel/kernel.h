@@ -96,6 +96,10 @@ struct vt_kernel {
   void (*step)(struct vt_step *step);
   void (*merge)(struct vt_merge *merge);
   float (*dot)(const float *a, const float *b, size_t width);
+  /* For softmax; count a multiple of 16, values 64-byte aligned. exp_sum: values become e^(value - shift), value -
+   * shift at most 87 and taken for -87 below that; returns their sum. With a NaN among the values the sum is one. */
+  float (*largest)(const float *values, size_t count);
+  float (*exp_sum)(float *values, size_t count, float shift);
   void (*sigmoid)(float *values, size_t count); /* in place; count a multiple of 8, values 32-byte aligned */
   /* to[count][VT_PANEL] = rows[count][depth] times panel[depth][VT_PANEL]; count a multiple of VT_PANEL_ROWS, panel and
    * to 64-byte aligned, rows anyhow. Each product is one sum over the depth in order, fused, from 0. */

@@ -100,6 +100,8 @@ const struct vt_kernel vt_kernel_neon = {
     .step = neon_step,
     .merge = neon_merge,
     .dot = neon_dot,
+    .largest = neon_largest,
+    .exp_sum = neon_exp_sum,
     .sigmoid = neon_sigmoid,
     .products = neon_products,
 };

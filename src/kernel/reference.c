@@ -92,6 +92,8 @@ const struct vt_kernel vt_kernel_reference = {
     .step = reference_step,
     .merge = reference_merge,
     .dot = reference_dot,
+    .largest = reference_largest,
+    .exp_sum = reference_exp_sum,
     .sigmoid = reference_sigmoid,
     .products = reference_products,
 };

@@ -98,6 +98,18 @@ static void sigmoids(const struct vt_kernel *kernel) {
   }
 }
 
+static void softmax_parts(const struct vt_kernel *kernel) {
+  _Alignas(64) float values[96];
+  for (int round = 0; round < 200; round++) {
+    size_t count = 16 + 16 * (size_t)(round % 6);
+    for (size_t k = 0; k < count; k++) values[k] = next(round % 3 == 0 ? 60 : 5);
+    float largest = kernel->largest(values, count), sum = kernel->exp_sum(values, count, largest);
+    take(&largest, 1);
+    take(&sum, 1);
+    take(values, count);
+  }
+}
+
 static void run(const struct vt_kernel *kernel) {
   static const float scales[] = {0.005F, 0.5F, 4.0F}, poisons[] = {NAN, INFINITY, -INFINITY, 3e38F};
   digest = 0xcbf29ce484222325;
@@ -121,6 +133,7 @@ static void run(const struct vt_kernel *kernel) {
     }
   }
   sigmoids(kernel);
+  softmax_parts(kernel);
   printf("%s %016" PRIx64 "\n", kernel->name, digest);
 }
 

@@ -172,6 +172,34 @@ static void sigmoid_hands_nan_on(void **state) {
   }
 }
 
+static void exponentials_are_accurate(void **state) {
+  (void)state;
+  enum { COUNT = 320 };
+  for (size_t kernel = 0; kernel < vt_kernel_count(); kernel++) {
+    if (!vt_kernel_runs_here(kernel)) continue;
+    _Alignas(64) float values[COUNT], logits[COUNT];
+    struct vt_rng rng = vt_rng_make(VT_RNG_TEST, 11, 0, 0);
+    float largest = -1e30F;
+    for (int k = 0; k < COUNT; k++) {
+      logits[k] = values[k] = uniform(&rng, 30);
+      largest = fmaxf(largest, logits[k]);
+    }
+    assert_true(vt_kernel_at(kernel)->largest(values, COUNT) == largest);
+    float sum = vt_kernel_at(kernel)->exp_sum(values, COUNT, largest);
+    long double total = 0;
+    for (int k = 0; k < COUNT; k++) {
+      long double exact = expl((long double)logits[k] - (long double)largest);
+      assert_true(fabsl((long double)values[k] - exact) <= exact * 5e-6L); /* the difference is rounded first */
+      total += exact;
+    }
+    assert_true(fabsl((long double)sum - total) <= total * 5e-6L);
+    values[17] = NAN;
+    assert_true(isnan(vt_kernel_at(kernel)->exp_sum(values, COUNT, 0)));
+    for (int k = 0; k < COUNT; k++) values[k] = k == 5 ? 0 : -3e38F;
+    assert_true(vt_kernel_at(kernel)->exp_sum(values, COUNT, 0) == 1.0F);
+  }
+}
+
 static void dot_is_near_and_the_same(void **state) {
   (void)state;
   for (size_t d = 0; d < sizeof dims / sizeof *dims; d++) {
@@ -473,6 +501,7 @@ int main(void) {
       cmocka_unit_test(all_kernels_give_the_same_bits),
       cmocka_unit_test(sigmoid_is_accurate_everywhere),
       cmocka_unit_test(sigmoid_hands_nan_on),
+      cmocka_unit_test(exponentials_are_accurate),
       cmocka_unit_test(dot_is_near_and_the_same),
       cmocka_unit_test(every_length_against_extended_precision),
       cmocka_unit_test(single_rows_of_every_length_half_a_line_off),
