@@ -31,6 +31,8 @@ static struct train_settings {
   const char *vocab;
   const char *kernel;
   struct text_list watch, pairs, ledger;
+  const char *batch;
+  struct text_list watch, pairs;
   int until;
   const char *output;
   int binary, cbow, skipgram, hierarchical;
@@ -139,8 +141,8 @@ static const struct option options[] = {
      .name = "loss",
      .value = "NAME",
      AT(loss),
-     .choices = {"ns", "hs"},
-     .help = "the objective; ns: negative sampling; hs: hierarchical softmax"},
+     .choices = {"ns", "hs", "softmax"},
+     .help = "the objective; ns: negative sampling; hs: hierarchical softmax; softmax: over all words, exactly"},
     {.kind = OPTION_FLAG,
      .name = "cbow-classic",
      AT(train.cbow_classic),
@@ -194,7 +196,7 @@ static const struct option options[] = {
      AT(train.lr),
      .above_low = true,
      .real_high = 1000,
-     .unset = "0.025; cbow: 0.1, cbow-classic: 0.05; adagrad: 0.15",
+     .unset = "0.025; cbow: 0.1, cbow-classic: 0.05; adagrad: 0.15; softmax: 5, adagrad 0.1, adamw 0.005",
      .help = "learning rate at the start"},
     {.kind = OPTION_CHOICE,
      .name = "schedule",
@@ -206,8 +208,14 @@ static const struct option options[] = {
      .name = "optimizer",
      .value = "NAME",
      AT(optimizer),
-     .choices = {"sgd", "adagrad"},
-     .help = "how gradients become steps; adagrad: smaller ones where much has moved already"},
+     .choices = {"sgd", "adagrad", "adamw"},
+     .help = "how gradients become steps; adagrad: smaller ones where much has moved already; adamw: with softmax"},
+    {.kind = OPTION_TEXT,
+     .name = "batch",
+     .value = "N|full",
+     AT(batch),
+     .unset = "512",
+     .help = "with softmax, pairs in a step; full: all of the text, one step an epoch, with the exact gradient"},
     {.kind = OPTION_REAL,
      .name = "l2",
      .value = "X",
@@ -353,6 +361,15 @@ static const struct option options[] = {
 
 /* ---- what the options mean together ------------------------------------------------------------------------------ */
 
+static bool parse_batch(const char *text, uint32_t *batch) {
+  *batch = VT_BATCH_FULL;
+  if (strcmp(text, "full") == 0) return true;
+  size_t digits = strspn(text, "0123456789");
+  if (digits == 0 || digits > 5 || text[digits] != '\0') return false;
+  *batch = (uint32_t)strtoul(text, NULL, 10);
+  return *batch >= 1 && *batch <= VT_BATCH_MAX;
+}
+
 /* The switches of other trainers say the same as --model and --loss, and win over them; they must not contradict each
  * other. */
 static enum exit_status settle_model(void) {
@@ -367,7 +384,10 @@ static enum exit_status settle_model(void) {
   settings.train.model = (enum vt_model)settings.model;
   settings.train.loss = (enum vt_loss)settings.loss;
   settings.train.schedule = (enum vt_schedule)settings.schedule;
-  settings.train.optimizer = (enum vt_optimizer)settings.optimizer;
+  if (settings.batch != NULL && !parse_batch(settings.batch, &settings.train.batch))
+    return report_usage("train", "--batch is '%.100s'; it must be 'full' or a whole number from 1 to %d",
+                        settings.batch, VT_BATCH_MAX);
+  settings.train.optimizer = (enum vt_optimizer_kind)settings.optimizer;
   if (settings.train.lr == 0) settings.train.lr = vt_train_default_lr(&settings.train);
   return EXIT_DONE;
 }

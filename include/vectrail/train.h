@@ -23,9 +23,14 @@ extern "C" {
 enum vt_model { VT_MODEL_SKIPGRAM = 0, VT_MODEL_CBOW = 1 };
 /* How the learning rate falls over the run. Linear and cosine end at lr / 10000. */
 enum vt_schedule { VT_SCHEDULE_LINEAR = 0, VT_SCHEDULE_CONSTANT = 1, VT_SCHEDULE_COSINE = 2 };
-/* How gradients become steps. SGD; AdaGrad, whose rate falls for each element as its gradients add up. */
-enum vt_optimizer { VT_OPTIMIZER_SGD = 0, VT_OPTIMIZER_ADAGRAD = 1 };
-enum vt_loss { VT_LOSS_NEGATIVE_SAMPLING = 0, VT_LOSS_HIERARCHICAL_SOFTMAX = 1 };
+/* How gradients become steps. SGD; AdaGrad, whose rate falls for each element as its gradients add up; AdamW, for the
+ * exact softmax only. */
+enum vt_optimizer_kind { VT_OPTIMIZER_SGD = 0, VT_OPTIMIZER_ADAGRAD = 1, VT_OPTIMIZER_ADAMW = 2 };
+/* Exact softmax: P(c | w) = e^(u_c.v_w) / sum over all words of e^(u_c'.v_w). */
+enum vt_loss { VT_LOSS_NEGATIVE_SAMPLING = 0, VT_LOSS_HIERARCHICAL_SOFTMAX = 1, VT_LOSS_SOFTMAX = 2 };
+#define VT_BATCH_FULL 0               /* as struct vt_train_options's batch */
+#define VT_BATCH_MAX 65536            /* pairs */
+#define VT_BATCH_FULL_WORDS_MAX 20000 /* the vocabulary that a full batch takes */
 
 /* What the optimiser does. vt_train_options_init gives the defaults in brackets. */
 struct vt_train_options {
@@ -40,7 +45,11 @@ struct vt_train_options {
   double lr;                 /* learning rate at the start [0.025] */
   enum vt_schedule schedule; /* [linear] */
   /* [sgd]. AdaGrad holds the sums of squared gradients: twice the memory of the tables. */
-  enum vt_optimizer optimizer;
+  enum vt_optimizer_kind optimizer;
+  /* Exact softmax: pairs whose mean loss makes one step; VT_BATCH_FULL: all there are in the text, as often as they
+   * are expected to be drawn without subsampling, so that each step has the exact gradient and epochs are steps [512].
+   * The rate is that of the mean, so it is larger than those of the other losses. */
+  uint32_t batch;
   /* Penalty lambda |row|^2 on all rows of both tables, for each word trained; 0 for none [0]. With a penalty the
    * tables are held twice. */
   double l2;
@@ -58,7 +67,8 @@ struct vt_train_options {
 
 VT_API void vt_train_options_init(struct vt_train_options *options);
 /* The learning rate to start with where nobody knows better: 0.025 for skip-gram, 0.1 for CBOW, whose gradient is
- * shared out among the context words, 0.05 for classic CBOW, 0.15 for AdaGrad. */
+ * shared out among the context words, 0.05 for classic CBOW, 0.15 for AdaGrad; for the exact
+ * softmax 5, with AdaGrad 0.1, with AdamW 0.005. */
 VT_API double vt_train_default_lr(const struct vt_train_options *options);
 /* Whether the options can be trained with: VT_ERROR_ARGUMENT names the first that cannot, and its range. */
 VT_API enum vt_status vt_train_options_check(const struct vt_train_options *options, struct vt_error *error);

@@ -126,6 +126,7 @@ static enum vt_status record_step(struct vt_session *session, const struct vt_en
   if (state->step == 0) return VT_OK;
   VT_TRY(metric(session, "loss", progress->loss, error));
   VT_TRY(metric(session, "step_norm", sqrt(state->step_squared), error));
+  if (!isnan(state->gradient)) VT_TRY(metric(session, "gradient", state->gradient, error));
   double capped = session->rows_moved == 0 ? 0 : (double)session->rows_capped / (double)session->rows_moved;
   VT_TRY(metric(session, "capped", capped, error));
   session->loss_sum = 0;

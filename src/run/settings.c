@@ -15,11 +15,11 @@ enum kind { KIND_U32, KIND_U64, KIND_REAL, KIND_FLAG, KIND_NAME };
 
 /* In the order of the enums. */
 static const char *const models[] = {"skipgram", "cbow", NULL};
-static const char *const losses[] = {"ns", "hs", NULL};
+static const char *const losses[] = {"ns", "hs", "softmax", NULL};
 static const char *const schedules[] = {"linear", "constant", "cosine", NULL};
-static const char *const optimizers[] = {"sgd", "adagrad", NULL};
+static const char *const optimizers[] = {"sgd", "adagrad", "adamw", NULL};
 _Static_assert(sizeof(enum vt_model) == sizeof(unsigned) && sizeof(enum vt_loss) == sizeof(unsigned) &&
-                   sizeof(enum vt_schedule) == sizeof(unsigned) && sizeof(enum vt_optimizer) == sizeof(unsigned),
+                   sizeof(enum vt_schedule) == sizeof(unsigned) && sizeof(enum vt_optimizer_kind) == sizeof(unsigned),
                "names are stored as numbers of this size");
 
 #define AT(field) offsetof(struct vt_settings, field)
@@ -40,6 +40,7 @@ static const struct setting {
     {"lr", KIND_REAL, AT(train.lr), NULL},
     {"schedule", KIND_NAME, AT(train.schedule), schedules},
     {"optimizer", KIND_NAME, AT(train.optimizer), optimizers},
+    {"batch", KIND_U32, AT(train.batch), NULL},
     {"l2", KIND_REAL, AT(train.l2), NULL},
     {"cbow_classic", KIND_FLAG, AT(train.cbow_classic), NULL},
     {"held_out", KIND_REAL, AT(train.held_out), NULL},

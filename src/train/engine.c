@@ -18,7 +18,7 @@ double vt_engine_rate(const struct vt_train_options *options, double done) {
 
 enum vt_status vt_engine_create(const struct vt_train_options *options, const struct vt_vocab *vocab,
                                 const struct vt_corpus *corpus, struct vt_engine **out, struct vt_error *error) {
-  const struct vt_engine_type *type = &vt_engine_sparse;
+  const struct vt_engine_type *type = options->loss == VT_LOSS_SOFTMAX ? &vt_engine_softmax : &vt_engine_sparse;
   struct vt_engine *engine = vt_alloc_zero(1, type->bytes);
   if (engine == NULL) return VT_FAIL_MEMORY(error, type->bytes);
   *engine = (struct vt_engine){.type = type,
@@ -26,7 +26,7 @@ enum vt_status vt_engine_create(const struct vt_train_options *options, const st
                                .vocab = vocab,
                                .ids = vt_corpus_ids(corpus),
                                .entries = vt_corpus_entries(corpus),
-                               .state = {.epoch = 1, .lr = options->lr}};
+                               .state = {.epoch = 1, .lr = options->lr, .gradient = NAN}};
   enum vt_status status = VT_OK;
   if (options->held_out > 0)
     status = vt_held_out_init(&engine->held_out, engine->ids, engine->entries, options->seed, options->held_out, error);

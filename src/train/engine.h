@@ -34,6 +34,7 @@ struct vt_engine_state {
   double step_squared; /* sum over all rows of both tables of |applied step|^2 */
   uint64_t rows_moved;
   uint64_t rows_capped;
+  double gradient; /* |gradient| of the whole objective before the step, where it is computed exactly; else NaN */
   bool epoch_ended;
   uint64_t position; /* in this epoch: entries of the corpus trained */
 };

@@ -17,6 +17,7 @@ void vt_train_options_init(struct vt_train_options *options) {
       .sample = 1e-4,
       .epochs = 5,
       .lr = 0.025,
+      .batch = 512,
       .seed = 1,
       .block_tokens = 2048,
       .blocks = 8,
@@ -26,6 +27,8 @@ void vt_train_options_init(struct vt_train_options *options) {
 }
 
 double vt_train_default_lr(const struct vt_train_options *options) {
+  if (options->loss == VT_LOSS_SOFTMAX)
+    return options->optimizer == VT_OPTIMIZER_SGD ? 5 : options->optimizer == VT_OPTIMIZER_ADAGRAD ? 0.1 : 0.005;
   if (options->optimizer == VT_OPTIMIZER_ADAGRAD) return 0.15;
   if (options->model != VT_MODEL_CBOW) return 0.025;
   return options->cbow_classic ? 0.05 : 0.1;
@@ -52,11 +55,22 @@ static enum vt_status check_number(const char *name, double value, double low, d
   return VT_FAIL(error, VT_ERROR_ARGUMENT, "%s is %g; it must lie between %g and %g", name, value, low, high);
 }
 
+static enum vt_status check_softmax(const struct vt_train_options *options, struct vt_error *error) {
+  if (options->loss != VT_LOSS_SOFTMAX && options->optimizer == VT_OPTIMIZER_ADAMW)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use --loss softmax, or --optimizer adagrad",
+                        "adamw needs the gradient of whole tables, which only the exact softmax has");
+  if (options->loss != VT_LOSS_SOFTMAX) return VT_OK;
+  if (options->model != VT_MODEL_SKIPGRAM)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use --model skipgram, or --loss hs",
+                        "the exact softmax is there for skip-gram only");
+  return check_count("batch", options->batch, 0, VT_BATCH_MAX, error);
+}
+
 enum vt_status vt_train_options_check(const struct vt_train_options *options, struct vt_error *error) {
   if (options->model != VT_MODEL_SKIPGRAM && options->model != VT_MODEL_CBOW)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown model %d", (int)options->model);
-  if (options->loss != VT_LOSS_NEGATIVE_SAMPLING && options->loss != VT_LOSS_HIERARCHICAL_SOFTMAX)
-    return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown loss %d", (int)options->loss);
+  if (options->loss > VT_LOSS_SOFTMAX) return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown loss %d", (int)options->loss);
+  VT_TRY(check_softmax(options, error));
   VT_TRY(check_count("dim", options->dim, 1, 4096, error));
   VT_TRY(check_count("window", options->window, 1, 1000, error));
   bool sampled = options->loss == VT_LOSS_NEGATIVE_SAMPLING;
@@ -68,7 +82,7 @@ enum vt_status vt_train_options_check(const struct vt_train_options *options, st
   VT_TRY(check_number("lr", options->lr, 0, 1000, error));
   if (options->schedule > VT_SCHEDULE_COSINE)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown schedule %d", (int)options->schedule);
-  if (options->optimizer > VT_OPTIMIZER_ADAGRAD)
+  if (options->optimizer > VT_OPTIMIZER_ADAMW)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown optimizer %d", (int)options->optimizer);
   VT_TRY(check_number("l2", options->l2, 0, 0.4 / options->lr, error)); /* 1 - 2 lr l2 stays well above 0 */
   VT_TRY(check_count("block-tokens", options->block_tokens, 16, 65536, error));

@@ -115,6 +115,7 @@ static uint32_t draw_targets(const struct vt_objective_setup *setup, struct vt_r
   }
   targets[0] = word;
   labels[0] = 1;
+  if (setup->options->loss == VT_LOSS_SOFTMAX) return 1; /* against all words */
   for (uint32_t j = 1; j <= setup->options->negative; j++) {
     targets[j] = vt_noise_draw(setup->noise, rng);
     for (int tries = 8; tries > 0 && targets[j] == word; tries--) targets[j] = vt_noise_draw(setup->noise, rng);
@@ -368,4 +369,9 @@ struct vt_probe_result vt_probe_measure(struct vt_probe *probe, const struct vt_
   for (size_t row = 0; row < probe->row_count; row++) gradient_squared += probe->rows[row].gradient_squared;
   result.gradient = sqrt(gradient_squared) / (double)probe->items;
   return result;
+}
+
+void vt_probe_pair(const struct vt_probe *probe, size_t pair, uint32_t *context, uint32_t *target) {
+  *context = probe->contexts[probe->context_start[pair]];
+  *target = probe->targets[probe->target_start[pair]];
 }

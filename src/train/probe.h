@@ -31,6 +31,9 @@ size_t vt_probe_pairs(const struct vt_probe *probe);
 /* Ascending, one for each pair. */
 const uint64_t *vt_probe_positions(const struct vt_probe *probe);
 
+/* For the exact softmax, which is measured elsewhere: the context word and the target of a pair of skip-gram. */
+void vt_probe_pair(const struct vt_probe *probe, size_t pair, uint32_t *context, uint32_t *target);
+
 /* tables[VT_TABLE_COUNT]. The same result whatever the size of the pool. */
 struct vt_probe_result vt_probe_measure(struct vt_probe *probe, const struct vt_table *tables, struct vt_pool *pool);
 /* The loss alone, for half the time; NaN where there are no pairs. */

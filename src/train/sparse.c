@@ -3,7 +3,6 @@
 #include "train/engine_type.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdatomic.h>
 
 #include "base/memory.h"
@@ -12,6 +11,7 @@
 #include "train/merge.h"
 #include "train/objective/objective.h"
 #include "train/probe.h"
+#include "train/window.h"
 
 struct sparse {
   struct vt_engine base;
@@ -43,26 +43,6 @@ struct sparse {
 };
 
 /* ---- making and freeing ---------------------------------------------------------------------------------------- */
-
-/* The probability that a token of a word survives subsampling, as word2vec.c computes it: with f the word's share of
- * the text and t the threshold, (sqrt(f / t) + 1) t / f; as a threshold on 32 random bits. */
-static uint32_t keep_threshold(double share, double sample) {
-  if (sample == 0 || share == 0) return UINT32_MAX;
-  double keep = (sqrt(share / sample) + 1) * sample / share;
-  return keep >= 1 ? UINT32_MAX : (uint32_t)(keep * 4294967296.0);
-}
-
-static enum vt_status create_keep(struct sparse *engine, struct vt_error *error) {
-  size_t size = vt_vocab_size(engine->base.vocab);
-  double tokens = (double)vt_vocab_tokens(engine->base.vocab);
-  engine->keep = vt_alloc(size, sizeof *engine->keep);
-  if (engine->keep == NULL) return VT_FAIL_MEMORY(error, size * sizeof *engine->keep);
-  for (uint32_t w = 0; w < size; w++) {
-    double share = tokens > 0 ? (double)vt_vocab_count(engine->base.vocab, w) / tokens : 0;
-    engine->keep[w] = keep_threshold(share, engine->base.options.sample);
-  }
-  return VT_OK;
-}
 
 static enum vt_status create_tables(struct sparse *engine, struct vt_error *error) {
   uint32_t rows = (uint32_t)vt_vocab_size(engine->base.vocab), dim = engine->base.options.dim;
@@ -153,7 +133,7 @@ static enum vt_status create_probes(struct sparse *engine, struct vt_error *erro
 static enum vt_status create_parts(struct sparse *engine, struct vt_error *error) {
   const struct vt_train_options *options = &engine->base.options;
   VT_TRY(vt_kernel_choose(options->kernel, &engine->setup.kernel, error));
-  VT_TRY(create_keep(engine, error));
+  VT_TRY(vt_window_keep(options, engine->base.vocab, &engine->keep, error));
   if (options->loss == VT_LOSS_NEGATIVE_SAMPLING) {
     VT_TRY(vt_noise_init(&engine->noise, engine->base.vocab, options->noise_exponent, error));
     engine->setup.noise = &engine->noise;

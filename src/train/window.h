@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "train/objective/objective.h"
+#include "vectrail/vocab.h"
 
 /* A word that survived subsampling. */
 struct vt_token {
@@ -18,6 +19,13 @@ struct vt_token {
   uint32_t sentence; /* number within the block */
   bool probe;        /* no centre: its pairs are measured, never trained on */
 };
+
+/* For each word, the threshold of struct vt_objective_setup's keep; freed by the caller (vt_free). */
+enum vt_status vt_window_keep(const struct vt_train_options *options, const struct vt_vocab *vocab, uint32_t **keep,
+                              struct vt_error *error);
+
+/* Draws which words of the block survive and how far each looks, as below, and copies nothing: `input` is the word. */
+uint32_t vt_window_draw(const struct vt_objective_setup *setup, struct vt_block *block, struct vt_token *tokens);
 
 /* Draws which words of the block survive and how far each looks (one random number a word, in order), counts
  * block->tokens, and copies the input rows in. tokens: as many as the block has entries. Returns how many there are. */

@@ -83,7 +83,7 @@ static void compare_metric(const char *path_a, const char *path_b, const char *n
   vt_run_close(b);
 }
 
-static void check_bits(enum vt_model model, enum vt_loss loss, enum vt_optimizer optimizer, uint32_t sentences) {
+static void check_bits(enum vt_model model, enum vt_loss loss, enum vt_optimizer_kind optimizer, uint32_t sentences) {
   static const int threads[] = {1, 2, 3, 8};
   struct vtt_folder *folder = vtt_folder_create();
   const char *corpus = vtt_planted_corpus(folder, "corpus.txt", sentences, 1), *runs[4];

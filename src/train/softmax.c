@@ -1,0 +1,381 @@
+/*
+ * softmax.c: the engine of the exact softmax. Every step moves whole tables by whole gradients.
+ *
+ * In minibatches a step of the run is one block of text: its pairs, drawn as skip-gram draws them, are trained in the
+ * order of the text, so many at a time, each batch by the mean of its losses. In full batches a step is one step of
+ * gradient descent on the expected counts of all pairs (pair_counts.h), and an epoch is a step.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/pool.h"
+#include "train/blocks.h"
+#include "train/engine_type.h"
+#include "train/optimizer.h"
+#include "train/pair_counts.h"
+#include "train/probe.h"
+#include "train/softmax_batch.h"
+#include "train/window.h"
+
+#define FULL_ROWS 512 /* rows of a full batch at a time */
+
+struct softmax {
+  struct vt_engine base;
+  struct vt_objective_setup setup;
+  uint32_t *keep;
+  struct vt_probe *probe;
+  struct vt_probe *held_out_probe; /* where sentences are held out */
+  struct vt_pool *pool;
+  struct vt_softmax_space *space;
+  struct vt_table tables[VT_TABLE_COUNT];
+  struct vt_table gradients[VT_TABLE_COUNT]; /* rows of the input's are zero between batches */
+  struct vt_optimizer optimizers[VT_TABLE_COUNT];
+  double updates;               /* steps of the optimisers so far; a part, so a double */
+  struct vt_pair_counts counts; /* full batches only, as the others are minibatches' */
+  /* The pairs of a block, and a batch of them. */
+  struct vt_token *tokens;
+  uint32_t *contexts;
+  uint32_t *inputs;
+  uint32_t *targets;
+  size_t pair_capacity;
+  size_t *start;
+  float *ones;
+};
+
+static size_t batch_rows(const struct vt_train_options *options) {
+  return options->batch == VT_BATCH_FULL ? FULL_ROWS : options->batch;
+}
+
+/* ---- making and freeing ------------------------------------------------------------------------------------------ */
+
+static enum vt_status create_tables(struct softmax *engine, struct vt_error *error) {
+  const struct vt_train_options *options = &engine->base.options;
+  uint32_t rows = (uint32_t)vt_vocab_size(engine->base.vocab), dim = options->dim;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    VT_TRY(vt_table_init(&engine->tables[t], rows, dim, error));
+    VT_TRY(vt_table_init(&engine->gradients[t], rows, dim, error));
+    VT_TRY(vt_optimizer_init(&engine->optimizers[t], options->optimizer, &engine->tables[t], error));
+  }
+  struct vt_table *input = &engine->tables[VT_TABLE_INPUT];
+  for (uint32_t row = 0; row < rows; row++) vt_table_start_row(options->seed, row, dim, vt_table_row(input, row));
+  return VT_OK;
+}
+
+/* Room for all pairs of the longest block. */
+static enum vt_status create_pairs(struct softmax *engine, struct vt_error *error) {
+  const struct vt_train_options *options = &engine->base.options;
+  size_t entries = vt_block_entries_max(options->block_tokens), batch = options->batch;
+  engine->pair_capacity = entries * 2 * options->window;
+  engine->tokens = vt_alloc(entries, sizeof *engine->tokens);
+  engine->contexts = vt_alloc(2 * (size_t)options->window, sizeof *engine->contexts);
+  engine->inputs = vt_alloc(engine->pair_capacity, sizeof *engine->inputs);
+  engine->targets = vt_alloc(engine->pair_capacity, sizeof *engine->targets);
+  if (engine->tokens == NULL || engine->contexts == NULL || engine->inputs == NULL || engine->targets == NULL)
+    return VT_FAIL_MEMORY(error, engine->pair_capacity * sizeof *engine->inputs);
+  return batch == 0 ? VT_FAIL(error, VT_ERROR_ARGUMENT, "batch is 0") : VT_OK;
+}
+
+/* Batches of pairs with one target each. */
+static enum vt_status create_ones(struct softmax *engine, struct vt_error *error) {
+  size_t rows = batch_rows(&engine->base.options);
+  engine->start = vt_alloc(rows + 1, sizeof *engine->start);
+  engine->ones = vt_alloc(rows, sizeof *engine->ones);
+  if (engine->start == NULL || engine->ones == NULL) return VT_FAIL_MEMORY(error, rows * sizeof *engine->start);
+  for (size_t k = 0; k <= rows; k++) engine->start[k] = k;
+  for (size_t k = 0; k < rows; k++) engine->ones[k] = 1;
+  return VT_OK;
+}
+
+static enum vt_status check_words(const struct softmax *engine, struct vt_error *error) {
+  size_t words = vt_vocab_size(engine->base.vocab);
+  if (engine->base.options.batch != VT_BATCH_FULL || words <= VT_BATCH_FULL_WORDS_MAX) return VT_OK;
+  return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use --max-vocab, a larger --min-count, or --batch N",
+                      "a full batch takes at most %d words; this text has %zu", VT_BATCH_FULL_WORDS_MAX, words);
+}
+
+static enum vt_status create_probes(struct softmax *engine, struct vt_error *error) {
+  struct vt_engine *base = &engine->base;
+  struct vt_objective_setup *setup = &engine->setup;
+  uint64_t tokens = vt_vocab_tokens(base->vocab);
+  if (base->held_out.count > 0) {
+    setup->held_out = &base->held_out;
+    VT_TRY(vt_probe_create(base->ids, base->entries, tokens, true, setup, &engine->held_out_probe, error));
+  }
+  VT_TRY(vt_probe_create(base->ids, base->entries, tokens, false, setup, &engine->probe, error));
+  base->probe_pairs = setup->probe_count = vt_probe_pairs(engine->probe);
+  setup->probe_positions = vt_probe_positions(engine->probe);
+  return VT_OK;
+}
+
+static enum vt_status create(struct vt_engine *base, struct vt_error *error) {
+  struct softmax *engine = (struct softmax *)base;
+  struct vt_train_options *options = &base->options;
+  VT_TRY(check_words(engine, error));
+  VT_TRY(vt_kernel_choose(options->kernel, &engine->setup.kernel, error));
+  base->kernel = options->kernel = engine->setup.kernel->name;
+  VT_TRY(vt_window_keep(options, base->vocab, &engine->keep, error));
+  engine->setup.options = options;
+  engine->setup.keep = engine->keep;
+  VT_TRY(create_probes(engine, error));
+  VT_TRY(vt_pool_create(options->threads, &engine->pool, error));
+  VT_TRY(create_tables(engine, error));
+  VT_TRY(create_ones(engine, error));
+  VT_TRY(vt_softmax_space_create(batch_rows(options), engine->tables[0].rows, options->dim, engine->pool,
+                                 engine->setup.kernel, &engine->space, error));
+  if (options->batch == VT_BATCH_FULL) {
+    base->state.steps = options->epochs;
+    return vt_pair_counts_create(&engine->setup, base->ids, base->entries, &engine->counts, error);
+  }
+  base->state.steps = vt_block_count(base->ids, base->entries, options->block_tokens) * options->epochs;
+  return create_pairs(engine, error);
+}
+
+static void release(struct vt_engine *base) {
+  struct softmax *engine = (struct softmax *)base;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    vt_optimizer_release(&engine->optimizers[t]);
+    vt_table_release(&engine->tables[t]);
+    vt_table_release(&engine->gradients[t]);
+  }
+  vt_softmax_space_free(engine->space);
+  vt_pair_counts_release(&engine->counts);
+  vt_pool_free(engine->pool);
+  vt_probe_free(engine->probe);
+  vt_probe_free(engine->held_out_probe);
+  vt_free(engine->keep);
+  vt_free(engine->tokens);
+  vt_free(engine->contexts);
+  vt_free(engine->inputs);
+  vt_free(engine->targets);
+  vt_free(engine->start);
+  vt_free(engine->ones);
+}
+
+/* ---- gradients --------------------------------------------------------------------------------------------------- */
+
+/* Loss and gradients of a batch; the input rows' gradients are added to their table in the batch's order. */
+static double add_gradients(struct softmax *engine, const struct vt_softmax_batch *batch) {
+  double loss = vt_softmax_batch_gradient(engine->space, &engine->tables[VT_TABLE_INPUT],
+                                          &engine->tables[VT_TABLE_OUTPUT], batch, &engine->gradients[VT_TABLE_OUTPUT]);
+  struct vt_table *gradient = &engine->gradients[VT_TABLE_INPUT];
+  for (size_t i = 0; i < batch->rows; i++) {
+    const float *from = vt_softmax_input_gradient(engine->space, i);
+    float *to = vt_table_row(gradient, batch->inputs[i]);
+    for (size_t k = 0; k < gradient->width; k++) to[k] += from[k];
+  }
+  return loss;
+}
+
+static void clear_gradients(struct softmax *engine, const uint32_t *inputs, size_t count) {
+  struct vt_table *gradient = &engine->gradients[VT_TABLE_INPUT];
+  for (size_t i = 0; i < count; i++) memset(vt_table_row(gradient, inputs[i]), 0, gradient->width * sizeof(float));
+}
+
+static double gradient_length(const struct softmax *engine) {
+  double squared = 0;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    const struct vt_table *gradient = &engine->gradients[t];
+    for (size_t k = 0; k < gradient->rows * gradient->width; k++)
+      squared += (double)gradient->data[k] * (double)gradient->data[k];
+  }
+  return sqrt(squared);
+}
+
+/* ---- steps ------------------------------------------------------------------------------------------------------- */
+
+/* Moves both tables by the gradients there are. */
+static enum vt_status update(struct softmax *engine, struct vt_error *error) {
+  const struct vt_train_options *options = &engine->base.options;
+  struct vt_engine_state *state = &engine->base.state;
+  engine->updates++;
+  const struct vt_optimizer_step step = {.rate = state->lr, .l2 = options->l2, .number = (uint64_t)engine->updates};
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    uint32_t bad;
+    state->step_squared += vt_optimizer_apply(&engine->optimizers[t], &engine->gradients[t], &step, engine->pool, &bad);
+    if (bad == UINT32_MAX) continue;
+    return VT_FAIL_HELP(error, VT_ERROR_DIVERGED, "use a smaller learning rate (--lr)",
+                        "training diverged at step %" PRIu64 ": the %s vector of \"%s\" is no longer finite",
+                        state->step, t == VT_TABLE_INPUT ? "input" : "output", vt_vocab_text(engine->base.vocab, bad));
+  }
+  return VT_OK;
+}
+
+/* The pairs of a block: each context word predicts the centre. */
+static size_t draw_pairs(struct softmax *engine, struct vt_block *block) {
+  const struct vt_token *tokens = engine->tokens;
+  uint32_t count = vt_window_draw(&engine->setup, block, engine->tokens);
+  size_t pairs = 0;
+  for (uint32_t begin = 0, end = 0; begin < count; begin = end) {
+    end = vt_window_sentence_end(tokens, count, begin);
+    for (uint32_t centre = begin; centre < end; centre++) {
+      if (tokens[centre].probe) continue;
+      uint32_t contexts = vt_window_contexts(tokens, begin, end, centre, engine->contexts);
+      for (uint32_t c = 0; c < contexts; c++, pairs++) {
+        engine->inputs[pairs] = engine->contexts[c];
+        engine->targets[pairs] = tokens[centre].word;
+      }
+    }
+  }
+  return pairs;
+}
+
+static enum vt_status train_pairs(struct softmax *engine, size_t pairs, struct vt_error *error) {
+  const size_t most = engine->base.options.batch;
+  for (size_t first = 0; first < pairs; first += most) {
+    size_t rows = pairs - first < most ? pairs - first : most;
+    const struct vt_softmax_batch batch = {.rows = rows,
+                                           .inputs = engine->inputs + first,
+                                           .start = engine->start,
+                                           .targets = engine->targets + first,
+                                           .weights = engine->ones,
+                                           .scale = 1 / (float)rows};
+    engine->base.state.loss_sum += add_gradients(engine, &batch);
+    VT_TRY(update(engine, error));
+    clear_gradients(engine, batch.inputs, rows);
+  }
+  return VT_OK;
+}
+
+static enum vt_status step_block(struct softmax *engine, struct vt_error *error) {
+  const struct vt_train_options *options = &engine->base.options;
+  struct vt_engine_state *state = &engine->base.state;
+  if (state->epoch_ended) {
+    state->epoch++;
+    state->position = 0;
+  }
+  uint32_t epoch = state->epoch - 1;
+  double entries = (double)engine->base.entries;
+  state->lr =
+      vt_engine_rate(options, ((double)epoch * entries + (double)state->position) / (options->epochs * entries));
+  struct vt_block block = {
+      .ids = engine->base.ids,
+      .begin = state->position,
+      .end = vt_block_end(engine->base.ids, engine->base.entries, state->position, options->block_tokens),
+      .rng = vt_rng_make(VT_RNG_BLOCK, options->seed, epoch, state->position)};
+  size_t pairs = draw_pairs(engine, &block);
+  state->tokens += block.tokens;
+  state->position = block.end;
+  state->epoch_ended = state->position == engine->base.entries;
+  state->loss_pairs = pairs;
+  return train_pairs(engine, pairs, error);
+}
+
+static double full_gradient(struct softmax *engine) {
+  const struct vt_pair_counts *counts = &engine->counts;
+  double loss = 0;
+  for (uint32_t first = 0; first < counts->rows; first += FULL_ROWS) {
+    const struct vt_softmax_batch batch = {.rows = counts->rows - first < FULL_ROWS ? counts->rows - first : FULL_ROWS,
+                                           .inputs = counts->inputs + first,
+                                           .start = counts->start + first,
+                                           .targets = counts->targets,
+                                           .weights = counts->weights,
+                                           .scale = (float)(1 / counts->total),
+                                           .add = first > 0};
+    loss += add_gradients(engine, &batch);
+  }
+  return loss / counts->total;
+}
+
+/* The whole text is behind after each step; its position says so only at the end, when the last epoch is. */
+static enum vt_status step_full(struct softmax *engine, struct vt_error *error) {
+  const struct vt_train_options *options = &engine->base.options;
+  struct vt_engine_state *state = &engine->base.state;
+  state->epoch = (uint32_t)state->step;
+  state->lr = vt_engine_rate(options, (double)(state->step - 1) / (double)state->steps);
+  state->loss_sum = full_gradient(engine);
+  state->loss_pairs = 1;
+  /* That of the penalty is part of the objective's. */
+  state->gradient = gradient_length(engine);
+  state->tokens += vt_vocab_tokens(engine->base.vocab);
+  state->epoch_ended = state->step == state->steps;
+  state->position = state->epoch_ended ? engine->base.entries : 0;
+  VT_TRY(update(engine, error));
+  clear_gradients(engine, engine->counts.inputs, engine->counts.rows);
+  return VT_OK;
+}
+
+static enum vt_status step(struct vt_engine *base, struct vt_error *error) {
+  struct softmax *engine = (struct softmax *)base;
+  struct vt_engine_state *state = &base->state;
+  state->step++;
+  state->loss_sum = state->step_squared = 0;
+  state->loss_pairs = state->rows_capped = 0;
+  state->rows_moved = (uint64_t)VT_TABLE_COUNT * engine->tables[0].rows;
+  return base->options.batch == VT_BATCH_FULL ? step_full(engine, error) : step_block(engine, error);
+}
+
+/* ---- looking in -------------------------------------------------------------------------------------------------- */
+
+static struct vt_engine_part table_part(const char *name, const struct vt_table *table) {
+  return (struct vt_engine_part){name,        VT_PART_F32, table->data,
+                                 table->rows, table->dim,  table->width * sizeof *table->data};
+}
+
+static size_t parts(struct vt_engine *base, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]) {
+  static const char *const names[][VT_TABLE_COUNT] = {
+      {"input", "output"}, {"input_squares", "output_squares"}, {"input_moments", "output_moments"}};
+  struct softmax *engine = (struct softmax *)base;
+  size_t count = 0;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    const struct vt_optimizer *optimizer = &engine->optimizers[t];
+    parts[count++] = table_part(names[0][t], &engine->tables[t]);
+    if (optimizer->squares.data != NULL) parts[count++] = table_part(names[1][t], &optimizer->squares);
+    if (optimizer->moments.data != NULL) parts[count++] = table_part(names[2][t], &optimizer->moments);
+  }
+  parts[count++] = (struct vt_engine_part){"updates", VT_PART_F64, &engine->updates, 1, 1, sizeof engine->updates};
+  return count;
+}
+
+static void resumed(struct vt_engine *base) { (void)base; }
+
+static const struct vt_table *table(struct vt_engine *base, enum vt_table_role role) {
+  return &((struct softmax *)base)->tables[role];
+}
+
+/* A probe's pairs as batches. Their gradients use the tables that the next step begins anew. */
+static struct vt_probe_result measure(struct softmax *engine, const struct vt_probe *pairs) {
+  struct vt_probe_result result = {.loss = NAN, .gradient = NAN};
+  const size_t count = vt_probe_pairs(pairs), most = batch_rows(&engine->base.options);
+  if (count == 0) return result;
+  double loss = 0;
+  uint32_t inputs[VT_PROBE_PAIRS], targets[VT_PROBE_PAIRS];
+  for (size_t k = 0; k < count; k++) vt_probe_pair(pairs, k, &inputs[k], &targets[k]);
+  for (size_t first = 0; first < count; first += most) {
+    const struct vt_softmax_batch batch = {.rows = count - first < most ? count - first : most,
+                                           .inputs = inputs + first,
+                                           .start = engine->start,
+                                           .targets = targets + first,
+                                           .weights = engine->ones,
+                                           .scale = 1 / (float)count,
+                                           .add = first > 0};
+    loss += add_gradients(engine, &batch);
+  }
+  result.loss = loss / (double)count;
+  result.gradient = gradient_length(engine);
+  clear_gradients(engine, inputs, count);
+  return result;
+}
+
+static struct vt_probe_result probe(struct vt_engine *base) {
+  struct softmax *engine = (struct softmax *)base;
+  return measure(engine, engine->probe);
+}
+
+static double held_out_loss(struct vt_engine *base) {
+  struct softmax *engine = (struct softmax *)base;
+  return measure(engine, engine->held_out_probe).loss;
+}
+
+const struct vt_engine_type vt_engine_softmax = {
+    .bytes = sizeof(struct softmax),
+    .create = create,
+    .free = release,
+    .step = step,
+    .parts = parts,
+    .resumed = resumed,
+    .table = table,
+    .probe = probe,
+    .held_out_loss = held_out_loss,
+};
