@@ -16,9 +16,14 @@ double vt_engine_rate(const struct vt_train_options *options, double done) {
   return options->lr * (share > LR_FLOOR ? share : LR_FLOOR);
 }
 
+static const struct vt_engine_type *type_for(const struct vt_train_options *options) {
+  if (options->loss != VT_LOSS_SOFTMAX) return &vt_engine_sparse;
+  return options->batch == VT_BATCH_FULL ? &vt_engine_softmax_full : &vt_engine_softmax;
+}
+
 enum vt_status vt_engine_create(const struct vt_train_options *options, const struct vt_vocab *vocab,
                                 const struct vt_corpus *corpus, struct vt_engine **out, struct vt_error *error) {
-  const struct vt_engine_type *type = options->loss == VT_LOSS_SOFTMAX ? &vt_engine_softmax : &vt_engine_sparse;
+  const struct vt_engine_type *type = type_for(options);
   struct vt_engine *engine = vt_alloc_zero(1, type->bytes);
   if (engine == NULL) return VT_FAIL_MEMORY(error, type->bytes);
   *engine = (struct vt_engine){.type = type,

@@ -1,9 +1,8 @@
 /*
- * softmax.c: the engine of the exact softmax. Every step moves whole tables by whole gradients.
+ * softmax.c: the engine of the exact softmax in minibatches. (Full batches: softmax_full.c.)
  *
- * In minibatches a step of the run is one block of text: its pairs, drawn as skip-gram draws them, are trained in the
- * order of the text, so many at a time, each batch by the mean of its losses. In full batches a step is one step of
- * gradient descent on the expected counts of all pairs (pair_counts.h), and an epoch is a step.
+ * A step of the run is one block of text: its pairs, drawn as skip-gram draws them, are trained in the order of the
+ * text, so many at a time, each batch by the mean of its losses.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -14,26 +13,19 @@
 #include "train/blocks.h"
 #include "train/engine_type.h"
 #include "train/optimizer.h"
-#include "train/pair_counts.h"
-#include "train/probe.h"
 #include "train/softmax_batch.h"
+#include "train/softmax_text.h"
 #include "train/window.h"
-
-#define FULL_ROWS 512 /* rows of a full batch at a time */
 
 struct softmax {
   struct vt_engine base;
-  struct vt_objective_setup setup;
-  uint32_t *keep;
-  struct vt_probe *probe;
-  struct vt_probe *held_out_probe; /* where sentences are held out */
+  struct vt_softmax_text text;
   struct vt_pool *pool;
   struct vt_softmax_space *space;
   struct vt_table tables[VT_TABLE_COUNT];
   struct vt_table gradients[VT_TABLE_COUNT]; /* rows of the input's are zero between batches */
   struct vt_optimizer optimizers[VT_TABLE_COUNT];
-  double updates;               /* steps of the optimisers so far; a part, so a double */
-  struct vt_pair_counts counts; /* full batches only, as the others are minibatches' */
+  double updates; /* steps of the optimisers so far; a part, so a double */
   /* The pairs of a block, and a batch of them. */
   struct vt_token *tokens;
   uint32_t *contexts;
@@ -43,10 +35,6 @@ struct softmax {
   size_t *start;
   float *ones;
 };
-
-static size_t batch_rows(const struct vt_train_options *options) {
-  return options->batch == VT_BATCH_FULL ? FULL_ROWS : options->batch;
-}
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------ */
 
@@ -66,7 +54,7 @@ static enum vt_status create_tables(struct softmax *engine, struct vt_error *err
 /* Room for all pairs of the longest block. */
 static enum vt_status create_pairs(struct softmax *engine, struct vt_error *error) {
   const struct vt_train_options *options = &engine->base.options;
-  size_t entries = vt_block_entries_max(options->block_tokens), batch = options->batch;
+  size_t entries = vt_block_entries_max(options->block_tokens);
   engine->pair_capacity = entries * 2 * options->window;
   engine->tokens = vt_alloc(entries, sizeof *engine->tokens);
   engine->contexts = vt_alloc(2 * (size_t)options->window, sizeof *engine->contexts);
@@ -74,12 +62,12 @@ static enum vt_status create_pairs(struct softmax *engine, struct vt_error *erro
   engine->targets = vt_alloc(engine->pair_capacity, sizeof *engine->targets);
   if (engine->tokens == NULL || engine->contexts == NULL || engine->inputs == NULL || engine->targets == NULL)
     return VT_FAIL_MEMORY(error, engine->pair_capacity * sizeof *engine->inputs);
-  return batch == 0 ? VT_FAIL(error, VT_ERROR_ARGUMENT, "batch is 0") : VT_OK;
+  return VT_OK;
 }
 
 /* Batches of pairs with one target each. */
 static enum vt_status create_ones(struct softmax *engine, struct vt_error *error) {
-  size_t rows = batch_rows(&engine->base.options);
+  size_t rows = engine->base.options.batch;
   engine->start = vt_alloc(rows + 1, sizeof *engine->start);
   engine->ones = vt_alloc(rows, sizeof *engine->ones);
   if (engine->start == NULL || engine->ones == NULL) return VT_FAIL_MEMORY(error, rows * sizeof *engine->start);
@@ -88,46 +76,15 @@ static enum vt_status create_ones(struct softmax *engine, struct vt_error *error
   return VT_OK;
 }
 
-static enum vt_status check_words(const struct softmax *engine, struct vt_error *error) {
-  size_t words = vt_vocab_size(engine->base.vocab);
-  if (engine->base.options.batch != VT_BATCH_FULL || words <= VT_BATCH_FULL_WORDS_MAX) return VT_OK;
-  return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use --max-vocab, a larger --min-count, or --batch N",
-                      "a full batch takes at most %d words; this text has %zu", VT_BATCH_FULL_WORDS_MAX, words);
-}
-
-static enum vt_status create_probes(struct softmax *engine, struct vt_error *error) {
-  struct vt_engine *base = &engine->base;
-  struct vt_objective_setup *setup = &engine->setup;
-  uint64_t tokens = vt_vocab_tokens(base->vocab);
-  if (base->held_out.count > 0) {
-    setup->held_out = &base->held_out;
-    VT_TRY(vt_probe_create(base->ids, base->entries, tokens, true, setup, &engine->held_out_probe, error));
-  }
-  VT_TRY(vt_probe_create(base->ids, base->entries, tokens, false, setup, &engine->probe, error));
-  base->probe_pairs = setup->probe_count = vt_probe_pairs(engine->probe);
-  setup->probe_positions = vt_probe_positions(engine->probe);
-  return VT_OK;
-}
-
 static enum vt_status create(struct vt_engine *base, struct vt_error *error) {
   struct softmax *engine = (struct softmax *)base;
-  struct vt_train_options *options = &base->options;
-  VT_TRY(check_words(engine, error));
-  VT_TRY(vt_kernel_choose(options->kernel, &engine->setup.kernel, error));
-  base->kernel = options->kernel = engine->setup.kernel->name;
-  VT_TRY(vt_window_keep(options, base->vocab, &engine->keep, error));
-  engine->setup.options = options;
-  engine->setup.keep = engine->keep;
-  VT_TRY(create_probes(engine, error));
+  const struct vt_train_options *options = &base->options;
+  VT_TRY(vt_softmax_text_init(&engine->text, base, error));
   VT_TRY(vt_pool_create(options->threads, &engine->pool, error));
   VT_TRY(create_tables(engine, error));
   VT_TRY(create_ones(engine, error));
-  VT_TRY(vt_softmax_space_create(batch_rows(options), engine->tables[0].rows, options->dim, engine->pool,
-                                 engine->setup.kernel, &engine->space, error));
-  if (options->batch == VT_BATCH_FULL) {
-    base->state.steps = options->epochs;
-    return vt_pair_counts_create(&engine->setup, base->ids, base->entries, &engine->counts, error);
-  }
+  VT_TRY(vt_softmax_space_create(options->batch, engine->tables[0].rows, options->dim, engine->pool,
+                                 engine->text.setup.kernel, &engine->space, error));
   base->state.steps = vt_block_count(base->ids, base->entries, options->block_tokens) * options->epochs;
   return create_pairs(engine, error);
 }
@@ -140,11 +97,8 @@ static void release(struct vt_engine *base) {
     vt_table_release(&engine->gradients[t]);
   }
   vt_softmax_space_free(engine->space);
-  vt_pair_counts_release(&engine->counts);
   vt_pool_free(engine->pool);
-  vt_probe_free(engine->probe);
-  vt_probe_free(engine->held_out_probe);
-  vt_free(engine->keep);
+  vt_softmax_text_release(&engine->text);
   vt_free(engine->tokens);
   vt_free(engine->contexts);
   vt_free(engine->inputs);
@@ -205,7 +159,7 @@ static enum vt_status update(struct softmax *engine, struct vt_error *error) {
 /* The pairs of a block: each context word predicts the centre. */
 static size_t draw_pairs(struct softmax *engine, struct vt_block *block) {
   const struct vt_token *tokens = engine->tokens;
-  uint32_t count = vt_window_draw(&engine->setup, block, engine->tokens);
+  uint32_t count = vt_window_draw(&engine->text.setup, block, engine->tokens);
   size_t pairs = 0;
   for (uint32_t begin = 0, end = 0; begin < count; begin = end) {
     end = vt_window_sentence_end(tokens, count, begin);
@@ -238,9 +192,14 @@ static enum vt_status train_pairs(struct softmax *engine, size_t pairs, struct v
   return VT_OK;
 }
 
-static enum vt_status step_block(struct softmax *engine, struct vt_error *error) {
-  const struct vt_train_options *options = &engine->base.options;
-  struct vt_engine_state *state = &engine->base.state;
+static enum vt_status step(struct vt_engine *base, struct vt_error *error) {
+  struct softmax *engine = (struct softmax *)base;
+  const struct vt_train_options *options = &base->options;
+  struct vt_engine_state *state = &base->state;
+  state->step++;
+  state->loss_sum = state->step_squared = 0;
+  state->rows_capped = 0;
+  state->rows_moved = (uint64_t)VT_TABLE_COUNT * engine->tables[0].rows;
   if (state->epoch_ended) {
     state->epoch++;
     state->position = 0;
@@ -260,50 +219,6 @@ static enum vt_status step_block(struct softmax *engine, struct vt_error *error)
   state->epoch_ended = state->position == engine->base.entries;
   state->loss_pairs = pairs;
   return train_pairs(engine, pairs, error);
-}
-
-static double full_gradient(struct softmax *engine) {
-  const struct vt_pair_counts *counts = &engine->counts;
-  double loss = 0;
-  for (uint32_t first = 0; first < counts->rows; first += FULL_ROWS) {
-    const struct vt_softmax_batch batch = {.rows = counts->rows - first < FULL_ROWS ? counts->rows - first : FULL_ROWS,
-                                           .inputs = counts->inputs + first,
-                                           .start = counts->start + first,
-                                           .targets = counts->targets,
-                                           .weights = counts->weights,
-                                           .scale = (float)(1 / counts->total),
-                                           .add = first > 0};
-    loss += add_gradients(engine, &batch);
-  }
-  return loss / counts->total;
-}
-
-/* The whole text is behind after each step; its position says so only at the end, when the last epoch is. */
-static enum vt_status step_full(struct softmax *engine, struct vt_error *error) {
-  const struct vt_train_options *options = &engine->base.options;
-  struct vt_engine_state *state = &engine->base.state;
-  state->epoch = (uint32_t)state->step;
-  state->lr = vt_engine_rate(options, (double)(state->step - 1) / (double)state->steps);
-  state->loss_sum = full_gradient(engine);
-  state->loss_pairs = 1;
-  /* That of the penalty is part of the objective's. */
-  state->gradient = gradient_length(engine);
-  state->tokens += vt_vocab_tokens(engine->base.vocab);
-  state->epoch_ended = state->step == state->steps;
-  state->position = state->epoch_ended ? engine->base.entries : 0;
-  VT_TRY(update(engine, error));
-  clear_gradients(engine, engine->counts.inputs, engine->counts.rows);
-  return VT_OK;
-}
-
-static enum vt_status step(struct vt_engine *base, struct vt_error *error) {
-  struct softmax *engine = (struct softmax *)base;
-  struct vt_engine_state *state = &base->state;
-  state->step++;
-  state->loss_sum = state->step_squared = 0;
-  state->loss_pairs = state->rows_capped = 0;
-  state->rows_moved = (uint64_t)VT_TABLE_COUNT * engine->tables[0].rows;
-  return base->options.batch == VT_BATCH_FULL ? step_full(engine, error) : step_block(engine, error);
 }
 
 /* ---- looking in -------------------------------------------------------------------------------------------------- */
@@ -337,11 +252,10 @@ static const struct vt_table *table(struct vt_engine *base, enum vt_table_role r
 /* A probe's pairs as batches. Their gradients use the tables that the next step begins anew. */
 static struct vt_probe_result measure(struct softmax *engine, const struct vt_probe *pairs) {
   struct vt_probe_result result = {.loss = NAN, .gradient = NAN};
-  const size_t count = vt_probe_pairs(pairs), most = batch_rows(&engine->base.options);
+  uint32_t inputs[VT_PROBE_PAIRS], targets[VT_PROBE_PAIRS];
+  const size_t count = vt_softmax_text_pairs(pairs, inputs, targets), most = engine->base.options.batch;
   if (count == 0) return result;
   double loss = 0;
-  uint32_t inputs[VT_PROBE_PAIRS], targets[VT_PROBE_PAIRS];
-  for (size_t k = 0; k < count; k++) vt_probe_pair(pairs, k, &inputs[k], &targets[k]);
   for (size_t first = 0; first < count; first += most) {
     const struct vt_softmax_batch batch = {.rows = count - first < most ? count - first : most,
                                            .inputs = inputs + first,
@@ -360,12 +274,12 @@ static struct vt_probe_result measure(struct softmax *engine, const struct vt_pr
 
 static struct vt_probe_result probe(struct vt_engine *base) {
   struct softmax *engine = (struct softmax *)base;
-  return measure(engine, engine->probe);
+  return measure(engine, engine->text.probe);
 }
 
 static double held_out_loss(struct vt_engine *base) {
   struct softmax *engine = (struct softmax *)base;
-  return measure(engine, engine->held_out_probe).loss;
+  return measure(engine, engine->text.held_out_probe).loss;
 }
 
 const struct vt_engine_type vt_engine_softmax = {

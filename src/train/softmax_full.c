@@ -1,0 +1,356 @@
+/*
+ * softmax_full.c: the engine of full batches. A step is one step of gradient descent on the mean loss over the expected
+ * counts of all pairs (pair_counts.h), plus lambda |v|^2 for every row, and an epoch is a step.
+ *
+ * All of it is in double: in float the tables cannot come nearer to the optimum than their own last digits, where the
+ * gradient still is some 1e-4 of its start. What observers see are the tables rounded to float.
+ *
+ * Threads take groups of rows; the BLAS runs single-threaded in each; each group sums its part of the output's
+ * gradient, and the groups are added up in order: the same bits at any number of threads.
+ */
+#include <cblas.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/pool.h"
+#include "train/pair_counts.h"
+#include "train/softmax_text.h"
+
+#define GROUPS 8
+#define ROWS 64 /* of a group, at a time */
+#define EPSILON 1e-8
+#define BETA_1 0.9
+#define BETA_2 0.999
+
+/* Input rows and their targets; weights NULL: one target of weight 1 for each row. */
+struct rows {
+  size_t count;
+  const uint32_t *inputs; /* may repeat */
+  const size_t *start;    /* with weights: count + 1 */
+  const uint32_t *targets;
+  const float *weights;
+  double scale;
+};
+
+struct work {
+  double *x;        /* ROWS x dim */
+  double *scores;   /* ROWS x words */
+  double *pull;     /* ROWS x dim */
+  double *gradient; /* of the output table: words x dim */
+  double *input;    /* of the input table: words x dim */
+  double loss;
+};
+
+struct full {
+  struct vt_engine base;
+  struct vt_softmax_text text;
+  struct vt_pair_counts counts;
+  struct vt_pool *pool;
+  uint32_t words, dim;
+  double *tables[VT_TABLE_COUNT];
+  double *gradients[VT_TABLE_COUNT];
+  double *squares[VT_TABLE_COUNT]; /* but with SGD */
+  double *moments[VT_TABLE_COUNT]; /* with AdamW */
+  struct vt_table seen[VT_TABLE_COUNT];
+  struct work work[GROUPS];
+  /* During a gradient. */
+  const struct rows *rows;
+  atomic_uint next;
+};
+
+/* ---- making and freeing ------------------------------------------------------------------------------------------ */
+
+static size_t cells(const struct full *engine) { return (size_t)engine->words * engine->dim; }
+
+static enum vt_status create_work(struct full *engine, struct vt_error *error) {
+  for (int g = 0; g < GROUPS; g++) {
+    struct work *work = &engine->work[g];
+    work->x = vt_alloc_aligned(ROWS, engine->dim * sizeof(double));
+    work->scores = vt_alloc_aligned(ROWS, engine->words * sizeof(double));
+    work->pull = vt_alloc_aligned(ROWS, engine->dim * sizeof(double));
+    work->gradient = vt_alloc_aligned(cells(engine), sizeof(double));
+    work->input = vt_alloc_aligned(cells(engine), sizeof(double));
+    if (work->x == NULL || work->scores == NULL || work->pull == NULL || work->gradient == NULL || work->input == NULL)
+      return VT_FAIL_MEMORY(error, cells(engine) * sizeof(double));
+  }
+  return VT_OK;
+}
+
+static void show(struct full *engine) {
+  for (int t = 0; t < VT_TABLE_COUNT; t++)
+    for (uint32_t row = 0; row < engine->words; row++)
+      for (uint32_t k = 0; k < engine->dim; k++)
+        vt_table_row(&engine->seen[t], row)[k] = (float)engine->tables[t][(size_t)row * engine->dim + k];
+}
+
+static enum vt_status create_tables(struct full *engine, struct vt_error *error) {
+  const struct vt_train_options *options = &engine->base.options;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    VT_TRY(vt_table_init(&engine->seen[t], engine->words, engine->dim, error));
+    bool squares = options->optimizer != VT_OPTIMIZER_SGD, moments = options->optimizer == VT_OPTIMIZER_ADAMW;
+    engine->tables[t] = vt_alloc_aligned(cells(engine), sizeof(double));
+    engine->gradients[t] = vt_alloc_aligned(cells(engine), sizeof(double));
+    engine->squares[t] = squares ? vt_alloc_aligned(cells(engine), sizeof(double)) : NULL;
+    engine->moments[t] = moments ? vt_alloc_aligned(cells(engine), sizeof(double)) : NULL;
+    if (engine->tables[t] == NULL || engine->gradients[t] == NULL || (squares && engine->squares[t] == NULL) ||
+        (moments && engine->moments[t] == NULL))
+      return VT_FAIL_MEMORY(error, cells(engine) * sizeof(double));
+  }
+  for (uint32_t row = 0; row < engine->words; row++) {
+    float *start = vt_table_row(&engine->seen[VT_TABLE_INPUT], row);
+    vt_table_start_row(options->seed, row, engine->dim, start);
+    for (uint32_t k = 0; k < engine->dim; k++)
+      engine->tables[VT_TABLE_INPUT][(size_t)row * engine->dim + k] = (double)start[k];
+  }
+  return VT_OK;
+}
+
+static enum vt_status create(struct vt_engine *base, struct vt_error *error) {
+  struct full *engine = (struct full *)base;
+  size_t words = vt_vocab_size(base->vocab);
+  if (words > VT_BATCH_FULL_WORDS_MAX)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use --max-vocab, a larger --min-count, or --batch N",
+                        "a full batch takes at most %d words; this text has %zu", VT_BATCH_FULL_WORDS_MAX, words);
+  engine->words = (uint32_t)words;
+  engine->dim = base->options.dim;
+  VT_TRY(vt_softmax_text_init(&engine->text, base, error));
+  VT_TRY(vt_pair_counts_create(&engine->text.setup, base->ids, base->entries, &engine->counts, error));
+  VT_TRY(vt_pool_create(base->options.threads, &engine->pool, error));
+  VT_TRY(create_tables(engine, error));
+  VT_TRY(create_work(engine, error));
+  openblas_set_num_threads(1);
+  base->state.steps = base->options.epochs;
+  return VT_OK;
+}
+
+static void release(struct vt_engine *base) {
+  struct full *engine = (struct full *)base;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    vt_free_aligned(engine->tables[t]);
+    vt_free_aligned(engine->gradients[t]);
+    vt_free_aligned(engine->squares[t]);
+    vt_free_aligned(engine->moments[t]);
+    vt_table_release(&engine->seen[t]);
+  }
+  for (int g = 0; g < GROUPS; g++) {
+    vt_free_aligned(engine->work[g].x);
+    vt_free_aligned(engine->work[g].scores);
+    vt_free_aligned(engine->work[g].pull);
+    vt_free_aligned(engine->work[g].gradient);
+    vt_free_aligned(engine->work[g].input);
+  }
+  vt_pair_counts_release(&engine->counts);
+  vt_softmax_text_release(&engine->text);
+  vt_pool_free(engine->pool);
+}
+
+/* ---- the gradient ------------------------------------------------------------------------------------------------ */
+
+/* A row of scores becomes its row of G = scale (a P - w); returns its loss. */
+static double differentiate_row(const struct rows *rows, size_t row, uint32_t words, double *scores) {
+  size_t from = rows->weights == NULL ? row : rows->start[row],
+         to = rows->weights == NULL ? row + 1 : rows->start[row + 1];
+  double largest = scores[0], sum = 0, weight = 0, target_score = 0;
+  for (uint32_t c = 1; c < words; c++)
+    if (scores[c] > largest) largest = scores[c];
+  for (size_t t = from; t < to; t++) {
+    double w = rows->weights == NULL ? 1 : (double)rows->weights[t];
+    weight += w;
+    target_score += w * scores[rows->targets[t]];
+  }
+  for (uint32_t c = 0; c < words; c++) sum += scores[c] = exp(scores[c] - largest);
+  const double factor = rows->scale * weight / sum;
+  for (uint32_t c = 0; c < words; c++) scores[c] *= factor;
+  for (size_t t = from; t < to; t++)
+    scores[rows->targets[t]] -= rows->scale * (rows->weights == NULL ? 1 : (double)rows->weights[t]);
+  return weight * (largest + log(sum)) - target_score;
+}
+
+/* Rows first .. first + count of the batch. */
+static void add_rows(struct full *engine, struct work *work, size_t first, size_t count) {
+  const struct rows *rows = engine->rows;
+  const int n = (int)count, words = (int)engine->words, dim = (int)engine->dim;
+  const double *output = engine->tables[VT_TABLE_OUTPUT];
+  for (size_t i = 0; i < count; i++)
+    memcpy(work->x + i * engine->dim, engine->tables[VT_TABLE_INPUT] + (size_t)rows->inputs[first + i] * engine->dim,
+           engine->dim * sizeof(double));
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, words, dim, 1, work->x, dim, output, dim, 0, work->scores,
+              words);
+  for (size_t i = 0; i < count; i++)
+    work->loss += differentiate_row(rows, first + i, engine->words, work->scores + i * engine->words);
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, dim, words, 1, work->scores, words, output, dim, 0,
+              work->pull, dim);
+  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, words, dim, n, 1, work->scores, words, work->x, dim, 1,
+              work->gradient, dim);
+  for (size_t i = 0; i < count; i++) {
+    double *to = work->input + (size_t)rows->inputs[first + i] * engine->dim;
+    for (uint32_t k = 0; k < engine->dim; k++) to[k] += work->pull[i * engine->dim + k];
+  }
+}
+
+/* A group is a stretch of rows. */
+static void add_groups(void *context, int worker) {
+  struct full *engine = context;
+  (void)worker;
+  const size_t each = (engine->rows->count + GROUPS - 1) / GROUPS;
+  for (;;) {
+    unsigned group = atomic_fetch_add_explicit(&engine->next, 1, memory_order_relaxed);
+    if (group >= GROUPS) return;
+    struct work *work = &engine->work[group];
+    work->loss = 0;
+    memset(work->gradient, 0, cells(engine) * sizeof(double));
+    memset(work->input, 0, cells(engine) * sizeof(double));
+    size_t end = (group + 1) * each < engine->rows->count ? (group + 1) * each : engine->rows->count;
+    for (size_t first = group * each; first < end; first += ROWS)
+      add_rows(engine, work, first, end - first < ROWS ? end - first : ROWS);
+  }
+}
+
+/* The gradients of the loss, into engine->gradients; returns the loss, unscaled. */
+static double gradient(struct full *engine, const struct rows *rows) {
+  engine->rows = rows;
+  atomic_store_explicit(&engine->next, 0, memory_order_relaxed);
+  vt_pool_run(engine->pool, add_groups, engine);
+  double loss = 0;
+  for (int g = 0; g < GROUPS; g++) loss += engine->work[g].loss;
+  for (size_t k = 0; k < cells(engine); k++) {
+    double input = 0, output = 0;
+    for (int g = 0; g < GROUPS; g++) {
+      input += engine->work[g].input[k];
+      output += engine->work[g].gradient[k];
+    }
+    engine->gradients[VT_TABLE_INPUT][k] = input;
+    engine->gradients[VT_TABLE_OUTPUT][k] = output;
+  }
+  return loss;
+}
+
+/* Of the loss and the penalty together: |g + 2 lambda v|. */
+static double gradient_length(const struct full *engine, double l2) {
+  double squared = 0;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    for (size_t k = 0; k < cells(engine); k++) {
+      double g = engine->gradients[t][k] + 2 * l2 * engine->tables[t][k];
+      squared += g * g;
+    }
+  }
+  return sqrt(squared);
+}
+
+/* ---- the step ---------------------------------------------------------------------------------------------------- */
+
+/* As optimizer.h, in double. */
+static double element_step(struct full *engine, int t, size_t k, double rate, double number) {
+  double g = engine->gradients[t][k];
+  if (engine->squares[t] == NULL) return -rate * g;
+  double *h = &engine->squares[t][k];
+  if (engine->moments[t] == NULL) {
+    *h += g * g;
+    return -rate * g / (sqrt(*h) + EPSILON);
+  }
+  double *m = &engine->moments[t][k];
+  *m = BETA_1 * *m + (1 - BETA_1) * g;
+  *h = BETA_2 * *h + (1 - BETA_2) * g * g;
+  return -rate * (*m / (1 - pow(BETA_1, number))) / (sqrt(*h / (1 - pow(BETA_2, number))) + EPSILON);
+}
+
+/* A table in which something is no longer a float is a training that has diverged. */
+static enum vt_status update(struct full *engine, struct vt_error *error) {
+  struct vt_engine_state *state = &engine->base.state;
+  const double keep = 1 - 2 * state->lr * engine->base.options.l2;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    for (size_t k = 0; k < cells(engine); k++) {
+      double *v = &engine->tables[t][k];
+      double moved = keep * *v + element_step(engine, t, k, state->lr, (double)state->step);
+      state->step_squared += (moved - *v) * (moved - *v);
+      if (!isfinite((float)moved))
+        return VT_FAIL_HELP(error, VT_ERROR_DIVERGED, "use a smaller learning rate (--lr)",
+                            "training diverged at step %" PRIu64 ": the %s vector of \"%s\" is no longer finite",
+                            state->step, t == VT_TABLE_INPUT ? "input" : "output",
+                            vt_vocab_text(engine->base.vocab, (uint32_t)(k / engine->dim)));
+      *v = moved;
+    }
+  }
+  show(engine);
+  return VT_OK;
+}
+
+static enum vt_status step(struct vt_engine *base, struct vt_error *error) {
+  struct full *engine = (struct full *)base;
+  struct vt_engine_state *state = &base->state;
+  const struct vt_pair_counts *counts = &engine->counts;
+  state->step++;
+  state->epoch = (uint32_t)state->step;
+  state->lr = vt_engine_rate(&base->options, (double)(state->step - 1) / (double)state->steps);
+  const struct rows rows = {counts->rows,    counts->inputs,  counts->start,
+                            counts->targets, counts->weights, 1 / counts->total};
+  state->loss_sum = gradient(engine, &rows) / counts->total;
+  state->loss_pairs = 1;
+  state->gradient = gradient_length(engine, base->options.l2);
+  state->tokens += vt_vocab_tokens(base->vocab);
+  state->rows_moved = (uint64_t)VT_TABLE_COUNT * engine->words;
+  state->rows_capped = 0;
+  state->step_squared = 0;
+  /* The whole text is behind after each step; the position says so only at the end, when the last epoch is. */
+  state->epoch_ended = state->step == state->steps;
+  state->position = state->epoch_ended ? base->entries : 0;
+  return update(engine, error);
+}
+
+/* ---- looking in -------------------------------------------------------------------------------------------------- */
+
+static size_t parts(struct vt_engine *base, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]) {
+  static const char *const names[][VT_TABLE_COUNT] = {
+      {"input", "output"}, {"input_squares", "output_squares"}, {"input_moments", "output_moments"}};
+  struct full *engine = (struct full *)base;
+  size_t count = 0;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    double *const arrays[] = {engine->tables[t], engine->squares[t], engine->moments[t]};
+    for (int a = 0; a < 3; a++) {
+      if (arrays[a] == NULL) continue;
+      parts[count++] = (struct vt_engine_part){names[a][t],   VT_PART_F64, arrays[a],
+                                               engine->words, engine->dim, engine->dim * sizeof(double)};
+    }
+  }
+  return count;
+}
+
+static void resumed(struct vt_engine *base) { show((struct full *)base); }
+
+static const struct vt_table *table(struct vt_engine *base, enum vt_table_role role) {
+  return &((struct full *)base)->seen[role];
+}
+
+static struct vt_probe_result measure(struct full *engine, const struct vt_probe *probe) {
+  uint32_t inputs[VT_PROBE_PAIRS], targets[VT_PROBE_PAIRS];
+  size_t count = vt_softmax_text_pairs(probe, inputs, targets);
+  if (count == 0) return (struct vt_probe_result){.loss = NAN, .gradient = NAN};
+  const struct rows rows = {count, inputs, NULL, targets, NULL, 1 / (double)count};
+  double loss = gradient(engine, &rows) / (double)count;
+  return (struct vt_probe_result){.loss = loss, .gradient = gradient_length(engine, 0)};
+}
+
+static struct vt_probe_result probe(struct vt_engine *base) {
+  struct full *engine = (struct full *)base;
+  return measure(engine, engine->text.probe);
+}
+
+static double held_out_loss(struct vt_engine *base) {
+  struct full *engine = (struct full *)base;
+  return measure(engine, engine->text.held_out_probe).loss;
+}
+
+const struct vt_engine_type vt_engine_softmax_full = {
+    .bytes = sizeof(struct full),
+    .create = create,
+    .free = release,
+    .step = step,
+    .parts = parts,
+    .resumed = resumed,
+    .table = table,
+    .probe = probe,
+    .held_out_loss = held_out_loss,
+};
