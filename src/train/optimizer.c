@@ -31,7 +31,8 @@ void vt_optimizer_release(struct vt_optimizer *optimizer) {
 struct job {
   struct vt_optimizer *optimizer;
   const struct vt_table *gradient;
-  float rate, keep;                 /* eta, 1 - 2 eta lambda */
+  float rate, keep;                 /* eta; what is left of v: 1 - 2 eta lambda, but with AdaGrad 1 */
+  float penalty;                    /* 2 lambda, with AdaGrad, else 0 */
   float correction_1, correction_2; /* 1 / (1 - beta^t) */
   atomic_uint next;
 };
@@ -40,6 +41,7 @@ struct job {
 static void row_step(const struct job *job, uint32_t row, float *restrict step) {
   const struct vt_optimizer *optimizer = job->optimizer;
   const float *restrict g = vt_table_row(job->gradient, row);
+  const float *restrict v = vt_table_row(optimizer->table, row);
   const size_t width = optimizer->table->width;
   if (optimizer->kind == VT_OPTIMIZER_SGD) {
     for (size_t k = 0; k < width; k++) step[k] = -job->rate * g[k];
@@ -48,8 +50,9 @@ static void row_step(const struct job *job, uint32_t row, float *restrict step) 
   float *restrict h = vt_table_row(&optimizer->squares, row);
   if (optimizer->kind == VT_OPTIMIZER_ADAGRAD) {
     for (size_t k = 0; k < width; k++) {
-      h[k] += g[k] * g[k];
-      step[k] = -job->rate * g[k] / (sqrtf(h[k]) + VT_ADAGRAD_EPSILON);
+      float whole = g[k] + job->penalty * v[k];
+      h[k] += whole * whole;
+      step[k] = -job->rate * whole / (sqrtf(h[k]) + VT_ADAGRAD_EPSILON);
     }
     return;
   }
@@ -93,10 +96,12 @@ static void move_rows(void *context, int worker) {
 
 double vt_optimizer_apply(struct vt_optimizer *optimizer, const struct vt_table *gradient,
                           const struct vt_optimizer_step *step, struct vt_pool *pool, uint32_t *bad_row) {
+  const bool adagrad = optimizer->kind == VT_OPTIMIZER_ADAGRAD;
   struct job job = {.optimizer = optimizer,
                     .gradient = gradient,
                     .rate = (float)step->rate,
-                    .keep = (float)(1 - 2 * step->rate * step->l2),
+                    .keep = adagrad ? 1 : (float)(1 - 2 * step->rate * step->l2),
+                    .penalty = (float)(2 * step->l2),
                     .correction_1 = (float)(1 / (1 - pow((double)BETA_1, (double)step->number))),
                     .correction_2 = (float)(1 / (1 - pow((double)BETA_2, (double)step->number)))};
   vt_pool_run(pool, move_rows, &job);

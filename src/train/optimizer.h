@@ -2,7 +2,7 @@
  * optimizer.h: how a full gradient becomes a step of a whole table. (The sparse engine's steps are merge.h's.)
  *
  *   sgd       v <- (1 - 2 eta lambda) v - eta g
- *   adagrad   h <- h + g^2;  v <- (1 - 2 eta lambda) v - eta g / (sqrt(h) + 1e-8)       (Duchi et al. 2011)
+ *   adagrad   g <- g + 2 lambda v;  h <- h + g^2;  v <- v - eta g / (sqrt(h) + 1e-8)    (Duchi et al. 2011)
  *   adamw     m <- 0.9 m + 0.1 g;  h <- 0.999 h + 0.001 g^2;
  *             v <- (1 - 2 eta lambda) v - eta (m / (1 - 0.9^t)) / (sqrt(h / (1 - 0.999^t)) + 1e-8)
  *                                                                            (Loshchilov and Hutter 2019, algorithm 2)

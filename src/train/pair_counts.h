@@ -3,8 +3,8 @@
  *
  * #(w, c) is the expected number of times that skip-gram draws the pair: of two words n apart in a sentence, the one as
  * the centre reaches the other with probability (window - n + 1) / window. Subsampling is left out, and so are the
- * places of the probe as centres and the sentences that are held out. Counted in whole numbers (times window), so that
- * no order matters.
+ * places of the probe as centres (where setup has any) and the sentences that are held out. Counted in whole numbers
+ * (times window), so that no order matters.
  */
 #ifndef VECTRAIL_TRAIN_PAIR_COUNTS_H
 #define VECTRAIL_TRAIN_PAIR_COUNTS_H

@@ -1,6 +1,6 @@
 /*
  * softmax_full.c: the engine of full batches. A step is one step of gradient descent on the mean loss over the expected
- * counts of all pairs (pair_counts.h), plus lambda |v|^2 for every row, and an epoch is a step.
+ * counts of all pairs (pair_counts.h), those of the probe too, plus lambda |v|^2 for every row, and an epoch is a step.
  *
  * All of it is in double: in float the tables cannot come nearer to the optimum than their own last digits, where the
  * gradient still is some 1e-4 of its start. What observers see are the tables rounded to float.
@@ -117,7 +117,9 @@ static enum vt_status create(struct vt_engine *base, struct vt_error *error) {
   engine->words = (uint32_t)words;
   engine->dim = base->options.dim;
   VT_TRY(vt_softmax_text_init(&engine->text, base, error));
-  VT_TRY(vt_pair_counts_create(&engine->text.setup, base->ids, base->entries, &engine->counts, error));
+  struct vt_objective_setup all = engine->text.setup;
+  all.probe_count = 0; /* every pair counts, or the optimum would not be that of the text */
+  VT_TRY(vt_pair_counts_create(&all, base->ids, base->entries, &engine->counts, error));
   VT_TRY(vt_pool_create(base->options.threads, &engine->pool, error));
   VT_TRY(create_tables(engine, error));
   VT_TRY(create_work(engine, error));
@@ -248,6 +250,7 @@ static double element_step(struct full *engine, int t, size_t k, double rate, do
   if (engine->squares[t] == NULL) return -rate * g;
   double *h = &engine->squares[t][k];
   if (engine->moments[t] == NULL) {
+    g += 2 * engine->base.options.l2 * engine->tables[t][k];
     *h += g * g;
     return -rate * g / (sqrt(*h) + EPSILON);
   }
@@ -260,7 +263,8 @@ static double element_step(struct full *engine, int t, size_t k, double rate, do
 /* A table in which something is no longer a float is a training that has diverged. */
 static enum vt_status update(struct full *engine, struct vt_error *error) {
   struct vt_engine_state *state = &engine->base.state;
-  const double keep = 1 - 2 * state->lr * engine->base.options.l2;
+  const bool apart = engine->base.options.optimizer != VT_OPTIMIZER_ADAGRAD;
+  const double keep = apart ? 1 - 2 * state->lr * engine->base.options.l2 : 1;
   for (int t = 0; t < VT_TABLE_COUNT; t++) {
     for (size_t k = 0; k < cells(engine); k++) {
       double *v = &engine->tables[t][k];

@@ -247,6 +247,14 @@ static void adagrad(struct vt_train_request *request) {
   request->train.l2 = 1e-4;
   request->record.output = true;
 }
+/* Batches do not end where blocks do, so that there are broken ones. */
+static void softmax(struct vt_train_request *request) {
+  request->train.loss = VT_LOSS_SOFTMAX;
+  request->train.optimizer = VT_OPTIMIZER_ADAMW;
+  request->train.batch = 100;
+  request->train.lr = 0.01;
+  request->record.output = true;
+}
 
 static void stopped_anywhere_it_ends_the_same(void **state) {
   void (*change)(struct vt_train_request *) = *(void (*const *)(struct vt_train_request *)) * state;
@@ -679,8 +687,8 @@ static void a_finished_run_stays_as_it_is(void **state) {
   vtt_folder_remove(folder);
 }
 
-static void (*const changes[])(struct vt_train_request *) = {plain,   cbow,           hierarchical,
-                                                             penalty, strong_penalty, adagrad};
+static void (*const changes[])(struct vt_train_request *) = {plain,          cbow,    hierarchical, penalty,
+                                                             strong_penalty, adagrad, softmax};
 
 int main(void) {
 #define STOPPED(index)                                                                                                 \
@@ -695,6 +703,7 @@ int main(void) {
       STOPPED(3),
       STOPPED(4),
       STOPPED(5),
+      STOPPED(6),
       cmocka_unit_test(stopped_again_and_again),
       cmocka_unit_test(what_came_after_the_checkpoint_is_done_again),
       cmocka_unit_test(stopped_while_reading_it_leaves_nothing),
