@@ -32,7 +32,6 @@ static struct train_settings {
   const char *kernel;
   struct text_list watch, pairs, ledger;
   const char *batch;
-  struct text_list watch, pairs;
   int until;
   const char *output;
   int binary, cbow, skipgram, hierarchical;

@@ -63,6 +63,28 @@ for pair in "-cbow 1:--model cbow" "-sg 0:--model cbow" "-hs 1:--loss hs"; do
   [ "$other" = "$(hashes other)" ] || fail "${pair%%:*} should be ${pair##*:}"
 done
 
+# The exact softmax.
+vectrail train text.txt --run soft --loss softmax --optimizer adamw --batch 64 --epochs 1 --dim 8 --held-out 0.1 --quiet
+expect_status 0
+vectrail info soft --metric held_out_loss
+expect_status 0
+vectrail train text.txt --run soft --force --loss softmax --batch full --lr 4 --schedule constant --epochs 1000 --dim 4 --l2 0.003 --quiet
+expect_status 0
+gradients() { "$VECTRAIL" info soft --metric gradient | cut -f2; }
+python3 -c 'import sys; g = [float(x) for x in sys.stdin]; sys.exit(0 if g[-1] < 1e-6 * max(g) else 1)' < <(gradients) ||
+  fail "the exact gradient should fall"
+vectrail train text.txt --run other --force --loss softmax --model cbow
+expect_status 2
+expect_err_has "the exact softmax is there for skip-gram only"
+vectrail train text.txt --run other --force --optimizer adamw
+expect_status 2
+expect_err_has "adamw needs the gradient of whole tables"
+python3 -c 'print("\n".join(f"w{k} w{k+1}" for k in range(20001)))' >wide.txt
+vectrail train wide.txt --run wide --loss softmax --batch full --min-count 1
+expect_status 2
+expect_err_has "a full batch takes at most 20000 words; this text has 20002"
+[ ! -e wide ] || fail "nothing should be left"
+
 # The human report, and --quiet.
 vectrail train text.txt --run other --force "${small[@]}" --watch king
 expect_status 0

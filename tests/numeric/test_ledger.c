@@ -28,7 +28,7 @@ struct setting {
   const char *name;
   enum vt_model model;
   enum vt_loss loss;
-  enum vt_optimizer optimizer;
+  enum vt_optimizer_kind optimizer;
   bool classic;
   double lr;
   double l2;
