@@ -30,7 +30,7 @@ awk '
     allowed["network"] = "network/ base/ text/ kernel/ train/ vectrail/"
     allowed["run"] = "run/ base/ text/ train/ vectrail/"
     allowed["analysis"] = "analysis/ base/ text/ kernel/ run/ vectrail/"
-    allowed["serve"] = "serve/ vectrail/"
+    allowed["serve"] = "serve/ base/ vectrail/"
     allowed["cli"] = "vectrail/"
     # Libraries that one place alone may see.
     owner["sqlite3.h"] = "src/run/store.c"

@@ -7,7 +7,8 @@ packages_of() {
   case "$1" in
   build) # compiler and tools, then the libraries in the order of docs/architecture.md
     echo gcc libc6-dev cmake ninja-build pkg-config \
-      libsqlite3-dev libzstd-dev liblzma-dev zlib1g-dev libutf8proc-dev libjansson-dev nettle-dev libopenblas-dev ;;
+      libsqlite3-dev libzstd-dev liblzma-dev zlib1g-dev libutf8proc-dev libjansson-dev nettle-dev libopenblas-dev \
+      libmicrohttpd-dev ;;
   test) # cmocka runs the unit tests; gensim reads our exports back; the tour of the README trains on the Bible; the last
     # line runs the kernels of processors that are not here
     echo libcmocka-dev python3 xz-utils zstd python3-numpy python3-gensim sqlite3 bible-kjv bible-kjv-text

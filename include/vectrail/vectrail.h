@@ -21,5 +21,7 @@
 #include "vectrail/diagnose.h"
 #include "vectrail/experiment.h"
 #include "vectrail/ledger.h"
+#include "vectrail/view.h"
+#include "vectrail/serve.h"
 
 #endif

@@ -1,0 +1,278 @@
+/*
+ * report.c: the page and what it would have asked the server for, in one file.
+ *
+ * The file is the page with its script and style put in place, and for each request a block of data: the reply,
+ * deflated and in base64, found by its path. Two blocks stand for questions that a server answers word by word: "near"
+ * holds the neighbours of every word at every snapshot, "curves" the vectors of the most frequent words, a byte a
+ * number, from which the page computes the cosines of pairs. docs/http-api.md describes both. A policy in the page
+ * forbids it any connection.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+#include "base/file.h"
+#include "base/interrupt.h"
+#include "base/memory.h"
+#include "base/pool.h"
+#include "serve/assets.h"
+#include "serve/routes.h"
+#include "serve/site.h"
+#include "vectrail/run.h"
+#include "vectrail/serve.h"
+
+#define NEAR 10
+#define WORDS_MAX 65535 /* neighbours are told in 16 bits */
+
+struct report {
+  const struct vt_report_request *request;
+  struct vt_site *site;
+  struct vt_view *view;
+  struct vt_view_facts facts;
+  struct vt_output *output;
+  struct vt_report_result result;
+};
+
+void vt_report_request_init(struct vt_report_request *request) {
+  *request = (struct vt_report_request){.words = 10000, .curve_bytes = 2500000, .threads = vt_pool_processors()};
+}
+
+/* ---- blocks --------------------------------------------------------------------------------------------------------
+ */
+
+static void add_base64(struct vt_text *text, const unsigned char *data, size_t bytes) {
+  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (size_t k = 0; k < bytes; k += 3) {
+    unsigned long group = (unsigned long)data[k] << 16;
+    if (k + 1 < bytes) group |= (unsigned long)data[k + 1] << 8;
+    if (k + 2 < bytes) group |= data[k + 2];
+    char quad[4] = {digits[group >> 18 & 63], digits[group >> 12 & 63], digits[group >> 6 & 63], digits[group & 63]};
+    if (k + 1 >= bytes) quad[2] = '=';
+    if (k + 2 >= bytes) quad[3] = '=';
+    vt_text_add(text, quad, 4);
+  }
+}
+
+/* <script type="application/deflate" data-path="PATH">BASE64</script> */
+static enum vt_status write_block(struct report *report, const char *path, const void *data, size_t bytes,
+                                  struct vt_error *error) {
+  uLongf packed_bytes = compressBound((uLong)bytes);
+  unsigned char *packed = vt_alloc(packed_bytes, 1);
+  if (packed == NULL) return VT_FAIL_MEMORY(error, packed_bytes);
+  struct vt_text text = {0};
+  enum vt_status status = VT_OK;
+  if (compress2(packed, &packed_bytes, data, (uLong)bytes, 9) != Z_OK)
+    status = VT_FAIL(error, VT_ERROR_MEMORY, "no memory to compress %zu bytes", bytes);
+  if (status == VT_OK) {
+    vt_text_printf(&text, "<script type=\"application/deflate\" data-path=\"%s\">", path);
+    add_base64(&text, packed, packed_bytes);
+    vt_text_put(&text, "</script>\n");
+    status = text.failed ? VT_FAIL_MEMORY(error, packed_bytes)
+                         : vt_output_write(report->output, text.data, text.bytes, error);
+  }
+  vt_text_release(&text);
+  vt_free(packed);
+  return status;
+}
+
+static const char *no_argument(void *context, const char *name) {
+  (void)context;
+  (void)name;
+  return NULL;
+}
+
+static enum vt_status write_route(struct report *report, const char *path, struct vt_error *error) {
+  struct vt_reply reply;
+  vt_route(report->site, path, no_argument, NULL, &reply);
+  enum vt_status status =
+      reply.status == 200 ? write_block(report, path, reply.body.data, reply.body.bytes, error)
+                          : VT_FAIL(error, VT_ERROR_CORRUPT, "%s: %.*s", path, (int)reply.body.bytes, reply.body.data);
+  vt_text_release(&reply.body);
+  return status;
+}
+
+/* All frames of a kind, as one reply would give them if replies had no limit. */
+static enum vt_status write_frames(struct report *report, struct vt_error *error) {
+  struct vt_text positions = {0}, movement = {0};
+  for (size_t f = 0; f < report->facts.frames; f++) {
+    vt_text_add(&positions, vt_view_positions(report->view, f), report->facts.map_words * 4);
+    vt_text_add(&movement, vt_view_movement(report->view, f), report->facts.map_words);
+  }
+  enum vt_status status = positions.failed || movement.failed
+                              ? VT_FAIL_MEMORY(error, report->facts.frames * report->facts.map_words * 4)
+                              : VT_OK;
+  if (status == VT_OK) status = write_block(report, "/api/runs/0/frames", positions.data, positions.bytes, error);
+  if (status == VT_OK) status = write_block(report, "/api/runs/0/movement", movement.data, movement.bytes, error);
+  vt_text_release(&positions);
+  vt_text_release(&movement);
+  return status;
+}
+
+/* ---- neighbours and curves -----------------------------------------------------------------------------------------
+ */
+
+/* One frame of "near": for each of NEAR places, for each word a 16-bit id; then likewise a byte 255 cos. */
+static enum vt_status find_near(struct report *report, struct vt_run *run, size_t frame, uint16_t *ids,
+                                uint8_t *cosines, struct vt_error *error) {
+  size_t words = report->facts.map_words;
+  struct vt_vectors *vectors;
+  VT_TRY(vt_run_vectors(run, vt_view_step(report->view, frame), &vectors, error));
+  struct vt_neighbor *near = vt_alloc(words * NEAR, sizeof *near);
+  size_t *counts = vt_alloc(words, sizeof *counts);
+  uint32_t *all = vt_alloc(words, sizeof *all);
+  enum vt_status status =
+      near == NULL || counts == NULL || all == NULL ? VT_FAIL_MEMORY(error, words * NEAR * sizeof *near) : VT_OK;
+  if (status == VT_OK) {
+    for (size_t w = 0; w < words; w++) all[w] = (uint32_t)w;
+    status = vt_vectors_nearest_many(vectors, all, words, NEAR, words, report->request->threads, near, counts, error);
+  }
+  for (size_t w = 0; w < words && status == VT_OK; w++)
+    for (size_t k = 0; k < NEAR; k++) {
+      bool there = k < counts[w];
+      double cosine = there ? near[w * NEAR + k].cosine : 0;
+      ids[k * words + w] = there ? (uint16_t)near[w * NEAR + k].id : UINT16_MAX;
+      cosines[k * words + w] = (uint8_t)lrint(255 * (cosine > 0 ? cosine : 0));
+    }
+  vt_free(near);
+  vt_free(counts);
+  vt_free(all);
+  vt_vectors_free(vectors);
+  return status;
+}
+
+static enum vt_status write_near(struct report *report, struct vt_error *error) {
+  size_t frames = report->facts.frames, each = report->facts.map_words * NEAR;
+  uint16_t *ids = vt_alloc(frames * each, sizeof *ids);
+  uint8_t *cosines = vt_alloc(frames * each, sizeof *cosines);
+  struct vt_run *run = NULL;
+  enum vt_status status = ids == NULL || cosines == NULL ? VT_FAIL_MEMORY(error, frames * each * sizeof *ids) : VT_OK;
+  if (status == VT_OK) status = vt_run_open(report->request->run, &run, error);
+  for (size_t f = 0; f < frames && status == VT_OK; f++) {
+    status = find_near(report, run, f, ids + f * each, cosines + f * each, error);
+    if (status == VT_OK && vt_is_interrupted(report->request->interrupt))
+      status = VT_FAIL(error, VT_ERROR_INTERRUPTED, "interrupted");
+  }
+  if (status == VT_OK) status = write_block(report, "near", ids, frames * each * sizeof *ids, error);
+  if (status == VT_OK) status = write_block(report, "near-cosines", cosines, frames * each, error);
+  vt_run_close(run);
+  vt_free(ids);
+  vt_free(cosines);
+  return status;
+}
+
+/* Frame by frame, word by word: the vector at length 1 as bytes, the largest of its numbers being +-127; then, as
+ * "norms", float32 lengths. */
+static enum vt_status write_curves(struct report *report, struct vt_error *error) {
+  size_t frames = report->facts.frames, dim = report->facts.dim;
+  size_t words = (size_t)(report->request->curve_bytes / (frames * dim));
+  if (words > report->facts.map_words) words = report->facts.map_words;
+  int8_t *rows = vt_alloc(words * frames * dim, 1);
+  float *norms = vt_alloc(words * frames, sizeof *norms), *unit = vt_alloc(dim, sizeof *unit);
+  enum vt_status status =
+      rows == NULL || norms == NULL || unit == NULL ? VT_FAIL_MEMORY(error, words * frames * dim) : VT_OK;
+  for (size_t f = 0; f < frames && status == VT_OK; f++)
+    for (size_t w = 0; w < words && status == VT_OK; w++) {
+      double norm, largest = 0;
+      status = vt_view_unit(report->view, (uint32_t)w, f, unit, &norm, error);
+      if (status != VT_OK) break;
+      for (size_t c = 0; c < dim; c++) largest = fmax(largest, fabs((double)unit[c]));
+      for (size_t c = 0; c < dim; c++)
+        rows[(f * words + w) * dim + c] = (int8_t)(largest > 0 ? lrint(127 * (double)unit[c] / largest) : 0);
+      norms[f * words + w] = (float)norm;
+    }
+  report->result.curve_words = words;
+  if (status == VT_OK) status = write_block(report, "curves", rows, words * frames * dim, error);
+  if (status == VT_OK) status = write_block(report, "norms", norms, words * frames * sizeof *norms, error);
+  vt_free(rows);
+  vt_free(norms);
+  vt_free(unit);
+  return status;
+}
+
+/* ---- the page ------------------------------------------------------------------------------------------------------
+ */
+
+/* Writes the page up to a mark, then something in its place; *at moves behind the mark. */
+static enum vt_status write_up_to(struct report *report, const char **at, const char *end, const char *mark,
+                                  struct vt_error *error) {
+  size_t bytes = strlen(mark);
+  const char *found = *at;
+  while (found + bytes <= end && memcmp(found, mark, bytes) != 0) found++;
+  if (found + bytes > end) return VT_FAIL(error, VT_ERROR_FORMAT, "the embedded page has no %s", mark);
+  VT_TRY(vt_output_write(report->output, *at, (size_t)(found - *at), error));
+  *at = found + bytes;
+  return VT_OK;
+}
+
+static enum vt_status write_asset(struct report *report, const char *before, const char *path, const char *after,
+                                  struct vt_error *error) {
+  const struct vt_asset *asset = vt_asset_find(path);
+  VT_TRY(vt_output_write(report->output, before, strlen(before), error));
+  VT_TRY(vt_output_write(report->output, asset->data, *asset->bytes, error));
+  return vt_output_write(report->output, after, strlen(after), error);
+}
+
+static enum vt_status write_data(struct report *report, struct vt_error *error) {
+  static const char *const paths[] = {"/api/runs", "/api/runs/0", "/api/runs/0/words", "/api/runs/0/clusters"};
+  for (size_t k = 0; k < sizeof paths / sizeof paths[0]; k++) VT_TRY(write_route(report, paths[k], error));
+  VT_TRY(write_frames(report, error));
+  VT_TRY(write_near(report, error));
+  return write_curves(report, error);
+}
+
+static enum vt_status write_page(struct report *report, struct vt_error *error) {
+  static const char policy[] =
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline'; "
+      "style-src 'unsafe-inline'; img-src blob: data:\">";
+  const struct vt_asset *page = vt_asset_find("/");
+  const char *at = (const char *)page->data, *end = at + *page->bytes;
+  VT_TRY(write_up_to(report, &at, end, "<link rel=\"icon\" href=\"icon.svg\">", error));
+  VT_TRY(vt_output_write(report->output, policy, sizeof policy - 1, error));
+  VT_TRY(write_up_to(report, &at, end, "<link rel=\"stylesheet\" href=\"app.css\">", error));
+  VT_TRY(write_asset(report, "<style>", "/app.css", "</style>", error));
+  VT_TRY(write_up_to(report, &at, end, "<script src=\"app.js\" defer></script>", error));
+  VT_TRY(write_up_to(report, &at, end, "</body>", error));
+  VT_TRY(write_data(report, error));
+  VT_TRY(write_asset(report, "<script>", "/app.js", "</script></body>", error));
+  return vt_output_write(report->output, at, (size_t)(end - at), error);
+}
+
+static enum vt_status write_report(struct report *report, struct vt_error *error) {
+  VT_TRY(vt_output_open(report->request->output, &report->output, error));
+  enum vt_status status = write_page(report, error);
+  if (status != VT_OK) {
+    vt_output_abort(report->output);
+    return status;
+  }
+  VT_TRY(vt_output_commit(report->output, error));
+  struct stat info;
+  if (stat(report->request->output, &info) == 0) report->result.bytes = (uint64_t)info.st_size;
+  return VT_OK;
+}
+
+enum vt_status vt_report(const struct vt_report_request *request, struct vt_report_result *result,
+                         struct vt_error *error) {
+  if (request->words == 0 || request->words > WORDS_MAX || request->threads < 1)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "a report shows from 1 to %d words", WORDS_MAX);
+  struct report report = {.request = request};
+  struct vt_site_options options = {.map_words = request->words, .threads = request->threads};
+  VT_TRY(vt_site_create(&request->run, 1, &options, &report.site, error));
+  enum vt_status status = vt_site_wait(report.site, 0, request->interrupt, error);
+  struct vt_site_view *handle = NULL;
+  uint64_t number;
+  if (status == VT_OK) {
+    report.view = vt_site_take(report.site, 0, &handle, &number);
+    report.facts = vt_view_facts(report.view);
+    status = write_report(&report, error);
+    report.result.words = report.facts.map_words;
+    report.result.frames = report.facts.frames;
+    vt_site_give_back(report.site, 0, handle);
+  }
+  vt_site_free(report.site);
+  if (status == VT_OK && result != NULL) *result = report.result;
+  return status;
+}
