@@ -1,0 +1,1 @@
+"use strict";fetch("/api/runs").then(r=>r.json()).then(found=>{const list=document.createElement("ul");for(const run of found.runs){const item=document.createElement("li");item.textContent=run.path;list.append(item)}document.getElementById("app").append(list)});
