@@ -107,6 +107,9 @@ def plan(asked, vectrail, peers, corpus):
             for peer in peers:
                 if dim == first and peer.trains(objective):
                     training(peer, objective, dim, most)
+    for threads in reversed(asked.threads):
+        tasks.append(({"program": "vectrail", "what": "softmax", "threads": threads},
+                      lambda threads=threads: vectrail.softmax(threads)))
     tasks.append(({"program": "vectrail", "what": "start"}, vectrail.start))
     tasks.append(({"program": "vectrail", "what": "neighbors"}, vectrail.neighbors))
     for form in EXPORTS:

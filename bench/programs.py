@@ -79,6 +79,11 @@ class Vectrail:
         many = self.call("neighbors", run, *words)
         return {**one.figures(), "each_seconds": (many.seconds - one.seconds) / QUERIES}
 
+    def softmax(self, threads):
+        """The exact softmax's matrix products, against those of the BLAS alone (bench/softmax_speed.c)."""
+        took = measure.run([os.path.join(os.path.dirname(self.path), "tests", "softmax_speed"), str(threads)])
+        return {**took.figures(), **json.loads(took.out)}
+
     def export(self, form):
         target = os.path.join(self.folder, "exported")
         took = self.call("export", os.path.join(self.folder, "table"), "-o", target, "--format", form)

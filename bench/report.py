@@ -172,6 +172,31 @@ def reading_table(r):
             "numbers.\n\n" + table(["program", "threads", "MB/s"], rows))
 
 
+def softmax_table(r):
+    rows = []
+    for threads in r.settings["threads"]:
+        found = r.select(program="vectrail", what="softmax", threads=threads)
+        if not found:
+            continue
+        pairs = [s["gradient"] / (6 * s["words"] * s["dim"]) for s in found]
+        rows.append([threads, *(cell([s[part] for s in found], 1e-9, 0) for part in ("peak", "products", "gradient")),
+                     cell([100 * s["products"] / s["peak"] for s in found], 1, 0),
+                     cell([100 * s["gradient"] / s["peak"] for s in found], 1, 0), cell(pairs, 1e-3, 1)])
+    if not rows:
+        return ""
+    first = r.select(program="vectrail", what="softmax")[0]
+    return (f"### Exact softmax ({first['words']:,} words, d {first['dim']}, batches of {first['batch']} pairs)\n\n"
+            "GFLOP/s: the BLAS alone on square matrices (the machine's peak), the three products of a batch, and the whole "
+            "gradient with its exponentials and sums, counting the products only.\n\n"
+            + table(["threads", "peak", "products", "gradient", "products, % of peak", "gradient, % of peak",
+                     "thousand pairs/s"], rows))
+
+
+def softmax_share(r):
+    found = r.select(program="vectrail", what="softmax", threads=r.most)
+    return middle([100 * s["products"] / s["peak"] for s in found]) if found else None
+
+
 def questions_table(r):
     found = {name: r.select(program="vectrail", what=name) for name in ("start", "neighbors")}
     rows = [["start of the command (`--version`), ms", cell([s["seconds"] for s in found["start"]], 1e3, 1)],
@@ -240,6 +265,7 @@ def aims(r):
         ("CBOW, negative sampling, d 100", 11, " million words/s", rate("cbow-ns", 100)),
         ("CBOW against gensim", 4, "x", r.peer_ratio("cbow-ns", "gensim")),
         ("skip-gram, hierarchical softmax, d 100", 4.2, " million words/s", rate("skipgram-hs", 100)),
+        ("exact softmax, its products, of the BLAS's peak", 60, "%", softmax_share(r)),
         ("2 threads against 1", 1.8, "x", threads),
         ("AVX2 kernel against AVX-512", 0.5, "x", avx2),
         ("whole process, skip-gram, d 100", 6.5, " million words/s", whole_process(r)),
@@ -263,7 +289,7 @@ def aims_table(r):
 def markdown(results):
     r = Results(results)
     parts = [conditions(r), training_table(r), kernels_table(r), peers_table(r), process_table(r), reading_table(r),
-             questions_table(r), accuracy_table(r), aims_table(r)]
+             softmax_table(r), questions_table(r), accuracy_table(r), aims_table(r)]
     return "\n".join(part for part in parts if part)
 
 
