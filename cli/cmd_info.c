@@ -118,10 +118,17 @@ static bool last_point(struct vt_run *run, const char *name, struct vt_run_point
   return count > 0;
 }
 
-static json_t *last_step_json(struct vt_run *run) {
-  struct vt_run_step step;
+/* A run without a step is no error; a step that cannot be read is. */
+static bool last_step(struct vt_run *run, struct vt_run_step *step, enum exit_status *status) {
   struct vt_error error;
-  if (vt_run_last_step(run, &step, &error) != VT_OK) return json_null();
+  enum vt_status found = vt_run_last_step(run, step, &error);
+  if (found != VT_OK && found != VT_ERROR_EMPTY) *status = report_error(&error);
+  return found == VT_OK;
+}
+
+static json_t *last_step_json(struct vt_run *run, enum exit_status *status) {
+  struct vt_run_step step;
+  if (!last_step(run, &step, status)) return json_null();
   json_t *object = json_new_object();
   json_put(object, "step", json_new_count(step.step));
   json_put(object, "epoch", json_new_count(step.epoch));
@@ -171,7 +178,7 @@ static enum exit_status print_json(struct vt_run *run, const char *path) {
     vt_run_meta_at(run, i, &key, &value);
     json_put(meta, key, json_new_text(value));
   }
-  for (size_t i = 0; i < METRIC_COUNT; i++) {
+  for (size_t i = 0; i < METRIC_COUNT && status == EXIT_DONE; i++) {
     struct vt_run_point point;
     if (!last_point(run, metrics[i].name, &point, &status)) continue;
     json_t *value = json_new_object();
@@ -183,7 +190,7 @@ static enum exit_status print_json(struct vt_run *run, const char *path) {
   json_put(object, "settings", meta);
   json_put(object, "words", json_new_count(vt_vocab_size(vocab)));
   json_put(object, "tokens", json_new_count(vt_vocab_tokens(vocab)));
-  json_put(object, "last_step", last_step_json(run));
+  if (status == EXIT_DONE) json_put(object, "last_step", last_step_json(run, &status));
   json_put(object, "snapshots", snapshots_json(run));
   json_put(object, "metrics", last);
   json_put(object, "convergence", verdict_json(&verdict));
@@ -219,14 +226,16 @@ static void print_settings(const struct vt_run *run) {
   }
 }
 
-static void print_extent(struct vt_run *run) {
+static enum exit_status print_extent(struct vt_run *run) {
   const struct vt_vocab *vocab = vt_run_vocab(run);
   char a[NUMBER_TEXT_BYTES], b[NUMBER_TEXT_BYTES], c[NUMBER_TEXT_BYTES];
   printf("  vocabulary   %s words", format_count(vt_vocab_size(vocab), a));
   if (vt_vocab_tokens(vocab) > 0) printf(", %s in the text", format_count(vt_vocab_tokens(vocab), b));
   putchar('\n');
   struct vt_run_step step;
-  bool has_step = vt_run_last_step(run, &step, NULL) == VT_OK;
+  enum exit_status status = EXIT_DONE;
+  bool has_step = last_step(run, &step, &status);
+  if (status != EXIT_DONE) return status;
   /* What others trained often says no more than the step. */
   if (has_step && step.epoch == 0 && step.tokens == 0 && step.step > 0)
     printf("  last step    %s\n", format_count(step.step, a));
@@ -242,7 +251,10 @@ static void print_extent(struct vt_run *run) {
   else
     puts("  snapshots    none yet");
   struct vt_convergence verdict;
-  if (vt_run_convergence(run, &verdict, NULL) == VT_OK) verdict_print(&verdict);
+  struct vt_error error;
+  if (vt_run_convergence(run, &verdict, &error) != VT_OK) return report_error(&error);
+  verdict_print(&verdict);
+  return EXIT_DONE;
 }
 
 static enum exit_status print_metrics(struct vt_run *run) {
@@ -276,9 +288,10 @@ static enum exit_status print_run(struct vt_run *run, const char *path) {
   fputs(terminal_style(stdout, STYLE_BOLD), stdout);
   print_clean(stdout, path);
   printf("%s\n", terminal_style(stdout, STYLE_PLAIN));
-  print_extent(run);
+  enum exit_status status = print_extent(run);
+  if (status != EXIT_DONE) return status;
   print_settings(run);
-  enum exit_status status = print_metrics(run);
+  status = print_metrics(run);
   if (status == EXIT_DONE) print_events(run);
   return status;
 }

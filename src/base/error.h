@@ -18,9 +18,9 @@ void vt_error_set(struct vt_error *error, enum vt_status status, const char *fil
 #define VT_FAIL(error, status, ...) VT_FAIL_HELP((error), (status), NULL, __VA_ARGS__)
 #define VT_FAIL_HELP(error, status, help, ...)                                                                         \
   (vt_error_set((error), (status), __FILE__, __LINE__, (help), __VA_ARGS__), (status))
+#define VT_HELP_MEMORY "free some memory, or use a smaller vocabulary or dimension"
 #define VT_FAIL_MEMORY(error, bytes)                                                                                   \
-  VT_FAIL_HELP((error), VT_ERROR_MEMORY, "free some memory, or use a smaller vocabulary or dimension",                 \
-               "cannot allocate %zu bytes", (size_t)(bytes))
+  VT_FAIL_HELP((error), VT_ERROR_MEMORY, VT_HELP_MEMORY, "cannot allocate %zu bytes", (size_t)(bytes))
 
 /* Runs a fallible call and leaves the function when it failed. For functions that hold nothing to release. */
 #define VT_TRY(call)                                                                                                   \

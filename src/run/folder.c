@@ -1,11 +1,12 @@
 /* folder.c: what may be replaced is looked at twice, before the work and before the rename. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE /* getdents64 */
 
 #include "run/folder.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,22 +148,37 @@ enum vt_status vt_run_folder_install(const char *staging, const char *path, bool
   return status;
 }
 
+static void remove_entries(int descriptor, int depth);
+
+/* One look at an open folder, in which what is found is removed; whether there may be more to find. No allocation, as
+ * opendir would need one: where memory has run out, nothing may be left behind either. */
+static bool remove_some(int descriptor, int depth) {
+  _Alignas(struct dirent64) char buffer[4096];
+  bool removed = false;
+  ssize_t bytes = getdents64(descriptor, buffer, sizeof buffer);
+  for (ssize_t at = 0; at < bytes;) {
+    const struct dirent64 *entry = (const void *)(buffer + at);
+    at += entry->d_reclen;
+    if (is_dot(entry->d_name)) continue;
+    bool gone = unlinkat(descriptor, entry->d_name, 0) == 0;
+    if (!gone && depth > 0) {
+      int inner = openat(descriptor, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      if (inner < 0) continue;
+      remove_entries(inner, depth - 1);
+      gone = unlinkat(descriptor, entry->d_name, AT_REMOVEDIR) == 0;
+    }
+    removed = removed || gone;
+  }
+  /* At the end of the folder it is looked at again if names went: some systems skip others then. */
+  if (bytes == 0) return false;
+  if (removed) lseek(descriptor, 0, SEEK_SET);
+  return bytes > 0;
+}
+
 /* Empties an open folder; takes over the descriptor. */
 static void remove_entries(int descriptor, int depth) {
-  DIR *folder = fdopendir(descriptor);
-  if (folder == NULL) {
-    close(descriptor);
-    return;
-  }
-  for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-    if (is_dot(entry->d_name)) continue;
-    if (unlinkat(dirfd(folder), entry->d_name, 0) == 0 || depth == 0) continue;
-    int inner = openat(dirfd(folder), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (inner < 0) continue;
-    remove_entries(inner, depth - 1);
-    unlinkat(dirfd(folder), entry->d_name, AT_REMOVEDIR);
-  }
-  closedir(folder);
+  while (remove_some(descriptor, depth)) continue;
+  close(descriptor);
 }
 
 void vt_run_folder_abandon(const char *path) {
@@ -224,8 +240,7 @@ enum vt_status vt_run_folder_cut(const char *path, uint64_t step, struct vt_erro
 void vt_run_folder_tidy(const char *path) {
   static const char *const names[] = {VT_RUN_CORPUS, VT_RUN_CHECKPOINT};
   for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
-    char *file = vt_path_join(path, names[k]);
-    if (file != NULL) unlink(file);
-    vt_free(file);
+    char file[PATH_MAX];
+    if (snprintf(file, sizeof file, "%s/%s", path, names[k]) < (int)sizeof file) unlink(file);
   }
 }

@@ -221,7 +221,7 @@ static enum vt_status import_all(struct series *series, struct vt_error *error) 
   for (size_t k = 0; k < series->request->path_count; k++) VT_TRY(import_file(series, k, error));
   VT_TRY(note_files(series, error));
   series->words = vt_vocab_size(series->known);
-  return vt_run_recorder_close(&series->recorder, error);
+  return vt_run_recorder_close_or_undo(&series->recorder, error);
 }
 
 enum vt_status vt_import(const struct vt_import_request *request, struct vt_import_result *result,

@@ -205,6 +205,9 @@ static enum vt_status parse_json(const struct vt_mapping *mapping, const char *p
     return VT_FAIL(error, VT_ERROR_FORMAT, "%s: a vocabulary of %zu bytes of JSON is too large", path, mapping->bytes);
   json_error_t reason;
   *root = json_loadb((const char *)mapping->data, mapping->bytes, JSON_REJECT_DUPLICATES, &reason);
+  /* jansson does not always say that it was the memory, but it always says what is wrong with a text. */
+  if (*root == NULL && (reason.text[0] == '\0' || json_error_code(&reason) == json_error_out_of_memory))
+    return VT_FAIL_HELP(error, VT_ERROR_MEMORY, VT_HELP_MEMORY, "%s: out of memory", path);
   if (*root == NULL)
     return VT_FAIL(error, VT_ERROR_FORMAT, "%s: line %d, byte %d: %s", path, reason.line, reason.position, reason.text);
   return VT_OK;

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,9 +70,11 @@ enum vt_status vt_run_lock_take(const char *folder, int *lock, struct vt_error *
   return status;
 }
 
+/* The name on the stack and no file opened: the lock goes where memory or descriptors have run out, too. A name too
+ * long for the system never was taken. */
 void vt_run_lock_release(int lock, const char *folder) {
-  char *path = vt_path_join(folder, VT_RUN_LOCK);
-  if (path != NULL && bears_name(lock, path)) unlink(path);
-  vt_free(path);
+  char path[PATH_MAX];
+  int bytes = snprintf(path, sizeof path, "%s/" VT_RUN_LOCK, folder);
+  if (bytes < (int)sizeof path && bears_name(lock, path)) unlink(path);
   close(lock);
 }

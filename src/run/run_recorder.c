@@ -393,13 +393,28 @@ enum vt_status vt_run_recorder_flush(struct vt_run_recorder *recorder, struct vt
   return vt_recorder_flush(recorder->recorder, error);
 }
 
+static enum vt_status end(struct vt_run_recorder *recorder, struct vt_error *error) {
+  uint64_t step = recorder->has_step ? recorder->last_step : 0;
+  VT_TRY(vt_recorder_event(recorder->recorder, step, "finished", "info", "recording finished", error));
+  VT_TRY(vt_recorder_close(&recorder->recorder, error));
+  return recorder->staging == NULL ? VT_OK : install(recorder, error);
+}
+
 enum vt_status vt_run_recorder_close(struct vt_run_recorder **recorder, struct vt_error *error) {
   struct vt_run_recorder *ending = *recorder;
   *recorder = NULL;
-  uint64_t step = ending->has_step ? ending->last_step : 0;
-  enum vt_status status = vt_recorder_event(ending->recorder, step, "finished", "info", "recording finished", error);
-  if (status == VT_OK) status = vt_recorder_close(&ending->recorder, error);
-  if (status == VT_OK && ending->staging != NULL) status = install(ending, error);
+  enum vt_status status = end(ending, error);
   vt_run_recorder_free(ending);
+  return status;
+}
+
+enum vt_status vt_run_recorder_close_or_undo(struct vt_run_recorder **recorder, struct vt_error *error) {
+  struct vt_run_recorder *ending = *recorder;
+  *recorder = NULL;
+  enum vt_status status = end(ending, error);
+  if (status == VT_OK)
+    vt_run_recorder_free(ending);
+  else
+    vt_run_recorder_undo(ending);
   return status;
 }

@@ -23,5 +23,7 @@ enum vt_status vt_run_recorder_note(struct vt_run_recorder *recorder, uint64_t s
  * the last one before it is removed, in which that sitting must have recorded nothing. Of a staged one nothing is left.
  * Accepts NULL. */
 void vt_run_recorder_undo(struct vt_run_recorder *recorder);
+/* As vt_run_recorder_close, but where that fails nothing is kept, as after vt_run_recorder_undo. */
+enum vt_status vt_run_recorder_close_or_undo(struct vt_run_recorder **recorder, struct vt_error *error);
 
 #endif

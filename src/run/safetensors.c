@@ -50,14 +50,34 @@ static bool tensor_bytes(const struct vt_tensor *tensor, uint64_t *bytes) {
   return true;
 }
 
+/* NULL when out of memory. */
 static json_t *describe(const struct vt_tensor *tensor, uint64_t begin, uint64_t end) {
   json_t *shape = json_array();
-  for (size_t k = 0; k < tensor->rank; k++) json_array_append_new(shape, json_integer((json_int_t)tensor->shape[k]));
+  for (size_t k = 0; k < tensor->rank; k++) {
+    if (json_array_append_new(shape, json_integer((json_int_t)tensor->shape[k])) == 0) continue;
+    json_decref(shape);
+    return NULL;
+  }
   return json_pack("{s:s, s:o, s:[I, I]}", "dtype", vt_dtype_name(tensor->dtype), "shape", shape, "data_offsets",
                    (json_int_t)begin, (json_int_t)end);
 }
 
-/* The JSON text, to be freed with free(); NULL when out of memory. */
+/* The text of a value, to be freed with vt_free; NULL when out of memory. Measured first, then written where there is
+ * room: json_dumps, whose room grows, can lose a piece of the text without a word where memory runs out. */
+static char *compact_text(const json_t *value) {
+  const size_t flags = JSON_COMPACT | JSON_PRESERVE_ORDER;
+  size_t bytes = json_dumpb(value, NULL, 0, flags);
+  char *text = bytes == 0 ? NULL : vt_alloc(bytes + 1, 1);
+  if (text == NULL) return NULL;
+  if (json_dumpb(value, text, bytes, flags) != bytes) {
+    vt_free(text);
+    return NULL;
+  }
+  text[bytes] = '\0';
+  return text;
+}
+
+/* The JSON text, to be freed with vt_free; NULL when out of memory. */
 static char *header_text(const struct vt_safetensors_meta *meta, size_t meta_count, const struct vt_tensor *tensors,
                          size_t tensor_count) {
   json_t *header = json_object();
@@ -75,7 +95,7 @@ static char *header_text(const struct vt_safetensors_meta *meta, size_t meta_cou
     if (good) good = json_object_set_new(header, tensors[k].name, describe(&tensors[k], offset, offset + bytes)) == 0;
     offset += bytes;
   }
-  char *text = good ? json_dumps(header, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+  char *text = good ? compact_text(header) : NULL;
   json_decref(header);
   return text;
 }
@@ -117,7 +137,7 @@ enum vt_status vt_safetensors_write(const char *path, const struct vt_safetensor
                                     const struct vt_tensor *tensors, size_t tensor_count,
                                     char sha256[VT_SHA256_TEXT_BYTES], struct vt_error *error) {
   char *text = header_text(meta, meta_count, tensors, tensor_count);
-  if (text == NULL) return VT_FAIL(error, VT_ERROR_MEMORY, "%s: cannot build the header", path);
+  if (text == NULL) return VT_FAIL_HELP(error, VT_ERROR_MEMORY, VT_HELP_MEMORY, "%s: out of memory", path);
   struct sha256_ctx hash;
   sha256_init(&hash);
   struct sink sink = {.hash = sha256 == NULL ? NULL : &hash};
@@ -129,7 +149,7 @@ enum vt_status vt_safetensors_write(const char *path, const struct vt_safetensor
     else
       vt_output_abort(sink.output);
   }
-  free(text);
+  vt_free(text);
   if (status == VT_OK && sha256 != NULL) finish_sha256(&hash, sha256);
   return status;
 }
@@ -255,6 +275,9 @@ static enum vt_status read_header(struct vt_safetensors *file, const char *path,
   json_error_t reason;
   file->header =
       json_loadb((const char *)file->mapping.data + 8, (size_t)header_bytes, JSON_REJECT_DUPLICATES, &reason);
+  /* jansson does not always say that it was the memory, but it always says what is wrong with a text. */
+  if (file->header == NULL && (reason.text[0] == '\0' || json_error_code(&reason) == json_error_out_of_memory))
+    return VT_FAIL_HELP(error, VT_ERROR_MEMORY, VT_HELP_MEMORY, "%s: out of memory", path);
   if (file->header == NULL || !json_is_object(file->header))
     return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: header at byte %d: %s", path,
                    file->header == NULL ? reason.position : 0, file->header == NULL ? reason.text : "not an object");

@@ -147,7 +147,8 @@ static enum vt_status fail(const struct vt_store *store, struct vt_error *error)
   if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB || primary == SQLITE_ERROR || primary == SQLITE_MISMATCH ||
       primary == SQLITE_CONSTRAINT)
     return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: damaged database: %s", store->path, text);
-  if (primary == SQLITE_NOMEM) return VT_FAIL_MEMORY(error, 0);
+  if (primary == SQLITE_NOMEM)
+    return VT_FAIL_HELP(error, VT_ERROR_MEMORY, VT_HELP_MEMORY, "%s: out of memory", store->path);
   if (primary == SQLITE_FULL)
     return VT_FAIL_HELP(error, VT_ERROR_IO, "free some space", "%s: the disk is full", store->path);
   return VT_FAIL(error, VT_ERROR_IO, "%s: %s", store->path, text);
@@ -168,7 +169,7 @@ static enum vt_status open_database(const char *path, const char *name, int flag
   if (store->path == NULL)
     status = VT_FAIL_MEMORY(error, strlen(path));
   else if (sqlite3_open_v2(name, &store->database, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-    status = store->database == NULL ? VT_FAIL_MEMORY(error, 0) : fail(store, error);
+    status = fail(store, error); /* a handle that could not be made counts as out of memory */
   if (status != VT_OK) {
     vt_store_close(store);
     return status;
@@ -250,13 +251,14 @@ static char *immutable_name(const char *path) {
   return name;
 }
 
-/* Whether there is a write-ahead log with something in it; false, too, when out of memory. */
-static bool has_log(const char *path, off_t more_than) {
-  size_t bytes = strlen(path) + 8;
+/* Whether there is a log beside the database ("-wal", "-journal") of more than so many bytes; false, too, when out of
+ * memory. */
+static bool has_log(const char *path, const char *ending, off_t more_than) {
+  size_t bytes = strlen(path) + strlen(ending) + 1;
   char *log = vt_alloc(bytes, 1);
   struct stat info;
   if (log == NULL) return false;
-  snprintf(log, bytes, "%s-wal", path);
+  snprintf(log, bytes, "%s%s", path, ending);
   bool there = stat(log, &info) == 0 && info.st_size > more_than;
   vt_free(log);
   return there;
@@ -264,7 +266,7 @@ static bool has_log(const char *path, off_t more_than) {
 
 /* On read-only media the index of a write-ahead log cannot be made; the file itself is complete if its log is empty. */
 static enum vt_status open_immutable(const char *path, struct vt_store **store, struct vt_error *error) {
-  if (has_log(path, 0))
+  if (has_log(path, "-wal", 0))
     return VT_FAIL_HELP(error, VT_ERROR_IO, "copy the run to a folder that can be written to",
                         "%s: its write-ahead log has to be recovered", path);
   char *name = immutable_name(path);
@@ -331,7 +333,9 @@ void vt_store_close(struct vt_store *store) {
 
 enum vt_status vt_store_settle(const char *path, struct vt_error *error) {
   struct vt_store *store;
-  if (!has_log(path, -1)) return VT_OK; /* an empty one is left over, too */
+  /* An empty one is left over, too. A rollback journal is there where the process was killed while it made one plain
+   * file of database and log. */
+  if (!has_log(path, "-wal", -1) && !has_log(path, "-journal", -1)) return VT_OK;
   VT_TRY(vt_store_open_writable(path, &store, error));
   vt_store_close(store);
   return VT_OK;

@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+"""Fails the Nth allocation, write, sync, name, map and thread of each command, and looks at what comes of it.
+
+    faults.py VECTRAIL VECTRAIL_FAULT [--share S] [--seed N] [--only CASE] [--fault KIND:N] [--jobs N]
+
+Each case is a command in a small folder. Once it runs without faults, and the calls of each kind are counted; then it
+runs again and again, the Nth call failing, for every N (--share 1) or for some drawn at random. Each time one of two
+things must come of it: the right result, or status 1 with one line of cause and at most one of help, nothing half-
+written, nothing left behind, and no harm to what was there. A training that failed must go on and end with the bits of
+one that did not. A crash, a hang, or a report of a sanitizer is a failure whatever else comes of it.
+"""
+import argparse
+import concurrent.futures
+import hashlib
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+
+SETTINGS = ("--dim 8 --epochs 2 --block-tokens 256 --blocks 4 --snapshots 3 --sample 0 --watch king --seed 3 "
+            "--threads 2 --quiet").split()
+# kind, how, most calls tried in a row from the Nth on (False: the Nth alone)
+FAULTS = [("alloc", "", False), ("alloc", "", True), ("write", "ENOSPC", False), ("write", "ENOSPC", True),
+          ("write", "EIO", False), ("write", "short", False), ("sync", "", False), ("sync", "", True),
+          ("name", "EIO", False), ("name", "EMFILE", False), ("map", "", False), ("thread", "", False)]
+TIMEOUT = 120  # seconds; a hang
+
+
+def write_text(path, sentences=300):
+    draw = random.Random(7)
+    topics = ["king queen castle crown knight throne prince duke sword banner".split(),
+              "apple pear orchard fruit tree blossom cherry garden plum harvest".split()]
+    common = "the a of and in".split()
+    with open(path, "w", encoding="utf-8") as file:
+        for _ in range(sentences):
+            topic = draw.choice(topics)
+            words = (draw.choice(topic if draw.random() < 0.75 else common) for _ in range(draw.randint(6, 14)))
+            file.write(" ".join(words) + "\n")
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def tree(folder):
+    """Every name below a folder, with what its file holds. The log's index and lock of a run are not content."""
+    found = {}
+    for root, folders, files in os.walk(folder):
+        for name in folders:
+            found[os.path.relpath(os.path.join(root, name), folder)] = "folder"
+        for name in files:
+            found[os.path.relpath(os.path.join(root, name), folder)] = digest(os.path.join(root, name))
+    return found
+
+
+QUERIES = ["SELECT * FROM metric ORDER BY name, step", "SELECT * FROM snapshot ORDER BY step",
+           "SELECT * FROM trail ORDER BY word, step", "SELECT * FROM word ORDER BY id",
+           "SELECT step, epoch, tokens, lr FROM step ORDER BY step",
+           "SELECT * FROM meta WHERE key NOT IN ('threads', 'checkpoint_seconds', 'inputs', 'kernel') ORDER BY key"]
+
+
+def content(run):
+    """All that a run says but for times and events; each snapshot is held against its checksum."""
+    database = sqlite3.connect(f"{run}/run.db")
+    rows = [database.execute(query).fetchall() for query in QUERIES]
+    finished = database.execute("SELECT count(*) FROM event WHERE kind IN ('finished', 'imported')").fetchone()[0] > 0
+    database.close()
+    for _, path, _, sha256 in rows[1]:
+        if digest(f"{run}/{path}") != sha256:
+            return f"{path} is not what was recorded"
+    listed = sorted(os.path.basename(row[1]) for row in rows[1])
+    there = sorted(os.listdir(f"{run}/snapshots"))
+    if finished and listed != there:
+        return f"{listed} are listed, {there} are there"
+    return rows
+
+
+class Case:
+    """arguments: of the command. makes: a run it writes ("" for none). goes_on: whether resume mends it."""
+
+    def __init__(self, name, arguments, makes="", goes_on=False, files=()):
+        self.name, self.arguments, self.makes, self.goes_on, self.files = name, arguments, makes, goes_on, files
+
+
+CASES = [
+    Case("train", ["train", "tiny.txt", "--run", "new", "--checkpoint", "0.000001"] + SETTINGS, "new", True),
+    Case("train-zst", ["train", "tiny.txt.gz", "--run", "new", "--phrases", "1", "--json"] + SETTINGS, "new", True),
+    Case("train-hs", ["train", "tiny.txt", "--run", "new", "--model", "cbow", "--loss", "hs", "--l2", "1e-4",
+                      "--checkpoint", "0"] + SETTINGS, "new", True),
+    Case("resume", ["resume", "stopped", "--threads", "2", "--quiet", "--checkpoint", "0.000001"], "stopped", True),
+    Case("info", ["info", "done", "--json"]),
+    Case("info-metric", ["info", "done", "--metric", "loss"]),
+    Case("neighbors", ["neighbors", "done", "king", "--over-time"]),
+    Case("similarity", ["similarity", "done", "king", "queen", "--over-time"]),
+    Case("analogy", ["analogy", "done", "king", "queen", "prince", "--json"]),
+    Case("eval", ["eval", "done", "--similarity", "pairs.txt", "--analogy", "questions.txt", "--over-time"]),
+    Case("measure", ["measure", "done", "--json", "--threads", "2"]),
+    Case("compare", ["compare", "done", "done@0", "--threads", "2"]),
+    Case("export-text", ["export", "done", "-o", "out.txt"], files=("out.txt",)),
+    Case("export-binary", ["export", "done", "-o", "out.bin"], files=("out.bin",)),
+    Case("export-npy", ["export", "done", "-o", "out.npy"], files=("out.npy", "out.vocab.txt")),
+    Case("export-safetensors", ["export", "done", "-o", "out.safetensors"],
+         files=("out.safetensors", "out.vocab.txt")),
+    Case("import-text", ["import", "--quiet", "vectors.txt", "--run", "new"], "new"),
+    Case("import-series", ["import", "--quiet", "vectors.bin", "vectors.npy", "vectors.safetensors", "--run", "new"], "new"),
+    Case("import-append", ["import", "--quiet", "--append", "vectors.txt", "--run", "imported"], "imported"),
+]
+
+
+def prepare(plain, folder):
+    """What the cases start from: a finished run, one that was stopped, one that was imported, and files."""
+    def command(*arguments):
+        subprocess.run([plain, *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    write_text(os.path.join(folder, "tiny.txt"))
+    subprocess.run(["gzip", "-kn", "tiny.txt"], cwd=folder, check=True)
+    command("train", "tiny.txt", "--run", "done", *SETTINGS)
+    for name in "vectors.txt", "vectors.bin", "vectors.npy", "vectors.safetensors":
+        command("export", "done", "-o", name)
+    command("import", "vectors.txt", "--run", "imported", "--quiet")
+    with open(os.path.join(folder, "pairs.txt"), "w", encoding="utf-8") as file:
+        file.write("king queen 9\nking apple 1\npear plum 8\nsword tree 2\n")
+    with open(os.path.join(folder, "questions.txt"), "w", encoding="utf-8") as file:
+        file.write(": royal\nking queen prince duke\nking crown knight sword\n: gram1\napple tree pear orchard\n")
+
+
+def stop_in_the_middle(fault, folder):
+    """A run that was killed behind a checkpoint."""
+    for at in range(400, 0, -10):
+        environment = dict(os.environ, VECTRAIL_FAULT=f"kill:{at}")
+        done = subprocess.run([fault, "train", "tiny.txt", "--run", "stopped", "--checkpoint", "0.000001", *SETTINGS],
+                              cwd=folder, env=environment, stderr=subprocess.DEVNULL, check=False)
+        there = os.listdir(os.path.join(folder, "stopped")) if os.path.exists(os.path.join(folder, "stopped")) else []
+        if done.returncode < 0 and "checkpoint.safetensors" in there and "run.db-wal" in there:
+            return
+        shutil.rmtree(os.path.join(folder, "stopped"), ignore_errors=True)
+    sys.exit("no training could be stopped behind a checkpoint")
+
+
+class Tester:
+    def __init__(self, arguments, folder):
+        self.plain, self.fault = os.path.realpath(arguments.vectrail), os.path.realpath(arguments.vectrail_fault)
+        self.folder = folder
+        self.start = os.path.join(folder, "start")
+        os.mkdir(self.start)
+        prepare(self.plain, self.start)
+        stop_in_the_middle(self.fault, self.start)
+        self.before = tree(self.start)
+
+    def run(self, case, number, fault):
+        """One try in a folder of its own; its name, for the caller to look into and remove."""
+        work = os.path.join(self.folder, f"try-{number}")
+        shutil.copytree(self.start, work)
+        environment = dict(os.environ, VECTRAIL_FAULT_COUNTS=os.path.join(self.folder, f"counts-{number}"))
+        if fault:
+            environment["VECTRAIL_FAULT"] = fault
+        try:
+            done = subprocess.run([self.fault, *case.arguments], cwd=work, env=environment, stdin=subprocess.DEVNULL,
+                                  capture_output=True, timeout=TIMEOUT, check=False)
+        except subprocess.TimeoutExpired:
+            return work, None
+        return work, done
+
+    def counts(self, number):
+        with open(os.path.join(self.folder, f"counts-{number}"), encoding="utf-8") as file:
+            return {kind: int(count) for kind, count in (line.split() for line in file)}
+
+    def results(self, case, work):
+        """What a command that ended well has made."""
+        made = {name: digest(os.path.join(work, name)) for name in case.files}
+        return made, content(os.path.join(work, case.makes)) if case.makes else None
+
+    def reference(self, case):
+        work, done = self.run(case, case.name, None)
+        if done is None or done.returncode != 0:
+            sys.exit(f"{case.name} without faults: {done and done.stderr.decode()}")
+        expected = done.stdout, self.results(case, work), tree(work)
+        shutil.rmtree(work)
+        return expected, self.counts(case.name)
+
+    def judge(self, case, work, done, expected, fault):
+        """What is wrong, or None."""
+        if done is None:
+            return "it hangs"
+        message = done.stderr.decode(errors="replace")
+        if done.returncode == 0:
+            if not case.makes and done.stdout != expected[0]:
+                return f"status 0, but another answer: {done.stdout[:300]!r}"
+            try:
+                results = self.results(case, work)
+            except (OSError, sqlite3.Error) as reason:
+                return f"status 0, but {reason}"
+            if results != expected[1]:
+                return f"status 0, but another result: {str(results)[:300]}"
+            # Where the log cannot be merged in the end it stays: what it holds is synced, and the run is complete.
+            logs = {f"{case.makes}/run.db-{ending}" for ending in ("wal", "shm", "journal")}
+            extra = set(tree(work)) - set(expected[2]) - logs
+            return f"status 0, but left behind: {extra}" if extra else None
+        lines = message.splitlines()
+        if done.returncode != 1:
+            return f"status {done.returncode}: {message[-1500:]}"
+        if not 1 <= len(lines) <= 3 or not lines[0].startswith("vectrail: "):
+            return f"not an error of one line and one of help: {message[-1500:]}"
+        return self.judge_left(case, work, expected, fault)
+
+    def judge_left(self, case, work, expected, fault):
+        """A command that failed: nothing is lost, nothing is left, and what can go on does."""
+        now = tree(work)
+        ours = lambda name: case.makes and (name == case.makes or name.startswith(case.makes + "/"))
+        for name, held in self.before.items():
+            if not ours(name) and now.get(name) != held:
+                return f"{name} was changed"
+        for name in set(now) - set(self.before):
+            if name in case.files and now[name] == expected[2][name]:
+                continue  # whole: a second file of the export failed
+            if not (ours(name) and case.goes_on):
+                if not ours(name) or case.makes not in self.before or ".tmp" in name:
+                    return f"left behind: {name}"
+        if not case.makes:
+            return None
+        run = os.path.join(work, case.makes)
+        if not case.goes_on:
+            if not os.path.exists(run):
+                return None if case.makes not in self.before else "the run is gone"
+            subprocess.run([self.plain, "info", case.makes], cwd=work, capture_output=True, check=False)
+            now, before = content(run), content(os.path.join(self.start, case.makes))
+            # To take an append back needs memory and room, too; without any, what was whole stays appended.
+            kept = isinstance(now, list) and now[1][:len(before[1])] == before[1]
+            return None if now == before or (kept and "+" in fault) else "the run was changed"
+        if not os.path.exists(run):
+            return None if case.makes not in self.before else "the run is gone"
+        again = subprocess.run([self.plain, "resume", case.makes, "--quiet"], cwd=work, capture_output=True, check=False)
+        if again.returncode != 0:
+            return f"it does not go on: {again.stderr.decode()}"
+        if self.results(case, work) != expected[1]:
+            return "it goes on, but ends otherwise"
+        left = set(tree(run)) - set(tree(os.path.join(self.start, "done")))
+        left = {name for name in left if not name.startswith("snapshots/")}
+        return f"left behind after going on: {left}" if left else None
+
+    def attempt(self, case, number, fault, expected):
+        work, done = self.run(case, number, fault)
+        wrong = self.judge(case, work, done, expected, fault)
+        outcome = "ended well" if done is not None and done.returncode == 0 else "refused"
+        shutil.rmtree(work)
+        return fault, wrong, outcome
+
+
+def plan(counts, share, draw):
+    for kind, how, onward in FAULTS:
+        chosen = [n for n in range(1, counts[kind] + 1) if share >= 1 or draw.random() < share]
+        if counts[kind] and not chosen:
+            chosen = [draw.randint(1, counts[kind])]
+        if onward and share < 1:
+            chosen = chosen[::3]
+        for n in chosen:
+            yield f"{kind}:{n}{'+' if onward else ''}{':' + how if how else ''}"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("vectrail")
+    parser.add_argument("vectrail_fault")
+    parser.add_argument("--share", type=float, default=1, help="of all N, how many are tried")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", action="append")
+    parser.add_argument("--fault", help="this one alone")
+    parser.add_argument("--jobs", type=int, default=2)
+    arguments = parser.parse_args()
+    draw = random.Random(arguments.seed)
+    total, failures, well = 0, 0, 0
+    with tempfile.TemporaryDirectory(prefix="vtt_") as folder:
+        tester = Tester(arguments, folder)
+        for case in CASES:
+            if arguments.only and case.name not in arguments.only:
+                continue
+            expected, counts = tester.reference(case)
+            faults = [arguments.fault] if arguments.fault else list(plan(counts, arguments.share, draw))
+            with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+                jobs = [pool.submit(tester.attempt, case, number, fault, expected)
+                        for number, fault in enumerate(faults)]
+                for job in concurrent.futures.as_completed(jobs):
+                    fault, wrong, outcome = job.result()
+                    well += outcome == "ended well"
+                    if wrong:
+                        failures += 1
+                        print(f"FAILED: VECTRAIL_FAULT={fault} vectrail {' '.join(case.arguments)}\n  {wrong}",
+                              flush=True)
+            total += len(faults)
+            print(f"{case.name}: {len(faults)} faults", flush=True)
+    print(f"{total} faults in {len(CASES)} commands: {well} ended well, {total - well} refused, {failures} wrong")
+    return failures > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
