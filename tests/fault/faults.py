@@ -59,6 +59,7 @@ def tree(folder):
 
 QUERIES = ["SELECT * FROM metric ORDER BY name, step", "SELECT * FROM snapshot ORDER BY step",
            "SELECT * FROM trail ORDER BY word, step", "SELECT * FROM word ORDER BY id",
+           "SELECT * FROM ledger ORDER BY word, source, role, span", "SELECT * FROM pair ORDER BY a, b, step",
            "SELECT step, epoch, tokens, lr FROM step ORDER BY step",
            "SELECT * FROM meta WHERE key NOT IN ('threads', 'checkpoint_seconds', 'inputs', 'kernel') ORDER BY key"]
 
@@ -91,6 +92,8 @@ CASES = [
     Case("train-zst", ["train", "tiny.txt.gz", "--run", "new", "--phrases", "1", "--json"] + SETTINGS, "new", True),
     Case("train-hs", ["train", "tiny.txt", "--run", "new", "--model", "cbow", "--loss", "hs", "--l2", "1e-4",
                       "--checkpoint", "0"] + SETTINGS, "new", True),
+    Case("train-ledger", ["train", "tiny.txt", "--run", "new", "--ledger", "king,apple", "--held-out", "0.05",
+                          "--checkpoint", "0.000001"] + SETTINGS, "new", True),
     Case("resume", ["resume", "stopped", "--threads", "2", "--quiet", "--checkpoint", "0.000001"], "stopped", True),
     Case("info", ["info", "done", "--json"]),
     Case("info-metric", ["info", "done", "--metric", "loss"]),
@@ -100,6 +103,8 @@ CASES = [
     Case("eval", ["eval", "done", "--similarity", "pairs.txt", "--analogy", "questions.txt", "--over-time"]),
     Case("measure", ["measure", "done", "--json", "--threads", "2"]),
     Case("compare", ["compare", "done", "done@0", "--threads", "2"]),
+    Case("diagnose", ["diagnose", "done", "--json"]),
+    Case("explain", ["explain", "done", "king", "--json"]),
     Case("export-text", ["export", "done", "-o", "out.txt"], files=("out.txt",)),
     Case("export-binary", ["export", "done", "-o", "out.bin"], files=("out.bin",)),
     Case("export-npy", ["export", "done", "-o", "out.npy"], files=("out.npy", "out.vocab.txt")),
@@ -117,7 +122,7 @@ def prepare(plain, folder):
         subprocess.run([plain, *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     write_text(os.path.join(folder, "tiny.txt"))
     subprocess.run(["gzip", "-kn", "tiny.txt"], cwd=folder, check=True)
-    command("train", "tiny.txt", "--run", "done", *SETTINGS)
+    command("train", "tiny.txt", "--run", "done", "--ledger", "king,apple", *SETTINGS)
     for name in "vectors.txt", "vectors.bin", "vectors.npy", "vectors.safetensors":
         command("export", "done", "-o", name)
     command("import", "vectors.txt", "--run", "imported", "--quiet")
