@@ -111,6 +111,12 @@ VT_API uint64_t vt_corpus_entries(const struct vt_corpus *corpus);
 VT_API uint64_t vt_corpus_tokens(const struct vt_corpus *corpus);
 VT_API uint64_t vt_corpus_sentences(const struct vt_corpus *corpus);
 VT_API uint32_t vt_corpus_vocab_size(const struct vt_corpus *corpus);
+/* What has been read of the stream no longer counts as this process's memory; the system may keep it in its cache, and
+ * reading it again costs page faults. Accepts NULL. */
+VT_API void vt_corpus_forget(const struct vt_corpus *corpus);
+/* The same by and by, on a way through from front to back: once 16 MB lie between *kept and place they are forgotten,
+ * and *kept moves up. A place before *kept begins anew. *kept is 0 at first; corpus may be NULL. */
+VT_API void vt_corpus_passed(const struct vt_corpus *corpus, uint64_t place, uint64_t *kept);
 /* A 64-bit hash of the id stream, the same for the same stream everywhere: tells whether a corpus has changed. */
 VT_API uint64_t vt_corpus_fingerprint(const struct vt_corpus *corpus);
 

@@ -122,8 +122,9 @@ struct counts {
 
 static void count_meetings(const struct vt_corpus *corpus, size_t window, struct counts *counts) {
   const uint32_t *ids = vt_corpus_ids(corpus);
-  uint64_t entries = vt_corpus_entries(corpus);
+  uint64_t entries = vt_corpus_entries(corpus), kept = 0;
   for (uint64_t i = 0; i < entries; i++) {
+    vt_corpus_passed(corpus, i, &kept);
     if (ids[i] >= counts->words) continue; /* the end of a sentence too */
     for (uint64_t back = 1; back <= window && back <= i && ids[i - back] != VT_CORPUS_END; back++) {
       uint32_t a = ids[i - back], b = ids[i];

@@ -5,7 +5,7 @@
  * The temporary name holds the process id and a counter, and is opened with O_EXCL: two writers of one target never
  * meet, the last to commit wins whole. Every failed call names the path that the user knows, not the temporary one.
  */
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE /* madvise */
 
 #include "base/file.h"
 
@@ -264,6 +264,15 @@ enum vt_status vt_mapping_open(const char *path, struct vt_mapping *mapping, str
   }
   close(descriptor);
   return status;
+}
+
+void vt_mapping_forget(const struct vt_mapping *mapping, size_t from, size_t to) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  if (to > mapping->bytes) to = mapping->bytes;
+  from = (from + page - 1) / page * page;
+  to = to / page * page;
+  /* A hint; where it is refused nothing is lost. */
+  if (from < to) (void)madvise((void *)(uintptr_t)(mapping->data + from), to - from, MADV_DONTNEED);
 }
 
 void vt_mapping_release(struct vt_mapping *mapping) {

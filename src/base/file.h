@@ -34,6 +34,8 @@ struct vt_mapping {
 };
 enum vt_status vt_mapping_open(const char *path, struct vt_mapping *mapping, struct vt_error *error);
 void vt_mapping_release(struct vt_mapping *mapping); /* accepts an all-zero one */
+/* Bytes [from, to) will not be read for a while: whole pages of them are no longer held. The content stays. */
+void vt_mapping_forget(const struct vt_mapping *mapping, size_t from, size_t to);
 
 /* Syncs a file that was put in place without; VT_ERROR_NOT_FOUND where there is none. */
 enum vt_status vt_sync_file(const char *path, struct vt_error *error);

@@ -125,13 +125,16 @@ static enum vt_status check_corpus(const struct vt_session *session, const struc
   const uint32_t *ids = vt_corpus_ids(session->corpus);
   uint64_t entries = vt_corpus_entries(session->corpus), tokens = 0;
   size_t size = vt_vocab_size(session->vocab);
+  uint64_t computed = 0, kept = 0;
   bool known = true;
   for (uint64_t i = 0; i < entries; i++) {
     known = known && (ids[i] < size || ids[i] == VT_CORPUS_END);
     tokens += ids[i] != VT_CORPUS_END;
+    computed += vt_corpus_hash_entries(ids + i, 1, i);
+    vt_corpus_passed(session->corpus, i, &kept);
   }
+  vt_corpus_forget(session->corpus);
   char fingerprint[24];
-  uint64_t computed = vt_corpus_hash_entries(ids, (size_t)entries, 0);
   snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, computed);
   const char *recorded = vt_run_meta(run, "corpus_fingerprint");
   if (!known || recorded == NULL || strcmp(recorded, fingerprint) != 0 ||

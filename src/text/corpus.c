@@ -31,6 +31,7 @@
 #include "text/hash.h"
 
 #define VERSION 1
+#define PASSED_BYTES ((uint64_t)16 << 20)
 #define BYTE_ORDER_MARK UINT32_C(0x01020304)
 #define BYTE_ORDER_SWAPPED UINT32_C(0x04030201)
 static const unsigned char magic[8] = {'V', 'T', 'C', 'O', 'R', 'P', 'U', 'S'};
@@ -104,6 +105,22 @@ void vt_corpus_free(struct vt_corpus *corpus) {
 const uint32_t *vt_corpus_ids(const struct vt_corpus *corpus) {
   /* A mapping begins at a page, and the header is a multiple of four. */
   return (const uint32_t *)(const void *)(corpus->mapping.data + sizeof corpus->header);
+}
+
+void vt_corpus_forget(const struct vt_corpus *corpus) {
+  if (corpus != NULL) vt_mapping_forget(&corpus->mapping, 0, corpus->mapping.bytes);
+}
+
+void vt_corpus_passed(const struct vt_corpus *corpus, uint64_t place, uint64_t *kept) {
+  if (corpus == NULL) return;
+  const size_t header = sizeof corpus->header;
+  if (place < *kept) {
+    vt_corpus_forget(corpus);
+    *kept = 0;
+  }
+  if (place - *kept < PASSED_BYTES / sizeof(uint32_t)) return;
+  vt_mapping_forget(&corpus->mapping, header + *kept * sizeof(uint32_t), header + place * sizeof(uint32_t));
+  *kept = place;
 }
 
 uint64_t vt_corpus_entries(const struct vt_corpus *corpus) { return corpus->header.entries; }

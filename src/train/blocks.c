@@ -1,8 +1,6 @@
 /* blocks.c: cutting. */
 #include "train/blocks.h"
 
-#include "vectrail/corpus.h"
-
 uint64_t vt_block_end(const uint32_t *ids, uint64_t entries, uint64_t begin, uint32_t block_tokens) {
   uint64_t left = entries - begin;
   if (left <= block_tokens) return entries;
@@ -13,8 +11,12 @@ uint64_t vt_block_end(const uint32_t *ids, uint64_t entries, uint64_t begin, uin
   return end;
 }
 
-uint64_t vt_block_count(const uint32_t *ids, uint64_t entries, uint32_t block_tokens) {
-  uint64_t count = 0;
-  for (uint64_t begin = 0; begin < entries; count++) begin = vt_block_end(ids, entries, begin, block_tokens);
+uint64_t vt_block_count(const uint32_t *ids, uint64_t entries, uint32_t block_tokens, const struct vt_corpus *corpus) {
+  uint64_t count = 0, kept = 0;
+  for (uint64_t begin = 0; begin < entries; count++) {
+    begin = vt_block_end(ids, entries, begin, block_tokens);
+    vt_corpus_passed(corpus, begin, &kept);
+  }
+  vt_corpus_forget(corpus);
   return count;
 }

@@ -29,13 +29,16 @@ enum vt_status vt_engine_create(const struct vt_train_options *options, const st
   *engine = (struct vt_engine){.type = type,
                                .options = *options,
                                .vocab = vocab,
+                               .corpus = corpus,
                                .ids = vt_corpus_ids(corpus),
                                .entries = vt_corpus_entries(corpus),
                                .state = {.epoch = 1, .lr = options->lr, .gradient = NAN}};
   enum vt_status status = VT_OK;
   if (options->held_out > 0)
-    status = vt_held_out_init(&engine->held_out, engine->ids, engine->entries, options->seed, options->held_out, error);
+    status = vt_held_out_init(&engine->held_out, engine->ids, engine->entries, corpus, options->seed, options->held_out,
+                              error);
   if (status == VT_OK) status = type->create(engine, error);
+  vt_corpus_forget(corpus); /* the probes came from all over it */
   if (status != VT_OK) {
     vt_engine_free(engine);
     return status;
@@ -62,6 +65,7 @@ enum vt_status vt_engine_run(struct vt_engine *engine, const struct vt_observer 
   if (engine->state.step == 0) VT_TRY(observe(engine, observers, observer_count, error));
   while (engine->state.step < engine->state.steps) {
     VT_TRY(engine->type->step(engine, error));
+    vt_corpus_passed(engine->corpus, engine->state.position, &engine->kept);
     VT_TRY(observe(engine, observers, observer_count, error));
   }
   return VT_OK;

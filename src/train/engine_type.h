@@ -15,8 +15,10 @@ struct vt_engine {
   const struct vt_engine_type *type;
   struct vt_train_options options;
   const struct vt_vocab *vocab;
-  const uint32_t *ids; /* the corpus */
+  const struct vt_corpus *corpus;
+  const uint32_t *ids; /* of the corpus */
   uint64_t entries;
+  uint64_t kept; /* of vt_corpus_passed */
   struct vt_engine_state state;
   struct vt_held_out held_out; /* what is not to be trained on; empty: everything is */
   const char *kernel;

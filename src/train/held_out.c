@@ -27,11 +27,11 @@ static enum vt_status add_span(struct vt_held_out *held_out, size_t *capacity, u
   return VT_OK;
 }
 
-enum vt_status vt_held_out_init(struct vt_held_out *held_out, const uint32_t *ids, uint64_t entries, uint64_t seed,
-                                double share, struct vt_error *error) {
+enum vt_status vt_held_out_init(struct vt_held_out *held_out, const uint32_t *ids, uint64_t entries,
+                                const struct vt_corpus *corpus, uint64_t seed, double share, struct vt_error *error) {
   *held_out = (struct vt_held_out){0};
   size_t capacity = 0;
-  uint64_t begin = 0, sentence = 0;
+  uint64_t begin = 0, sentence = 0, kept = 0;
   enum vt_status status = VT_OK;
   for (uint64_t place = 0; place <= entries && status == VT_OK; place++) {
     if (place < entries && ids[place] != VT_CORPUS_END) continue;
@@ -40,7 +40,9 @@ enum vt_status vt_held_out_init(struct vt_held_out *held_out, const uint32_t *id
       sentence++;
     }
     begin = place + 1;
+    vt_corpus_passed(corpus, place, &kept);
   }
+  vt_corpus_forget(corpus);
   if (status == VT_OK && (held_out->count == 0 || held_out->count == sentence))
     status = VT_FAIL_HELP(error, VT_ERROR_EMPTY, "hold out another share, or take another --seed",
                           "--held-out %g takes %s of the %" PRIu64 " sentences", share,

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "vectrail/corpus.h"
 
 struct vt_span {
   uint64_t begin, end; /* places in the corpus: the words of one sentence */
@@ -23,9 +24,10 @@ struct vt_held_out {
   uint64_t tokens; /* words in all of them */
 };
 
-/* VT_ERROR_EMPTY: by chance no sentence is held out, or all are. O(entries). */
-enum vt_status vt_held_out_init(struct vt_held_out *held_out, const uint32_t *ids, uint64_t entries, uint64_t seed,
-                                double share, struct vt_error *error);
+/* corpus: whose ids they are, to give back its memory on the way; or NULL. VT_ERROR_EMPTY: by chance no sentence is
+ * held out, or all are. O(entries). */
+enum vt_status vt_held_out_init(struct vt_held_out *held_out, const uint32_t *ids, uint64_t entries,
+                                const struct vt_corpus *corpus, uint64_t seed, double share, struct vt_error *error);
 void vt_held_out_release(struct vt_held_out *held_out); /* accepts an all-zero one */
 
 /* The first span that ends behind a place: `count` where there is none. O(log count). */

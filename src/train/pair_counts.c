@@ -67,11 +67,13 @@ static bool is_held_out(const struct vt_objective_setup *setup, uint64_t place, 
 static enum vt_status count(const struct vt_objective_setup *setup, const uint32_t *ids, uint64_t entries,
                             struct table *table, struct vt_error *error) {
   size_t probe = 0, span = 0;
+  uint64_t kept = 0;
   for (uint64_t place = 0; place < entries; place++) {
     bool is_probe = probe < setup->probe_count && setup->probe_positions[probe] == place;
     if (is_probe) probe++;
     if (is_held_out(setup, place, &span)) continue;
     if (is_probe || ids[place] == VT_CORPUS_END) continue;
+    vt_corpus_passed(setup->corpus, place, &kept);
     VT_TRY(add_centre(table, ids, entries, place, setup->options->window, error));
   }
   if (table->used > 0) return VT_OK;

@@ -17,6 +17,7 @@
 #include "train/window.h"
 #include "vectrail/corpus.h"
 
+#define FORGET_EVERY 256 /* places: each brings 64 KB of the corpus into memory */
 #define TRIES_PER_ITEM 100
 #define TRIES_PER_CONTEXT 50 /* a place keeps its chance to have a context drawn for it */
 #define PLACES_PER_ITEM 100  /* at least so many words of text for each item of the probe */
@@ -143,6 +144,7 @@ static size_t draw_places(const struct vt_objective_setup *setup, struct vt_rng 
   size_t count = 0, kept = 0;
   uint64_t among = held_out ? setup->held_out->tokens : entries;
   for (size_t tries = wanted * TRIES_PER_ITEM; tries > 0 && count < wanted; tries--) {
+    if (tries % FORGET_EVERY == 0) vt_corpus_forget(setup->corpus);
     uint64_t place = (uint64_t)(((u128)vt_rng_next(rng) * among) >> 64);
     if (held_out) place = vt_held_out_place(setup->held_out, place);
     if (!held_out && is_held_out(setup, place)) continue;
@@ -160,6 +162,7 @@ static void draw_items(struct vt_probe *probe, const struct vt_objective_setup *
   size_t kept = 0;
   probe->context_start[0] = probe->target_start[0] = 0;
   for (size_t k = 0; k < places; k++) {
+    if (k % FORGET_EVERY == 0) vt_corpus_forget(setup->corpus);
     uint64_t place = probe->positions[k];
     size_t contexts = probe->context_start[kept], targets = probe->target_start[kept];
     uint32_t context_count = 0;

@@ -85,7 +85,7 @@ static enum vt_status create(struct vt_engine *base, struct vt_error *error) {
   VT_TRY(create_ones(engine, error));
   VT_TRY(vt_softmax_space_create(options->batch, engine->tables[0].rows, options->dim, engine->pool,
                                  engine->text.setup.kernel, &engine->space, error));
-  base->state.steps = vt_block_count(base->ids, base->entries, options->block_tokens) * options->epochs;
+  base->state.steps = vt_block_count(base->ids, base->entries, options->block_tokens, base->corpus) * options->epochs;
   return create_pairs(engine, error);
 }
 

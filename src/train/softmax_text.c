@@ -12,6 +12,7 @@ enum vt_status vt_softmax_text_init(struct vt_softmax_text *text, struct vt_engi
   VT_TRY(vt_window_keep(&engine->options, engine->vocab, &text->keep, error));
   setup->options = &engine->options;
   setup->keep = text->keep;
+  setup->corpus = engine->corpus;
   if (engine->held_out.count > 0) {
     setup->held_out = &engine->held_out;
     VT_TRY(vt_probe_create(engine->ids, engine->entries, tokens, true, setup, &text->held_out_probe, error));

@@ -144,6 +144,7 @@ static enum vt_status create_parts(struct sparse *engine, struct vt_error *error
   engine->objective = options->model == VT_MODEL_CBOW ? &vt_objective_cbow : &vt_objective_skipgram;
   engine->setup.options = options;
   engine->setup.keep = engine->keep;
+  engine->setup.corpus = engine->base.corpus;
   VT_TRY(create_probes(engine, error));
   VT_TRY(create_tables(engine, error));
   VT_TRY(create_blocks(engine, error));
@@ -157,7 +158,7 @@ static enum vt_status create(struct vt_engine *base, struct vt_error *error) {
   const struct vt_train_options *options = &base->options;
   base->kernel = base->options.kernel = engine->setup.kernel->name;
   base->probe_pairs = vt_probe_pairs(engine->probe);
-  uint64_t blocks = vt_block_count(base->ids, base->entries, options->block_tokens);
+  uint64_t blocks = vt_block_count(base->ids, base->entries, options->block_tokens, base->corpus);
   base->state.steps = (blocks + options->blocks - 1) / options->blocks * options->epochs;
   return VT_OK;
 }

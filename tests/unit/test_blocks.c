@@ -18,7 +18,7 @@ static void a_block_ends_with_a_sentence(void **state) {
   assert_int_equal(vt_block_end(ids, 100, 0, 16), 20);
   assert_int_equal(vt_block_end(ids, 100, 20, 20), 40);
   assert_int_equal(vt_block_end(ids, 100, 90, 16), 100);
-  assert_int_equal(vt_block_count(ids, 100, 16), 5);
+  assert_int_equal(vt_block_count(ids, 100, 16, NULL), 5);
 }
 
 static void a_long_sentence_is_cut(void **state) {
@@ -27,7 +27,7 @@ static void a_long_sentence_is_cut(void **state) {
   ids[999] = VT_CORPUS_END;
   assert_int_equal(vt_block_end(ids, 1000, 0, 100), 200);
   assert_int_equal(vt_block_end(ids, 1000, 800, 100), 1000);
-  assert_int_equal(vt_block_count(ids, 1000, 100), 5);
+  assert_int_equal(vt_block_count(ids, 1000, 100, NULL), 5);
 }
 
 static void blocks_cover_the_corpus(void **state) {
@@ -43,7 +43,7 @@ static void blocks_cover_the_corpus(void **state) {
       begin = end;
       count++;
     }
-    assert_int_equal(count, vt_block_count(ids, 20000, size));
+    assert_int_equal(count, vt_block_count(ids, 20000, size, NULL));
   }
 }
 

@@ -174,7 +174,7 @@ static void a_share_of_the_sentences_is_held_out(void **state) {
   static uint32_t ids[SENTENCES * 5];
   uint64_t entries = make_ids(ids), tokens = 0;
   struct vt_held_out held_out, again, other;
-  assert_int_equal(vt_held_out_init(&held_out, ids, entries, 1, 0.02, NULL), VT_OK);
+  assert_int_equal(vt_held_out_init(&held_out, ids, entries, NULL, 1, 0.02, NULL), VT_OK);
   assert_true(held_out.count > 70 && held_out.count < 135); /* 100, give or take 10 */
   for (size_t s = 0; s < held_out.count; s++) {
     const struct vt_span *span = &held_out.spans[s];
@@ -191,10 +191,10 @@ static void a_share_of_the_sentences_is_held_out(void **state) {
   }
   assert_int_equal(held_out.tokens, tokens);
   /* By seed and number alone: the first half of the text gives the first half of the choice. */
-  assert_int_equal(vt_held_out_init(&again, ids, held_out.spans[40].begin, 1, 0.02, NULL), VT_OK);
+  assert_int_equal(vt_held_out_init(&again, ids, held_out.spans[40].begin, NULL, 1, 0.02, NULL), VT_OK);
   assert_int_equal(again.count, 40);
   for (size_t s = 0; s < 40; s++) assert_int_equal(again.spans[s].begin, held_out.spans[s].begin);
-  assert_int_equal(vt_held_out_init(&other, ids, entries, 2, 0.02, NULL), VT_OK);
+  assert_int_equal(vt_held_out_init(&other, ids, entries, NULL, 2, 0.02, NULL), VT_OK);
   assert_true(other.count != held_out.count || other.spans[0].begin != held_out.spans[0].begin);
   vt_held_out_release(&held_out);
   vt_held_out_release(&again);
@@ -206,12 +206,12 @@ static void none_or_all_is_refused(void **state) {
   const uint32_t ids[] = {1, 2, VT_CORPUS_END};
   struct vt_held_out held_out;
   struct vt_error error;
-  assert_int_equal(vt_held_out_init(&held_out, ids, 3, 1, 1e-9, &error), VT_ERROR_EMPTY);
+  assert_int_equal(vt_held_out_init(&held_out, ids, 3, NULL, 1, 1e-9, &error), VT_ERROR_EMPTY);
   assert_string_equal(error.message, "--held-out 1e-09 takes none of the 1 sentences");
-  assert_int_equal(vt_held_out_init(&held_out, ids, 3, 1, 1, &error), VT_ERROR_EMPTY);
+  assert_int_equal(vt_held_out_init(&held_out, ids, 3, NULL, 1, 1, &error), VT_ERROR_EMPTY);
   assert_string_equal(error.message, "--held-out 1 takes all of the 1 sentences");
   /* A text may end without an end mark. */
-  assert_int_equal(vt_held_out_init(&held_out, ids, 2, 1, 1, &error), VT_ERROR_EMPTY);
+  assert_int_equal(vt_held_out_init(&held_out, ids, 2, NULL, 1, 1, &error), VT_ERROR_EMPTY);
 }
 
 int main(void) {

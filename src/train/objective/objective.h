@@ -24,13 +24,14 @@
 struct vt_objective_setup {
   const struct vt_train_options *options;
   const struct vt_kernel *kernel;
+  const struct vt_corpus *corpus;   /* to be told what will not be read for a while; may be NULL */
   const struct vt_noise *noise;     /* negative sampling; else NULL */
   const struct vt_huffman *huffman; /* hierarchical softmax; else NULL */
   const uint32_t *keep;             /* per word: a token survives subsampling if its 32 random bits are <= keep[word] */
   const uint64_t *probe_positions;  /* ascending places in the corpus whose word is no centre in training */
   size_t probe_count;
   const struct vt_held_out *held_out; /* sentences that are not trained on; NULL: none */
-  const struct vt_ledger *ledger; /* NULL: none is kept */
+  const struct vt_ledger *ledger;     /* NULL: none is kept */
 };
 
 struct vt_block {
