@@ -392,17 +392,18 @@ static enum vt_status create_files(struct vt_recorder *recorder, const struct vt
   return write_words(recorder->store, vocab, error);
 }
 
-/* Removes what was recorded from `step` on; files after the rows that name them. */
-static enum vt_status reopen_files(struct vt_recorder *recorder, uint64_t step, struct vt_error *error) {
-  char *database = vt_path_join(recorder->path, VT_RUN_DATABASE);
-  if (database == NULL) return VT_FAIL_MEMORY(error, strlen(recorder->path));
-  enum vt_status status = vt_store_open_writable(database, &recorder->store, error);
+/* Opens the database, and removes what was recorded from `step` on; files after the rows that name them. */
+static enum vt_status open_cut(const char *run_path, uint64_t step, enum vt_store_events events,
+                               struct vt_store **store, struct vt_error *error) {
+  char *database = vt_path_join(run_path, VT_RUN_DATABASE);
+  if (database == NULL) return VT_FAIL_MEMORY(error, strlen(run_path));
+  enum vt_status status = vt_store_open_writable(database, store, error);
   vt_free(database);
   VT_TRY(status);
-  VT_TRY(vt_store_begin(recorder->store, error));
-  VT_TRY(vt_store_cut(recorder->store, step, error));
-  VT_TRY(vt_store_commit(recorder->store, error));
-  return vt_run_folder_cut(recorder->path, step, error);
+  VT_TRY(vt_store_begin(*store, error));
+  VT_TRY(vt_store_cut(*store, step, events, error));
+  VT_TRY(vt_store_commit(*store, error));
+  return vt_run_folder_cut(run_path, step, error);
 }
 
 /* vocab: of a run that is made; NULL: go on at `step`. */
@@ -422,7 +423,8 @@ static enum vt_status start(const char *run_path, const struct vt_vocab *vocab, 
   if (recorder->path == NULL)
     status = VT_FAIL_MEMORY(error, strlen(run_path));
   else
-    status = vocab != NULL ? create_files(recorder, vocab, error) : reopen_files(recorder, step, error);
+    status = vocab != NULL ? create_files(recorder, vocab, error)
+                           : open_cut(run_path, step, VT_STORE_EVENTS_KEEP, &recorder->store, error);
   if (status == VT_OK) {
     int code = pthread_create(&recorder->thread, NULL, write_all, recorder);
     recorder->running = code == 0;
@@ -444,6 +446,14 @@ enum vt_status vt_recorder_create(const char *run_path, const struct vt_vocab *v
 enum vt_status vt_recorder_open(const char *run_path, uint64_t step, struct vt_recorder **recorder,
                                 struct vt_error *error) {
   return start(run_path, NULL, step, recorder, error);
+}
+
+enum vt_status vt_recorder_take_back(const char *run_path, uint64_t step, struct vt_error *error) {
+  struct vt_store *store = NULL;
+  enum vt_status status = open_cut(run_path, step, VT_STORE_EVENTS_CUT, &store, error);
+  vt_store_close(store);
+  if (status != VT_OK) return status;
+  return vt_sync_folder(run_path, error);
 }
 
 static void stop(struct vt_recorder *recorder) {

@@ -29,6 +29,11 @@ enum vt_status vt_recorder_create(const char *run_path, const struct vt_vocab *v
 enum vt_status vt_recorder_open(const char *run_path, uint64_t step, struct vt_recorder **recorder,
                                 struct vt_error *error);
 
+/* Removes from the record of a run that nobody writes what was added to it from `step` on: rows, events and files.
+ * Errors: of the database and of the files; then all of it may be there still, or the files alone, which no row lists.
+ */
+enum vt_status vt_recorder_take_back(const char *run_path, uint64_t step, struct vt_error *error);
+
 /* Texts are copied. A value of NaN is recorded as NULL. */
 enum vt_status vt_recorder_meta(struct vt_recorder *recorder, const char *key, const char *value,
                                 struct vt_error *error);

@@ -245,8 +245,7 @@ void vt_run_recorder_undo(struct vt_run_recorder *recorder) {
   if (recorder == NULL) return;
   vt_recorder_free(recorder->recorder);
   recorder->recorder = NULL;
-  if (recorder->staging == NULL && vt_recorder_open(recorder->path, recorder->cut, &recorder->recorder, NULL) == VT_OK)
-    (void)vt_recorder_close(&recorder->recorder, NULL);
+  if (recorder->staging == NULL) (void)vt_recorder_take_back(recorder->path, recorder->cut, NULL);
   vt_run_recorder_free(recorder);
 }
 

@@ -362,14 +362,15 @@ enum vt_status vt_store_insert(struct vt_store *store, enum vt_store_table table
   return status;
 }
 
-enum vt_status vt_store_cut(struct vt_store *store, uint64_t step, struct vt_error *error) {
-  static const char *const cuts[] = {
+enum vt_status vt_store_cut(struct vt_store *store, uint64_t step, enum vt_store_events events,
+                            struct vt_error *error) {
+  const char *const cuts[] = {
       "DELETE FROM step WHERE step >= ?",
       "DELETE FROM metric WHERE step >= ?",
       "DELETE FROM pair WHERE step >= ?",
       "DELETE FROM trail WHERE step >= ?",
       "DELETE FROM snapshot WHERE step >= ?",
-      "DELETE FROM event WHERE step > ?",
+      events == VT_STORE_EVENTS_CUT ? "DELETE FROM event WHERE step >= ?" : "DELETE FROM event WHERE step > ?",
       /* What is found by measuring is found again. */
       "DELETE FROM event WHERE step >= ? AND kind = 'converged'",
       "DELETE FROM ledger WHERE span >= ?",

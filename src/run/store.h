@@ -63,9 +63,13 @@ enum vt_status vt_store_begin(struct vt_store *store, struct vt_error *error);
 enum vt_status vt_store_insert(struct vt_store *store, enum vt_store_table table, const struct vt_store_value *values,
                                struct vt_error *error);
 enum vt_status vt_store_commit(struct vt_store *store, struct vt_error *error); /* synced when it returns */
-/* Deletes, inside a transaction, what was recorded at `step` or after it, and the events after it ('converged' at
- * it, too). */
-enum vt_status vt_store_cut(struct vt_store *store, uint64_t step, struct vt_error *error);
+/* What becomes of the events at the very step from which on a record is cut. */
+enum vt_store_events {
+  VT_STORE_EVENTS_KEEP, /* they led to it, and stay, but for 'converged', which is found again */
+  VT_STORE_EVENTS_CUT,  /* they came with what is cut */
+};
+/* Deletes, inside a transaction, what was recorded at `step` or after it, and the events after it. */
+enum vt_status vt_store_cut(struct vt_store *store, uint64_t step, enum vt_store_events events, struct vt_error *error);
 
 /* Calls back with each row of a table, in key order (events: in order of insertion); a status other than VT_OK ends
  * the walk. */

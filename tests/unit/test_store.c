@@ -178,12 +178,16 @@ static void a_cut_removes_what_came_at_a_step_and_after(void **state) {
     assert_int_equal(vt_store_insert(store, VT_STORE_SNAPSHOT, snapshot, NULL), VT_OK);
     assert_int_equal(vt_store_insert(store, VT_STORE_EVENT, event, NULL), VT_OK);
   }
-  assert_int_equal(vt_store_cut(store, 4, NULL), VT_OK);
+  assert_int_equal(vt_store_cut(store, 4, VT_STORE_EVENTS_KEEP, NULL), VT_OK);
   assert_int_equal(vt_store_commit(store, NULL), VT_OK);
   static const enum vt_store_table tables[] = {VT_STORE_METRIC, VT_STORE_STEP, VT_STORE_PAIR, VT_STORE_TRAIL,
                                                VT_STORE_SNAPSHOT};
   for (size_t k = 0; k < sizeof tables / sizeof *tables; k++) assert_int_equal(rows(store, tables[k]), 4);
   assert_int_equal(rows(store, VT_STORE_EVENT), 5); /* that of the step itself stays */
+  assert_int_equal(vt_store_begin(store, NULL), VT_OK);
+  assert_int_equal(vt_store_cut(store, 4, VT_STORE_EVENTS_CUT, NULL), VT_OK);
+  assert_int_equal(vt_store_commit(store, NULL), VT_OK);
+  assert_int_equal(rows(store, VT_STORE_EVENT), 4); /* unless it is to go, too */
   vt_store_close(store);
   vtt_folder_remove(folder);
 }
