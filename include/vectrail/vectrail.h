@@ -8,6 +8,7 @@
 #include "vectrail/version.h"
 #include "vectrail/vocab.h"
 #include "vectrail/corpus.h"
+#include "vectrail/cooccur.h"
 #include "vectrail/kernel.h"
 #include "vectrail/train.h"
 #include "vectrail/vectors.h"

@@ -11,12 +11,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "text/span.h"
 #include "vectrail/corpus.h"
-
-struct vt_span {
-  uint64_t begin, end; /* places in the corpus: the words of one sentence */
-  uint64_t before;     /* words in the spans before it */
-};
 
 struct vt_held_out {
   struct vt_span *spans; /* ascending */
