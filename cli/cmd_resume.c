@@ -4,6 +4,7 @@
 #include "cli.h"
 #include "interrupt.h"
 #include "report.h"
+#include "team.h"
 #include "train_report.h"
 #include "vectrail/kernel.h"
 #include "vectrail/train.h"
@@ -46,15 +47,19 @@ static const struct option options[] = {
     {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print the result as one JSON object"},
 };
 
-static enum exit_status run(const struct common_settings *common, const struct text_list *operands) {
+static enum exit_status run_together(const struct common_settings *common, const struct text_list *operands) {
   static const struct text_list nothing;
   struct vt_resume_request *request = &settings.request;
   struct vt_train_result result;
   struct vt_error error;
+  enum exit_status status = EXIT_DONE;
   if (request->kernel != NULL && vt_kernel_resolve(request->kernel, &request->kernel, &error) != VT_OK)
-    return report_error(&error);
+    status = report_error(&error);
+  status = team_agree(request->ranks, status);
+  if (status != EXIT_DONE) return status;
+  bool speaks = team_speaks(request->ranks);
   struct train_report told = {.run = operands->items[0], .watch = &nothing};
-  progress_init(&told.progress, common->quiet);
+  progress_init(&told.progress, common->quiet || !speaks);
   request->run_path = operands->items[0];
   request->progress = train_report_progress;
   request->corpus_ready = train_report_corpus;
@@ -63,12 +68,21 @@ static enum exit_status run(const struct common_settings *common, const struct t
   interrupt_defer();
   enum vt_status resumed = vt_resume(request, &result, &error);
   progress_clear(&told.progress);
+  report_silence(!vt_ranks_reports(request->ranks));
   if (resumed != VT_OK) return train_report_error(&told, &error);
+  if (!speaks) return EXIT_DONE;
   if (settings.json)
     train_report_json(&told, &result);
   else if (!common->quiet)
     train_report_result(&told, &result);
   return EXIT_DONE;
+}
+
+static enum exit_status run(const struct common_settings *common, const struct text_list *operands) {
+  struct vt_ranks **ranks = &settings.request.ranks;
+  enum exit_status status = team_join(ranks);
+  if (status != EXIT_DONE) return status;
+  return team_leave(*ranks, run_together(common, operands));
 }
 
 const struct command command_resume = {

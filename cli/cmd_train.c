@@ -17,6 +17,7 @@
 #include "pairs.h"
 #include "progress.h"
 #include "report.h"
+#include "team.h"
 #include "train_report.h"
 #include "watch.h"
 #include "words.h"
@@ -508,7 +509,8 @@ static enum exit_status train(const struct common_settings *common, const struct
                               const struct text_list *watch, const struct text_list *pairs,
                               const struct text_list *ledger, const struct vt_vocab *vocab) {
   struct train_report told = {.command = &command_train, .run = settings.run, .watch = watch, .ledger = ledger};
-  progress_init(&told.progress, common->quiet);
+  bool speaks = team_speaks(settings.train.ranks);
+  progress_init(&told.progress, common->quiet || !speaks);
   struct vt_train_request request;
   fill_request(&request, &told, operands, pairs, vocab);
   struct vt_train_result result;
@@ -516,7 +518,9 @@ static enum exit_status train(const struct common_settings *common, const struct
   interrupt_defer();
   enum vt_status trained = vt_train(&request, &result, &error);
   progress_clear(&told.progress);
+  report_silence(!vt_ranks_reports(settings.train.ranks));
   if (trained != VT_OK) return train_report_error(&told, &error);
+  if (!speaks) return EXIT_DONE;
   enum exit_status status = settings.output != NULL ? write_output() : EXIT_DONE;
   if (status != EXIT_DONE) return status;
   if (settings.json)
@@ -526,17 +530,25 @@ static enum exit_status train(const struct common_settings *common, const struct
   return EXIT_DONE;
 }
 
-static enum exit_status run(const struct common_settings *common, const struct text_list *operands) {
+static enum exit_status run_together(const struct common_settings *common, const struct text_list *operands) {
   struct text_list watch = {0}, pairs = {0}, ledger = {0};
   struct vt_vocab *vocab = NULL;
   enum exit_status status = check_settings(operands);
-  if (status == EXIT_DONE) status = load_inputs(&watch, &pairs, &ledger, &vocab);
+  /* What these files hold, rank 0 tells the others. */
+  if (status == EXIT_DONE && team_speaks(settings.train.ranks)) status = load_inputs(&watch, &pairs, &ledger, &vocab);
+  status = team_agree(settings.train.ranks, status);
   if (status == EXIT_DONE) status = train(common, operands, &watch, &pairs, &ledger, vocab);
   watch_words_release(&watch);
   watch_words_release(&pairs);
   watch_words_release(&ledger);
   vt_vocab_free(vocab);
   return status;
+}
+
+static enum exit_status run(const struct common_settings *common, const struct text_list *operands) {
+  enum exit_status status = team_join(&settings.train.ranks);
+  if (status != EXIT_DONE) return status;
+  return team_leave(settings.train.ranks, run_together(common, operands));
 }
 
 const struct command command_train = {

@@ -18,7 +18,12 @@
 
 #include "terminal.h"
 
+static bool silenced;
+
+void report_silence(bool silent) { silenced = silent; }
+
 static void print_error(const char *help, const char *format, va_list arguments) {
+  if (silenced) return;
   char cause[2048];
   int written = vsnprintf(cause, sizeof cause, format, arguments);
   if (written >= (int)sizeof cause) memcpy(cause + sizeof cause - 4, "...", 4);

@@ -13,6 +13,9 @@
  * '?', so that what a file or an argument holds can neither break the lines nor reach the terminal. */
 void report(const char *help, const char *format, ...) VT_PRINTF(2, 3);
 
+/* Whether nothing of all this is printed: another process says it. */
+void report_silence(bool silent);
+
 /* The same for a failed call of the library; returns the exit status that goes with it. */
 enum exit_status report_error(const struct vt_error *error);
 /* The same for a mistake in the arguments: EXIT_USAGE, the help being where to look. */

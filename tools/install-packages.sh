@@ -11,7 +11,9 @@ packages_of() {
       libmicrohttpd-dev ;;
   test) # cmocka runs the unit tests; gensim reads our exports back; the tour of the README trains on the Bible; the last
     # line runs the kernels of processors that are not here
-    echo libcmocka-dev python3 xz-utils zstd python3-numpy python3-gensim sqlite3 bible-kjv bible-kjv-text
+    echo libcmocka-dev python3 xz-utils zstd python3-numpy python3-gensim sqlite3 bible-kjv bible-kjv-text procps
+    # Several processes that train one run (optional: without these the build leaves that out).
+    echo libopenmpi-dev openmpi-bin
     [ "$(uname -m)" != x86_64 ] || echo libsimde-dev qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
   demo) # the King James Bible, the text that the demonstration trains on
     echo bible-kjv bible-kjv-text ;;

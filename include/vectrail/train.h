@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "vectrail/corpus.h"
+#include "vectrail/ranks.h"
 #include "vectrail/status.h"
 
 #ifdef __cplusplus
@@ -63,6 +64,9 @@ struct vt_train_options {
   bool until_converged; /* end the run at the measurement at which it has converged (vectrail/measure.h) [false] */
   const char *kernel;   /* NULL: vt_kernel_resolve decides */
   int threads;          /* at least 1 [the processors this process may use] */
+  /* The processes that train together, borrowed; threads are each one's own. All pass the same request. NULL: this one
+   * alone [NULL] */
+  struct vt_ranks *ranks;
 };
 
 VT_API void vt_train_options_init(struct vt_train_options *options);
@@ -163,6 +167,7 @@ struct vt_resume_request {
   const char *kernel;        /* NULL: vt_kernel_resolve decides */
   int threads;               /* at least 1 [the processors this process may use] */
   double checkpoint_seconds; /* negative: as before [-1] */
+  struct vt_ranks *ranks;    /* as in struct vt_train_options; their number may differ too [NULL] */
   /* As in struct vt_train_request; corpus_ready is told what was read when the run was begun. Progress is called for
    * the step that is gone on from, too. */
   void (*progress)(void *context, const struct vt_train_progress *progress);

@@ -13,6 +13,7 @@
 #include "run/folder.h"
 #include "run/lock.h"
 #include "run/session.h"
+#include "run/team.h"
 #include "vectrail/version.h"
 
 /* ---- what is written about the run as a whole -------------------------------------------------------------------- */
@@ -141,31 +142,55 @@ static enum vt_status write_database(struct vt_session *session, const struct vt
   return vt_recorder_close(&session->recorder, error);
 }
 
+static enum vt_status read_text(struct vt_session *session, const struct vt_train_request *request, const char *staging,
+                                struct vt_error *error) {
+  VT_TRY(vt_run_lock_take(staging, &session->lock, error));
+  return read_corpus(session, request, staging, error);
+}
+
+static enum vt_status prepare(struct vt_session *session, struct vt_error *error) {
+  VT_TRY(resolve_watch(session, error));
+  return vt_session_prepare(session, error);
+}
+
+/* With other ranks, each of the points at which all go on or none does. */
 static enum vt_status build(struct vt_session *session, const struct vt_train_request *request, const char *staging,
                             struct vt_error *error) {
-  VT_TRY(vt_run_lock_take(staging, &session->lock, error));
-  VT_TRY(read_corpus(session, request, staging, error));
-  VT_TRY(resolve_watch(session, error));
-  VT_TRY(vt_session_prepare(session, error));
-  VT_TRY(write_database(session, request, staging, error));
-  return vt_run_folder_install(staging, request->run_path, request->force, error);
+  bool finished = false;
+  VT_TRY(vt_team_share(session, staging, &finished, read_text(session, request, staging, error), error));
+  VT_TRY(vt_team_agree(session, prepare(session, error), error));
+  VT_TRY(vt_engine_spread(session->engine, error));
+  enum vt_status status = write_database(session, request, staging, error);
+  if (status == VT_OK) status = vt_run_folder_install(staging, request->run_path, request->force, error);
+  if (status == VT_OK) {
+    status = vt_recorder_open(request->run_path, 0, &session->recorder, error);
+    if (status != VT_OK) vt_run_folder_abandon(request->run_path);
+  }
+  return vt_team_agree(session, status, error);
 }
 
 static enum vt_status begin(struct vt_session *session, const struct vt_train_request *request,
                             struct vt_error *error) {
   char *staging = NULL;
-  VT_TRY(vt_run_folder_stage(request->run_path, request->force, &staging, error));
-  enum vt_status status = build(session, request, staging, error);
+  enum vt_status status = vt_run_folder_stage(request->run_path, request->force, &staging, error);
+  if (status != VT_OK) {
+    bool finished = false;
+    return vt_team_share(session, request->run_path, &finished, status, error);
+  }
+  status = build(session, request, staging, error);
   if (status != VT_OK) {
     vt_recorder_free(session->recorder);
     session->recorder = NULL;
     vt_run_folder_abandon(staging);
   }
   vt_free(staging);
-  VT_TRY(status);
-  status = vt_recorder_open(request->run_path, 0, &session->recorder, error);
-  if (status != VT_OK) vt_run_folder_abandon(request->run_path);
   return status;
+}
+
+/* On rank 0, or where there is no other. */
+static enum vt_status lead(struct vt_session *session, const struct vt_train_request *request, struct vt_error *error) {
+  VT_TRY(begin(session, request, error));
+  return vt_team_agree(session, vt_session_train(session, error), error);
 }
 
 static enum vt_status check_request(const struct vt_train_request *request, const struct vt_settings *settings,
@@ -182,15 +207,15 @@ enum vt_status vt_train(const struct vt_train_request *request, struct vt_train_
   if (error == NULL) error = &own;
   struct vt_session session = {
       .run_path = request->run_path,
+      .ranks = request->train.ranks,
       .lock = -1,
       .settings = {.train = request->train, .record = request->record},
       .on_progress = request->progress,
       .progress_context = request->progress_context,
       .interrupt = request->interrupt,
   };
-  VT_TRY(check_request(request, &session.settings, error));
-  enum vt_status status = begin(&session, request, error);
-  if (status == VT_OK) status = vt_session_train(&session, error);
+  VT_TRY(vt_team_same(&session, request, check_request(request, &session.settings, error), error));
+  enum vt_status status = vt_team_follows(&session) ? vt_team_follow(&session, error) : lead(&session, request, error);
   vt_session_result(&session, status, result);
   vt_session_release(&session);
   return status;

@@ -249,6 +249,7 @@ static bool is_checkpoint_due(struct vt_session *session, bool stopping) {
 
 static enum vt_status take_checkpoint(struct vt_session *session, bool stopping, struct vt_error *error) {
   if (!is_checkpoint_due(session, stopping)) return VT_OK;
+  VT_TRY(vt_engine_collect(session->engine, error));
   struct vt_checkpoint checkpoint = vt_session_checkpoint(session);
   struct vt_ledger_packed ledger = {0};
   if (session->ledger_count > 0) {

@@ -22,6 +22,7 @@
 #include "run/run_recorder.h"
 #include "run/session.h"
 #include "run/store.h"
+#include "run/team.h"
 #include "text/corpus_internal.h"
 #include "vectrail/kernel.h"
 #include "vectrail/version.h"
@@ -76,6 +77,7 @@ static enum vt_status read_settings(struct vt_session *session, const struct vt_
   VT_TRY(vt_settings_read(&session->settings, run, session->run_path, error));
   session->settings.train.threads = request->threads;
   session->settings.train.kernel = request->kernel;
+  session->settings.train.ranks = request->ranks;
   if (!(request->checkpoint_seconds < 0)) session->settings.record.checkpoint_seconds = request->checkpoint_seconds;
   session->report = (struct vt_corpus_report){
       .text_bytes = meta_count(run, "corpus_bytes"),
@@ -183,7 +185,10 @@ static enum vt_status load(struct vt_session *session, const struct vt_resume_re
   VT_TRY(read_settings(session, request, run, error));
   session->vocab = vt_run_take_vocab(run);
   VT_TRY(read_watch(session, run, error));
-  VT_TRY(open_corpus(session, run, error));
+  return open_corpus(session, run, error);
+}
+
+static enum vt_status prepare(struct vt_session *session, struct vt_error *error) {
   VT_TRY(vt_session_prepare(session, error));
   return read_checkpoint(session, error);
 }
@@ -233,16 +238,24 @@ static enum vt_status settle(const char *path, struct vt_error *error) {
 
 /* ---- going on ---------------------------------------------------------------------------------------------------- */
 
-static enum vt_status go_on(struct vt_session *session, const struct vt_resume_request *request,
-                            struct vt_error *error) {
+static enum vt_status open_record(struct vt_session *session, const struct vt_resume_request *request,
+                                  struct vt_error *error) {
   if (request->corpus_ready != NULL)
     request->corpus_ready(request->corpus_ready_context, &session->report, session->vocab);
   VT_TRY(vt_recorder_open(session->run_path, session->first_step, &session->recorder, error));
   char text[128];
   snprintf(text, sizeof text, "resumed at step %" PRIu64 " with %d threads, kernel %s", session->first_step,
            session->settings.train.threads, vt_engine_kernel_name(session->engine));
-  VT_TRY(vt_recorder_event(session->recorder, session->first_step, "resumed", "info", text, error));
-  return vt_session_train(session, error);
+  return vt_recorder_event(session->recorder, session->first_step, "resumed", "info", text, error);
+}
+
+/* With other ranks, each of the points at which all go on or none does. */
+static enum vt_status go_on(struct vt_session *session, const struct vt_resume_request *request,
+                            struct vt_error *error) {
+  VT_TRY(vt_team_agree(session, prepare(session, error), error));
+  VT_TRY(vt_engine_spread(session->engine, error));
+  VT_TRY(vt_team_agree(session, open_record(session, request, error), error));
+  return vt_team_agree(session, vt_session_train(session, error), error);
 }
 
 void vt_resume_request_init(struct vt_resume_request *request) {
@@ -262,8 +275,8 @@ static enum vt_status resume_run(struct vt_session *session, const struct vt_res
   return *finished ? tell_finished(run, request->run_path, result, error) : load(session, request, run, error);
 }
 
-static enum vt_status resume(struct vt_session *session, const struct vt_resume_request *request, bool *finished,
-                             struct vt_train_result *result, struct vt_error *error) {
+static enum vt_status find(struct vt_session *session, const struct vt_resume_request *request, bool *finished,
+                           struct vt_train_result *result, struct vt_error *error) {
   VT_TRY(check_place(request->run_path, error));
   VT_TRY(vt_run_lock_take(request->run_path, &session->lock, error));
   struct vt_run *run;
@@ -272,7 +285,15 @@ static enum vt_status resume(struct vt_session *session, const struct vt_resume_
   /* A second connection would keep the database from being closed for good. */
   vt_run_close(run);
   VT_TRY(status);
-  return *finished ? settle(request->run_path, error) : go_on(session, request, error);
+  return *finished ? settle(request->run_path, error) : VT_OK;
+}
+
+/* On rank 0, or where there is no other. */
+static enum vt_status lead(struct vt_session *session, const struct vt_resume_request *request, bool *finished,
+                           struct vt_train_result *result, struct vt_error *error) {
+  enum vt_status status = find(session, request, finished, result, error);
+  VT_TRY(vt_team_share(session, request->run_path, finished, status, error));
+  return *finished ? vt_team_agree(session, VT_OK, error) : go_on(session, request, error);
 }
 
 enum vt_status vt_resume(const struct vt_resume_request *request, struct vt_train_result *result,
@@ -281,13 +302,17 @@ enum vt_status vt_resume(const struct vt_resume_request *request, struct vt_trai
   if (error == NULL) error = &own;
   struct vt_session session = {
       .run_path = request->run_path,
+      .ranks = request->ranks,
       .lock = -1,
+      .settings = {.train = {.kernel = request->kernel, .threads = request->threads, .ranks = request->ranks}},
       .on_progress = request->progress,
       .progress_context = request->progress_context,
       .interrupt = request->interrupt,
   };
   bool finished = false;
-  enum vt_status status = resume(&session, request, &finished, result, error);
+  VT_TRY(vt_team_same(&session, NULL, VT_OK, error));
+  enum vt_status status =
+      vt_team_follows(&session) ? vt_team_follow(&session, error) : lead(&session, request, &finished, result, error);
   if (!finished) vt_session_result(&session, status, result);
   vt_session_release(&session);
   return status;

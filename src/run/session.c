@@ -85,6 +85,11 @@ enum vt_status vt_session_train(struct vt_session *session, struct vt_error *err
   vt_session_start_clock(session);
   enum vt_status status = session->first_step > 0 ? vt_session_record(session, false, error) : VT_OK;
   if (status == VT_OK) status = vt_engine_run(session->engine, &observer, 1, error);
+  struct vt_error lost;
+  if (vt_engine_stop(session->engine, &lost) != VT_OK && status == VT_OK) {
+    *error = lost;
+    status = lost.status;
+  }
   if (status == VT_ERROR_INTERRUPTED && session->ended_early) status = VT_OK;
   session->progress.seconds = session->seconds_before + vt_clock_seconds() - session->started;
   return finish(session, status, error);

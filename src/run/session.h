@@ -18,7 +18,8 @@
 
 struct vt_session {
   const char *run_path;
-  int lock; /* of the run; -1: not held */
+  struct vt_ranks *ranks; /* the processes that train together; NULL: this one alone */
+  int lock;               /* of the run; -1: not held */
   struct vt_settings settings;
   void (*on_progress)(void *context, const struct vt_train_progress *progress);
   void *progress_context;

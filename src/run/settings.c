@@ -62,7 +62,7 @@ static const struct setting {
 
 /* ---- numbers and names as text ----------------------------------------------------------------------------------- */
 
-#define VALUE_BYTES 40
+#define VALUE_BYTES VT_SETTINGS_TEXT_BYTES
 
 /* The locale of the program may write 0.5 as 0,5; a run is the same everywhere. */
 static locale_t plain_numbers(locale_t *before) {
@@ -162,6 +162,14 @@ static bool parse(const struct setting *setting, const char *text, struct vt_set
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
+
+size_t vt_settings_count(void) { return LIST_COUNT; }
+
+const char *vt_settings_name(size_t k) { return list[k].key; }
+
+void vt_settings_text(const struct vt_settings *settings, size_t k, char text[VT_SETTINGS_TEXT_BYTES]) {
+  value_text(settings, &list[k], text);
+}
 
 enum vt_status vt_settings_write(const struct vt_settings *settings, struct vt_recorder *recorder,
                                  struct vt_error *error) {

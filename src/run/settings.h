@@ -26,6 +26,12 @@ enum vt_status vt_settings_write(const struct vt_settings *settings, struct vt_r
 enum vt_status vt_settings_read(struct vt_settings *settings, const struct vt_run *run, const char *path,
                                 struct vt_error *error);
 
+/* The same list for who wants to compare two of them: name and value of setting k, k < vt_settings_count(). */
+#define VT_SETTINGS_TEXT_BYTES 40
+size_t vt_settings_count(void);
+const char *vt_settings_name(size_t k);
+void vt_settings_text(const struct vt_settings *settings, size_t k, char text[VT_SETTINGS_TEXT_BYTES]);
+
 /* One more row with a number, in the form that the list uses. */
 enum vt_status vt_settings_write_real(const char *key, double value, struct vt_recorder *recorder,
                                       struct vt_error *error);

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "dist/ranks.h"
 #include "train/engine_type.h"
 
 #define LR_FLOOR 1e-4 /* the rate falls to this share of its start, as in word2vec */
@@ -21,9 +22,24 @@ static const struct vt_engine_type *type_for(const struct vt_train_options *opti
   return options->batch == VT_BATCH_FULL ? &vt_engine_softmax_full : &vt_engine_softmax;
 }
 
+static enum vt_status check_ranks(const struct vt_engine_type *type, const struct vt_train_options *options,
+                                  struct vt_error *error) {
+  int ranks = vt_ranks_size(options->ranks);
+  if (ranks == 1) return VT_OK;
+  if (type->collect == NULL)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "start it without mpirun, with more threads",
+                        "this loss is trained by one process, and there are %d", ranks);
+  if ((uint32_t)ranks > options->blocks)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "start fewer ranks, or ask for more blocks (--blocks)",
+                        "%d ranks share the %" PRIu32 " blocks of a step: some would have none", ranks,
+                        options->blocks);
+  return VT_OK;
+}
+
 enum vt_status vt_engine_create(const struct vt_train_options *options, const struct vt_vocab *vocab,
                                 const struct vt_corpus *corpus, struct vt_engine **out, struct vt_error *error) {
   const struct vt_engine_type *type = type_for(options);
+  VT_TRY(check_ranks(type, options, error));
   struct vt_engine *engine = vt_alloc_zero(1, type->bytes);
   if (engine == NULL) return VT_FAIL_MEMORY(error, type->bytes);
   *engine = (struct vt_engine){.type = type,
@@ -71,6 +87,33 @@ enum vt_status vt_engine_run(struct vt_engine *engine, const struct vt_observer 
   return VT_OK;
 }
 
+enum vt_status vt_engine_collect(struct vt_engine *engine, struct vt_error *error) {
+  return vt_ranks_size(engine->options.ranks) == 1 ? VT_OK : engine->type->collect(engine, error);
+}
+
+enum vt_status vt_engine_stop(struct vt_engine *engine, struct vt_error *error) {
+  return vt_ranks_size(engine->options.ranks) == 1 ? VT_OK : engine->type->stop(engine, error);
+}
+
+enum vt_status vt_engine_follow(struct vt_engine *engine, struct vt_error *error) {
+  enum vt_status status = vt_engine_run(engine, NULL, 0, error);
+  if (status == VT_ERROR_INTERRUPTED) return VT_OK; /* nobody but rank 0 can have wanted that */
+  VT_TRY(status);
+  return engine->type->wait(engine, error);
+}
+
+enum vt_status vt_engine_spread(struct vt_engine *engine, struct vt_error *error) {
+  struct vt_ranks *ranks = engine->options.ranks;
+  struct vt_engine_state state = engine->state;
+  VT_TRY(vt_ranks_broadcast(ranks, &state, sizeof state, error));
+  if (state.step == 0) return VT_OK;
+  struct vt_engine_part parts[VT_ENGINE_PARTS_MAX];
+  size_t count = vt_engine_parts(engine, parts);
+  for (size_t k = 0; k < count; k++)
+    VT_TRY(vt_ranks_broadcast(ranks, parts[k].data, (size_t)parts[k].rows * parts[k].stride_bytes, error));
+  return vt_ranks_rank(ranks) == 0 ? VT_OK : vt_engine_resume(engine, &state, error);
+}
+
 size_t vt_engine_parts(struct vt_engine *engine, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]) {
   return engine->type->parts(engine, parts);
 }
@@ -98,6 +141,10 @@ const struct vt_table *vt_engine_table(struct vt_engine *engine, enum vt_table_r
 
 enum vt_status vt_engine_keep_ledger(struct vt_engine *engine, const struct vt_ledger_options *options,
                                      struct vt_error *error) {
+  if (vt_ranks_size(engine->options.ranks) > 1)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "start it without mpirun, with more threads",
+                        "a ledger is kept where one process trains, and there are %d",
+                        vt_ranks_size(engine->options.ranks));
   if (engine->type->keep_ledger == NULL)
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "train by negative sampling or hierarchical softmax",
                         "no ledger can be kept with this loss");

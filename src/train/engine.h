@@ -90,6 +90,20 @@ const struct vt_table *vt_engine_table(struct vt_engine *engine, enum vt_table_r
 /* Static. */
 const char *vt_engine_kernel_name(const struct vt_engine *engine);
 
+/* ---- several processes (options.ranks) --------------------------------------------------------------------------- */
+
+/* All ranks make the same engine. Rank 0 runs it with its observers and then stops it; the others follow, without any,
+ * and return when rank 0 has stopped, or all have failed. All of this does nothing where there is one process. */
+
+/* On rank 0, at a boundary, before its parts are looked at: makes them complete. */
+enum vt_status vt_engine_collect(struct vt_engine *engine, struct vt_error *error);
+/* On rank 0, after vt_engine_run, whatever came of it. */
+enum vt_status vt_engine_stop(struct vt_engine *engine, struct vt_error *error);
+/* On the others, in place of vt_engine_run. A training that rank 0 has ended is VT_OK. */
+enum vt_status vt_engine_follow(struct vt_engine *engine, struct vt_error *error);
+/* Collective, after vt_engine_resume on rank 0 and in its place on the others: all stand where rank 0 does. */
+enum vt_status vt_engine_spread(struct vt_engine *engine, struct vt_error *error);
+
 /* Loss and gradient on the probe (probe.h), by all threads; NaN where the corpus is too small to have one. */
 struct vt_probe_result {
   double loss;     /* mean over the pairs of - log sigma(v.u) - sum_k log sigma(- v.u_k), nats */

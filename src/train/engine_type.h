@@ -44,6 +44,10 @@ struct vt_engine_type {
                                 struct vt_error *error);
   enum vt_status (*close_ledger)(struct vt_engine *engine, vt_ledger_visit *visit, void *context,
                                  struct vt_error *error);
+  /* With other ranks: NULL where this engine trains in one process alone; never called there. */
+  enum vt_status (*collect)(struct vt_engine *engine, struct vt_error *error);
+  enum vt_status (*stop)(struct vt_engine *engine, struct vt_error *error);
+  enum vt_status (*wait)(struct vt_engine *engine, struct vt_error *error);
 };
 
 extern const struct vt_engine_type vt_engine_sparse, vt_engine_softmax, vt_engine_softmax_full;

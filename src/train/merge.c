@@ -140,6 +140,8 @@ void vt_merger_shard(struct vt_merger *merger, struct vt_merger_scratch *scratch
   merger->shards[shard] = totals;
 }
 
+uint32_t vt_merger_touched(const struct vt_merger_scratch *scratch, uint32_t k) { return scratch->touched[k].row; }
+
 struct vt_merge_totals vt_merger_totals(const struct vt_merger *merger) {
   struct vt_merge_totals all = {.bad_row = VT_NO_SLOT};
   for (int shard = 0; shard < VT_SHARDS; shard++) {

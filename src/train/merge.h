@@ -59,6 +59,9 @@ enum vt_status vt_merger_scratch_reserve(struct vt_merger_scratch *scratch, cons
 void vt_merger_shard(struct vt_merger *merger, struct vt_merger_scratch *scratch,
                      const struct vt_working_set *const *sets, size_t set_count, uint32_t shard);
 
+/* The k-th row that the last merge with this scratch moved, k < the shard's totals.moved. */
+uint32_t vt_merger_touched(const struct vt_merger_scratch *scratch, uint32_t k);
+
 /* The totals of all shards, after all were merged. */
 struct vt_merge_totals vt_merger_totals(const struct vt_merger *merger);
 

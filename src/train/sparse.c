@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "train/blocks.h"
+#include "train/exchange.h"
 #include "train/merge.h"
 #include "train/objective/objective.h"
 #include "train/probe.h"
@@ -32,8 +33,11 @@ struct sparse {
   struct vt_block *blocks;                            /* options.blocks */
   void *set_memory;                                   /* of their working sets */
   uint32_t block_count;                               /* in this superstep */
+  uint32_t own_begin;                                 /* of them those that are trained here, ... */
+  uint32_t own_end;                                   /* ... all but where others train too */
   const struct vt_working_set **sets[VT_TABLE_COUNT]; /* the same, by table */
 
+  struct vt_exchange *exchange; /* with the other ranks; NULL where there are none */
   struct vt_pool *pool;
   uint64_t sentences; /* that end before entry `sentences_end`; for a ledger by document */
   uint64_t sentences_end;
@@ -116,6 +120,22 @@ static enum vt_status create_workers(struct sparse *engine, struct vt_error *err
   return VT_OK;
 }
 
+static enum vt_status create_exchange(struct sparse *engine, struct vt_error *error) {
+  const struct vt_train_options *options = &engine->base.options;
+  if (vt_ranks_size(options->ranks) == 1) return VT_OK;
+  const struct vt_exchange_parts parts = {
+      .ranks = options->ranks,
+      .blocks = engine->blocks,
+      .blocks_max = options->blocks,
+      .sets = {engine->sets[VT_TABLE_INPUT], engine->sets[VT_TABLE_OUTPUT]},
+      .tables = engine->tables,
+      .squares = options->optimizer == VT_OPTIMIZER_ADAGRAD ? engine->squares : NULL,
+      .decay = options->l2 == 0 ? NULL : &engine->decay,
+      .mergers = engine->mergers,
+  };
+  return vt_exchange_create(&parts, &engine->exchange, error);
+}
+
 static enum vt_status create_probes(struct sparse *engine, struct vt_error *error) {
   const struct vt_engine *base = &engine->base;
   struct vt_objective_setup *setup = &engine->setup;
@@ -149,6 +169,7 @@ static enum vt_status create_parts(struct sparse *engine, struct vt_error *error
   VT_TRY(create_tables(engine, error));
   VT_TRY(create_blocks(engine, error));
   VT_TRY(create_decay(engine, error));
+  VT_TRY(create_exchange(engine, error));
   return create_workers(engine, error);
 }
 
@@ -179,6 +200,7 @@ static void release(struct vt_engine *base) {
     vt_table_release(&engine->squares[t]);
     vt_table_release(&engine->paid[t]);
   }
+  vt_exchange_free(engine->exchange);
   vt_free(engine->blocks);
   vt_ledger_free(engine->base.ledger);
   vt_free_aligned(engine->set_memory);
@@ -229,23 +251,26 @@ static void lay_out_blocks(struct sparse *engine) {
 static void train_blocks(void *context, int worker) {
   struct sparse *engine = context;
   for (;;) {
-    uint32_t b = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
-    if (b >= engine->block_count) return;
+    uint32_t b = engine->own_begin + atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
+    if (b >= engine->own_end) return;
     struct vt_block *block = &engine->blocks[b];
     for (int t = 0; t < VT_TABLE_COUNT; t++) vt_working_set_clear(&block->sets[t]);
     engine->objective->block(&engine->setup, engine->scratch[worker], block);
     for (int t = 0; t < VT_TABLE_COUNT; t++) vt_working_set_sort(&block->sets[t]);
+    if (engine->exchange != NULL) vt_exchange_pack(engine->exchange, b);
   }
 }
 
 static void merge_shards(void *context, int worker) {
   struct sparse *engine = context;
+  uint32_t first = 0, end = VT_SHARDS;
+  if (engine->exchange != NULL) vt_exchange_shards(engine->exchange, &first, &end);
   for (;;) {
     uint32_t task = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
-    if (task >= VT_SHARDS * VT_TABLE_COUNT) return;
-    uint32_t t = task / VT_SHARDS;
-    vt_merger_shard(&engine->mergers[t], engine->merger_scratch[worker], engine->sets[t], engine->block_count,
-                    task % VT_SHARDS);
+    if (task >= (end - first) * VT_TABLE_COUNT) return;
+    uint32_t t = task / (end - first), shard = first + task % (end - first);
+    vt_merger_shard(&engine->mergers[t], engine->merger_scratch[worker], engine->sets[t], engine->block_count, shard);
+    if (engine->exchange != NULL) vt_exchange_merged(engine->exchange, (int)t, shard, engine->merger_scratch[worker]);
   }
 }
 
@@ -270,7 +295,7 @@ static enum vt_status reserve_scratch(struct sparse *engine, struct vt_error *er
   for (int worker = 0; worker < engine->base.options.threads; worker++)
     for (int t = 0; t < VT_TABLE_COUNT; t++)
       VT_TRY(vt_merger_scratch_reserve(engine->merger_scratch[worker], engine->sets[t], engine->block_count, error));
-  return VT_OK;
+  return engine->exchange == NULL ? VT_OK : vt_exchange_reserve(engine->exchange, error);
 }
 
 /* Every word of the superstep has shrunk every row by its block's rate. */
@@ -318,9 +343,11 @@ static const struct vt_decay *decay_of(const struct sparse *engine) {
 static enum vt_status merge_blocks(struct sparse *engine, struct vt_error *error) {
   struct vt_ledger *ledger = engine->base.ledger;
   const struct vt_table *input = &engine->tables[VT_TABLE_INPUT];
-  VT_TRY(reserve_scratch(engine, error));
+  enum vt_status status = reserve_scratch(engine, error);
+  if (engine->exchange == NULL) VT_TRY(status);
   if (ledger != NULL) vt_ledger_before_merge(ledger, engine->block_count, input, decay_of(engine));
-  run_workers(engine, merge_shards);
+  if (status == VT_OK) run_workers(engine, merge_shards);
+  if (engine->exchange != NULL) VT_TRY(vt_exchange_rows(engine->exchange, status, error));
   if (ledger != NULL) run_workers(engine, take_ledger);
   add_decay(engine);
   if (ledger == NULL) return VT_OK;
@@ -328,18 +355,45 @@ static enum vt_status merge_blocks(struct sparse *engine, struct vt_error *error
   return vt_ledger_check(ledger, error);
 }
 
-static enum vt_status superstep(struct vt_engine *base, struct vt_error *error) {
-  struct sparse *engine = (struct sparse *)base;
+static enum vt_status one_superstep(struct sparse *engine, struct vt_error *error) {
   if (engine->base.state.epoch_ended) {
     engine->base.state.epoch++;
     engine->base.state.position = 0;
   }
   lay_out_blocks(engine);
   for (int t = 0; t < VT_TABLE_COUNT; t++) engine->mergers[t].rate = (float)engine->base.state.lr;
+  engine->own_begin = 0;
+  engine->own_end = engine->block_count;
+  if (engine->exchange != NULL)
+    vt_exchange_begin(engine->exchange, engine->base.state.step + 1, engine->block_count, &engine->own_begin,
+                      &engine->own_end);
   run_workers(engine, train_blocks);
+  if (engine->exchange != NULL) VT_TRY(vt_exchange_blocks(engine->exchange, VT_OK, error));
   VT_TRY(merge_blocks(engine, error));
   engine->base.state.epoch_ended = engine->base.state.position == engine->base.entries;
   return account(engine, error);
+}
+
+/* What ends a superstep early ends it on all ranks. */
+static enum vt_status superstep(struct vt_engine *base, struct vt_error *error) {
+  struct sparse *engine = (struct sparse *)base;
+  enum vt_status status = one_superstep(engine, error);
+  if (status != VT_OK) vt_exchange_over(engine->exchange);
+  return status;
+}
+
+/* ---- with other ranks ------------------------------------------------------------------------------------------ */
+
+static enum vt_status collect(struct vt_engine *base, struct vt_error *error) {
+  return vt_exchange_collect(((struct sparse *)base)->exchange, error);
+}
+
+static enum vt_status stop(struct vt_engine *base, struct vt_error *error) {
+  return vt_exchange_stop(((struct sparse *)base)->exchange, error);
+}
+
+static enum vt_status wait_for_zero(struct vt_engine *base, struct vt_error *error) {
+  return vt_exchange_wait(((struct sparse *)base)->exchange, error);
 }
 
 /* ---- looking in ------------------------------------------------------------------------------------------------ */
@@ -440,4 +494,7 @@ const struct vt_engine_type vt_engine_sparse = {
     .held_out_loss = held_out_loss,
     .keep_ledger = keep_ledger,
     .close_ledger = close_ledger,
+    .collect = collect,
+    .stop = stop,
+    .wait = wait_for_zero,
 };

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Several processes under mpirun train one run: the bits of one process, a rank that is lost, ranks that differ. Skipped
+# where there is no MPI.
+. "${SOURCE:?}/tests/cli/lib.sh"
+
+make_corpus text.txt 3000
+settings=(--dim 24 --window 3 --sample 0 --epochs 4 --lr 0.05 --block-tokens 256 --blocks 4 --snapshots 6 --float32)
+
+# ---- a build without MPI that is started by mpirun all the same -----------------------------------------------------
+mkdir elsewhere
+cp "$VECTRAIL" elsewhere/vectrail
+command_line="a copy without its module, as one of two"
+OMPI_COMM_WORLD_SIZE=2 elsewhere/vectrail train text.txt --run never >"$captured/out" 2>"$captured/err" </dev/null
+status=$?
+out=$(<"$captured/out") err=$(<"$captured/err")
+if [ ! -e /usr/local/lib/vectrail/vectrail_mpi.so ]; then
+  expect_error 1 "2 processes were started together, and this vectrail was built without MPI" "without mpirun"
+fi
+expect_no_file never
+
+if ! command -v mpirun >/dev/null 2>&1 || [ ! -e "$(dirname "$VECTRAIL")/vectrail_mpi.so" ]; then
+  [ "$failures" -eq 0 ] || finish
+  echo "skipped: Open MPI is not installed, or this build was made without it"
+  exit 77
+fi
+
+# On one machine, as whoever we are, with more ranks than processors; leaks of MPI itself are not ours.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_btl=vader,self,tcp OMPI_MCA_btl_tcp_if_include=lo
+export OMPI_MCA_oob_tcp_if_include=lo OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
+together() { # ARGUMENTS...: of mpirun
+  command_line="mpirun $*"
+  timeout 120 mpirun "$@" >"$captured/out" 2>"$captured/err" </dev/null
+  status=$?
+  out=$(<"$captured/out")
+  err=$(<"$captured/err")
+}
+hashes() { sqlite3 "$1/run.db" "SELECT step, sha256 FROM snapshot ORDER BY step; SELECT * FROM metric ORDER BY name, step"; }
+same() { [ "$(hashes alone)" = "$(hashes "$1")" ] || fail "$1 should have the bits of one process"; }
+
+# ---- the same bits, one voice ----------------------------------------------------------------------------------------
+"$VECTRAIL" train text.txt --run alone --threads 1 --quiet "${settings[@]}" || fail "the text should train"
+for case in "2 2" "3 1" "4 2"; do
+  read -r ranks threads <<<"$case"
+  together -n "$ranks" "$VECTRAIL" train text.txt --run "run$ranks" --threads "$threads" --json "${settings[@]}"
+  expect_status 0
+  expect_json 'd["steps"] > 100 and d["first_step"] == 0'
+  [ "$(grep -c '^settings:' "$captured/err")" -eq 1 ] || fail "one rank should report"
+  same "run$ranks"
+done
+
+# ---- a lost rank -----------------------------------------------------------------------------------------------------
+lose_a_rank() { # RANKS ARGUMENTS...: of the command; one process is killed once there is a checkpoint
+  local ranks=$1 job victims
+  shift
+  timeout 120 mpirun -n "$ranks" "$VECTRAIL" "$@" >/dev/null 2>"$captured/err" </dev/null &
+  job=$!
+  for ((tries = 0; tries < 1000; tries++)); do
+    [ -e lost/checkpoint.safetensors ] && break
+    kill -0 "$job" 2>/dev/null || break
+    sleep 0.01
+  done
+  mapfile -t victims < <(pgrep -f "^$VECTRAIL (train|resume) .*lost")
+  [ "${#victims[@]}" -gt 0 ] && kill -9 "${victims[RANDOM % ${#victims[@]}]}" 2>/dev/null
+  wait "$job"
+  status=$?
+}
+RANDOM=4711
+lose_a_rank 3 train text.txt --run lost --threads 1 --checkpoint 0.000001 "${settings[@]}" --epochs 40
+[ "$status" -ne 0 ] || fail "a job that lost a rank should fail"
+pgrep -f "^$VECTRAIL (train|resume) .*lost" >/dev/null && fail "no rank should be left"
+rm -rf lost
+lose_a_rank 3 train text.txt --run lost --threads 1 --checkpoint 0.000001 "${settings[@]}"
+if [ "$status" -ne 0 ] || [ -e lost/checkpoint.safetensors ]; then
+  together -n 2 "$VECTRAIL" resume lost --threads 1 --json
+  expect_status 0
+fi
+same lost
+
+# ---- refused at the start --------------------------------------------------------------------------------------------
+remember
+together -n 1 "$VECTRAIL" train text.txt --run other "${settings[@]}" : \
+  -n 1 "$VECTRAIL" train text.txt --run other "${settings[@]}" --dim 25
+expect_status 2
+expect_err_has "rank 1: dim is 25 here, and 24 on rank 0"
+expect_nothing_left
+together -n 5 "$VECTRAIL" train text.txt --run other "${settings[@]}"
+expect_status 2
+expect_err_has "5 ranks share the 4 blocks of a step"
+expect_nothing_left
+together -n 2 "$VECTRAIL" train missing.txt --run other "${settings[@]}"
+expect_status 1
+expect_err_has "missing.txt"
+[ "$(grep -c '^vectrail: ' "$captured/err")" -eq 1 ] || fail "one rank should report"
+expect_nothing_left
+
+finish
