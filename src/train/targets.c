@@ -1,4 +1,4 @@
-/* targets.c: the noise pool, and paths in the tree. */
+/* targets.c: the noise pool, paths in the tree, and the centres that are told apart from them. */
 #include "train/targets.h"
 
 #include "base/memory.h"
@@ -78,13 +78,69 @@ static void follow_path(const struct vt_huffman *tree, struct vt_block *block, u
   }
 }
 
-void vt_targets_draw(const struct vt_objective_setup *setup, struct vt_targets_scratch *scratch, struct vt_block *block,
-                     uint32_t word, struct vt_targets *targets) {
+/* The targets of one centre. */
+static void draw(const struct vt_centres *centres, uint32_t word, struct vt_targets *targets) {
+  const struct vt_objective_setup *setup = centres->setup;
   targets->sampled = setup->options->loss == VT_LOSS_NEGATIVE_SAMPLING;
   if (targets->sampled)
-    draw_noise(setup, scratch, block, word, targets);
+    draw_noise(setup, centres->scratch, centres->block, word, targets);
   else
-    follow_path(setup->huffman, block, word, targets);
+    follow_path(setup->huffman, centres->block, word, targets);
+}
+
+/* Goes to the next token that is a centre and has contexts, and writes them down; false at the end. */
+static bool find_centre(struct vt_centres *centres, struct vt_centre *centre) {
+  const struct vt_token *tokens = centres->tokens;
+  for (; centres->at < centres->count; centres->at++) {
+    if (centres->at == centres->end) {
+      centres->begin = centres->end;
+      centres->end = vt_window_sentence_end(tokens, centres->count, centres->begin);
+    }
+    const struct vt_token *token = &tokens[centres->at];
+    if (token->probe) continue;
+    centre->context_count = vt_window_contexts(tokens, centres->begin, centres->end, centres->at, centre->contexts);
+    if (centre->context_count == 0) continue;
+    centre->word = token->word;
+    centre->sentence = token->sentence;
+    centres->at++;
+    return true;
+  }
+  return false;
+}
+
+static void prepare(struct vt_centres *centres, int which) {
+  struct vt_centre *centre = &centres->two[which];
+  if (!find_centre(centres, centre)) {
+    centres->ready = -1;
+    return;
+  }
+  draw(centres, centre->word, &centre->targets);
+  centres->ready = which;
+  if (!centre->targets.sampled) return; /* a path: its upper nodes are in the first cache as it is */
+  const struct vt_working_set *outputs = &centres->block->sets[VT_TABLE_OUTPUT];
+  for (int j = 0; j < centre->targets.count; j++)
+    vt_prefetch_row(vt_working_set_row(outputs, centre->targets.slots[j]), outputs->stride);
+}
+
+void vt_centres_begin(struct vt_centres *centres, const struct vt_objective_setup *setup,
+                      struct vt_targets_scratch *scratch, struct vt_block *block, const struct vt_token *tokens,
+                      uint32_t count, uint32_t *contexts) {
+  centres->setup = setup;
+  centres->scratch = scratch;
+  centres->block = block;
+  centres->tokens = tokens;
+  centres->count = count;
+  centres->begin = centres->end = centres->at = 0;
+  centres->two[0].contexts = contexts;
+  centres->two[1].contexts = contexts + 2 * (size_t)setup->options->window;
+  prepare(centres, 0);
+}
+
+struct vt_centre *vt_centres_next(struct vt_centres *centres) {
+  if (centres->ready < 0) return NULL;
+  int which = centres->ready;
+  prepare(centres, 1 - which);
+  return &centres->two[which];
 }
 
 int vt_targets_fill(const struct vt_targets *targets, int first, const struct vt_block *block, struct vt_step *step) {

@@ -40,9 +40,35 @@ void vt_targets_begin(const struct vt_objective_setup *setup, struct vt_targets_
 /* After: copies the output rows of the centres. */
 void vt_targets_gather(const struct vt_objective_setup *setup, struct vt_block *block, const struct vt_token *tokens,
                        uint32_t count);
-/* The targets of one centre. */
-void vt_targets_draw(const struct vt_objective_setup *setup, struct vt_targets_scratch *scratch, struct vt_block *block,
-                     uint32_t word, struct vt_targets *targets);
+/* A centre word that is to be trained on. */
+struct vt_centre {
+  uint32_t word;
+  uint32_t sentence;      /* number within the block */
+  uint32_t context_count; /* at least 1 */
+  uint32_t *contexts;     /* their input slots, the caller's to change */
+  struct vt_targets targets;
+};
+
+/* The centres of a block, one after the other. The targets of each are drawn, and their rows asked for, while the one
+ * before it is trained: a step's own reads would wait for the second-level cache, or at long rows for the third. */
+struct vt_centres {
+  const struct vt_objective_setup *setup;
+  struct vt_targets_scratch *scratch;
+  struct vt_block *block;
+  const struct vt_token *tokens;
+  uint32_t count;
+  uint32_t begin, end; /* the sentence */
+  uint32_t at;         /* the next token to look at */
+  int ready;           /* which of the two is the next one; -1 at the end */
+  struct vt_centre two[2];
+};
+
+/* contexts: room for four times the window, the caller's. tokens[count]: as vt_window_tokens left them. */
+void vt_centres_begin(struct vt_centres *centres, const struct vt_objective_setup *setup,
+                      struct vt_targets_scratch *scratch, struct vt_block *block, const struct vt_token *tokens,
+                      uint32_t count, uint32_t *contexts);
+/* Valid until the next call; NULL at the end. */
+struct vt_centre *vt_centres_next(struct vt_centres *centres);
 
 /* Fills a step with as many targets as it takes, from `first` on; returns how many. */
 int vt_targets_fill(const struct vt_targets *targets, int first, const struct vt_block *block, struct vt_step *step);

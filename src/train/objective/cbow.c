@@ -17,14 +17,14 @@
 struct vt_objective_scratch {
   struct vt_step step;
   struct vt_token *tokens; /* of the block */
-  uint32_t *contexts;      /* slots of one centre's context */
+  uint32_t *contexts;      /* of the centres */
   struct vt_targets_scratch *targets_scratch;
-  struct vt_targets targets;
-  uint64_t centres;
-  bool booking; /* the block holds words of the ledger */
-  float *mean;  /* h; three rows, aligned and padded as a step wants them */
-  float *moved; /* h after a step */
-  float *delta; /* sum of the steps of h */
+  struct vt_centres centres;
+  uint64_t trained; /* centres */
+  bool booking;     /* the block holds words of the ledger */
+  float *mean;      /* h; three rows, aligned and padded as a step wants them */
+  float *moved;     /* h after a step */
+  float *delta;     /* sum of the steps of h */
 };
 
 static void capacities(const struct vt_train_options *options, uint32_t entries, uint32_t out[VT_TABLE_COUNT]) {
@@ -47,7 +47,7 @@ static enum vt_status scratch_create(const struct vt_train_options *options, uin
   if (scratch == NULL) return VT_FAIL_MEMORY(error, sizeof *scratch);
   size_t stride = (vt_kernel_width(options->dim) + 15) / 16 * 16;
   scratch->tokens = vt_alloc(entries, sizeof *scratch->tokens);
-  scratch->contexts = vt_alloc(2 * (size_t)options->window, sizeof *scratch->contexts);
+  scratch->contexts = vt_alloc(4 * (size_t)options->window, sizeof *scratch->contexts);
   scratch->mean = vt_alloc_aligned(3 * stride, sizeof *scratch->mean);
   enum vt_status status = vt_targets_scratch_create(&scratch->targets_scratch, error);
   if (status == VT_OK && (scratch->tokens == NULL || scratch->contexts == NULL || scratch->mean == NULL))
@@ -62,36 +62,37 @@ static enum vt_status scratch_create(const struct vt_train_options *options, uin
   return VT_OK;
 }
 
-static void form_mean(struct vt_objective_scratch *scratch, const struct vt_working_set *inputs, uint32_t count) {
+static void form_mean(struct vt_objective_scratch *scratch, const struct vt_working_set *inputs,
+                      const struct vt_centre *centre) {
   size_t width = scratch->step.width;
   float *restrict mean = scratch->mean;
   memset(mean, 0, width * sizeof *mean);
-  for (uint32_t c = 0; c < count; c++) {
-    const float *restrict row = vt_working_set_row(inputs, scratch->contexts[c]);
+  for (uint32_t c = 0; c < centre->context_count; c++) {
+    const float *restrict row = vt_working_set_row(inputs, centre->contexts[c]);
     for (size_t k = 0; k < width; k++) mean[k] += row[k];
   }
-  float share = 1 / (float)count;
+  float share = 1 / (float)centre->context_count;
   for (size_t k = 0; k < width; k++) mean[k] *= share;
 }
 
 /* Steps over all targets with h held; scratch->delta is what h would have moved. */
 static void train_targets(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
-                          struct vt_block *block, uint32_t word) {
+                          struct vt_block *block, const struct vt_centre *centre) {
   bool booked = scratch->booking && block->ledger->row_count > 0;
   size_t width = scratch->step.width;
   float *restrict delta = scratch->delta;
   const float *restrict mean = scratch->mean, *restrict moved = scratch->moved;
-  bool measure = scratch->centres++ % VT_LOSS_EVERY == 0;
+  bool measure = scratch->trained++ % VT_LOSS_EVERY == 0;
   memset(delta, 0, width * sizeof *delta);
-  for (int first = 0; first < scratch->targets.count;) {
+  for (int first = 0; first < centre->targets.count;) {
     int from = first;
-    first += vt_targets_fill(&scratch->targets, first, block, &scratch->step);
+    first += vt_targets_fill(&centre->targets, first, block, &scratch->step);
     memcpy(scratch->moved, mean, width * sizeof *mean);
     if (booked) vt_block_ledger_before(block->ledger, &scratch->step);
     setup->kernel->step(&scratch->step);
     if (booked)
       vt_block_ledger_after(block->ledger, setup->kernel, &scratch->step, &block->sets[VT_TABLE_OUTPUT],
-                            &scratch->targets, from, word);
+                            &centre->targets, from, centre->word);
     for (size_t k = 0; k < width; k++) delta[k] += moved[k] - mean[k];
     if (measure) block->loss_sum += vt_targets_loss(&scratch->step);
   }
@@ -99,28 +100,27 @@ static void train_targets(const struct vt_objective_setup *setup, struct vt_obje
 }
 
 static void train_centre(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
-                         struct vt_block *block, uint32_t word, uint32_t count) {
+                         struct vt_block *block, const struct vt_centre *centre) {
+  const uint32_t count = centre->context_count;
   struct vt_working_set *inputs = &block->sets[VT_TABLE_INPUT];
   size_t width = scratch->step.width;
-  vt_targets_draw(setup, scratch->targets_scratch, block, word, &scratch->targets);
-  form_mean(scratch, inputs, count);
+  form_mean(scratch, inputs, centre);
   float share = setup->options->cbow_classic ? 1 : 1 / (float)count;
   if (scratch->booking) {
     vt_block_ledger_clear(block->ledger);
-    for (uint32_t c = 0; c < count; c++) vt_block_ledger_note(block->ledger, scratch->contexts[c], 0, (double)share);
+    for (uint32_t c = 0; c < count; c++) vt_block_ledger_note(block->ledger, centre->contexts[c], 0, (double)share);
   }
-  train_targets(setup, scratch, block, word);
+  train_targets(setup, scratch, block, centre);
   const float *restrict delta = scratch->delta;
   for (uint32_t c = 0; c < count; c++) {
-    float *restrict row = vt_working_set_row(inputs, scratch->contexts[c]);
+    float *restrict row = vt_working_set_row(inputs, centre->contexts[c]);
     for (size_t k = 0; k < width; k++) row[k] += share * delta[k];
   }
 }
 
 static void train_block(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
                         struct vt_block *block) {
-  const struct vt_token *tokens = scratch->tokens;
-  scratch->centres = 0;
+  scratch->trained = 0;
   scratch->step.width = block->sets[VT_TABLE_INPUT].table->width;
   scratch->step.rate = block->rate;
   scratch->step.input_count = 1;
@@ -128,16 +128,13 @@ static void train_block(const struct vt_objective_setup *setup, struct vt_object
   for (int j = 0; j < 2 * VT_STEP_SCORE_STRIDE; j++) scratch->step.labels[j] = 0;
   vt_targets_begin(setup, scratch->targets_scratch, block);
   uint32_t count = vt_window_tokens(setup, block, scratch->tokens);
-  vt_targets_gather(setup, block, tokens, count);
+  vt_targets_gather(setup, block, scratch->tokens, count);
   scratch->booking = vt_window_ledger_begin(setup, block);
-  for (uint32_t begin = 0, end = 0; begin < count; begin = end) {
-    end = vt_window_sentence_end(tokens, count, begin);
-    for (uint32_t centre = begin; centre < end; centre++) {
-      if (tokens[centre].probe) continue;
-      if (scratch->booking) block->ledger->document = block->first_sentence + tokens[centre].sentence;
-      uint32_t contexts = vt_window_contexts(tokens, begin, end, centre, scratch->contexts);
-      if (contexts > 0) train_centre(setup, scratch, block, tokens[centre].word, contexts);
-    }
+  vt_centres_begin(&scratch->centres, setup, scratch->targets_scratch, block, scratch->tokens, count,
+                   scratch->contexts);
+  for (const struct vt_centre *centre; (centre = vt_centres_next(&scratch->centres)) != NULL;) {
+    if (scratch->booking) block->ledger->document = block->first_sentence + centre->sentence;
+    train_centre(setup, scratch, block, centre);
   }
   if (scratch->booking) vt_block_ledger_end(setup->ledger, block->ledger);
 }

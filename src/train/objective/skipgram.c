@@ -19,13 +19,13 @@
 
 struct vt_objective_scratch {
   struct vt_token *tokens; /* of the block */
-  uint32_t *contexts;      /* slots of one centre's context, then those put off to the next step */
+  uint32_t *contexts;      /* of the centres */
   uint32_t *last_seen;     /* by input slot: the number of the last step that took it */
   struct vt_targets_scratch *targets_scratch;
-  struct vt_targets targets;
+  struct vt_centres centres;
   uint32_t steps;
-  uint64_t centres;
-  bool booking; /* the block holds words of the ledger */
+  uint64_t trained; /* centres */
+  bool booking;     /* the block holds words of the ledger */
   struct vt_step step;
 };
 
@@ -48,7 +48,7 @@ static enum vt_status scratch_create(const struct vt_train_options *options, uin
   struct vt_objective_scratch *scratch = vt_alloc_aligned(1, sizeof *scratch);
   if (scratch == NULL) return VT_FAIL_MEMORY(error, sizeof *scratch);
   scratch->tokens = vt_alloc(entries, sizeof *scratch->tokens);
-  scratch->contexts = vt_alloc(2 * (size_t)options->window, sizeof *scratch->contexts);
+  scratch->contexts = vt_alloc(4 * (size_t)options->window, sizeof *scratch->contexts);
   scratch->last_seen = vt_alloc_zero(entries, sizeof *scratch->last_seen);
   enum vt_status status = vt_targets_scratch_create(&scratch->targets_scratch, error);
   if (status == VT_OK && (scratch->tokens == NULL || scratch->contexts == NULL || scratch->last_seen == NULL))
@@ -63,27 +63,27 @@ static enum vt_status scratch_create(const struct vt_train_options *options, uin
 
 /* The inputs that the step holds, against all targets. */
 static void train_inputs(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
-                         struct vt_block *block, uint32_t word, bool measure) {
+                         struct vt_block *block, const struct vt_centre *centre, bool measure) {
   struct vt_step *step = &scratch->step;
   bool booked = scratch->booking && block->ledger->row_count > 0;
-  for (int first = 0; first < scratch->targets.count;) {
+  for (int first = 0; first < centre->targets.count;) {
     int from = first;
-    first += vt_targets_fill(&scratch->targets, first, block, step);
+    first += vt_targets_fill(&centre->targets, first, block, step);
     if (booked) vt_block_ledger_before(block->ledger, step);
     setup->kernel->step(step);
     if (booked)
-      vt_block_ledger_after(block->ledger, setup->kernel, step, &block->sets[VT_TABLE_OUTPUT], &scratch->targets, from,
-                            word);
+      vt_block_ledger_after(block->ledger, setup->kernel, step, &block->sets[VT_TABLE_OUTPUT], &centre->targets, from,
+                            centre->word);
     if (measure) block->loss_sum += vt_targets_loss(step);
   }
   if (measure) block->loss_pairs += (uint64_t)step->input_count;
 }
 
 static void train_centre(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
-                         struct vt_block *block, uint32_t word, uint32_t context_count) {
-  uint32_t *contexts = scratch->contexts;
-  vt_targets_draw(setup, scratch->targets_scratch, block, word, &scratch->targets);
-  bool measure = scratch->centres++ % VT_LOSS_EVERY == 0;
+                         struct vt_block *block, struct vt_centre *centre) {
+  uint32_t *contexts = centre->contexts,
+           context_count = centre->context_count; /* then those put off to a further step */
+  bool measure = scratch->trained++ % VT_LOSS_EVERY == 0;
   while (context_count > 0) {
     uint32_t put_off = 0;
     int inputs = 0;
@@ -100,13 +100,13 @@ static void train_centre(const struct vt_objective_setup *setup, struct vt_objec
       }
     }
     scratch->step.input_count = inputs;
-    train_inputs(setup, scratch, block, word, measure);
+    train_inputs(setup, scratch, block, centre, measure);
     context_count = put_off;
   }
 }
 
 static void start_block(struct vt_objective_scratch *scratch, struct vt_block *block) {
-  scratch->centres = 0;
+  scratch->trained = 0;
   scratch->step.width = block->sets[VT_TABLE_INPUT].table->width;
   scratch->step.rate = block->rate;
   for (int j = 0; j < 2 * VT_STEP_SCORE_STRIDE; j++) scratch->step.labels[j] = 0;
@@ -119,20 +119,16 @@ static void start_block(struct vt_objective_scratch *scratch, struct vt_block *b
 
 static void train_block(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
                         struct vt_block *block) {
-  const struct vt_token *tokens = scratch->tokens;
   start_block(scratch, block);
   vt_targets_begin(setup, scratch->targets_scratch, block);
   uint32_t count = vt_window_tokens(setup, block, scratch->tokens);
-  vt_targets_gather(setup, block, tokens, count);
+  vt_targets_gather(setup, block, scratch->tokens, count);
   scratch->booking = vt_window_ledger_begin(setup, block);
-  for (uint32_t begin = 0, end = 0; begin < count; begin = end) {
-    end = vt_window_sentence_end(tokens, count, begin);
-    for (uint32_t centre = begin; centre < end; centre++) {
-      if (tokens[centre].probe) continue;
-      if (scratch->booking) block->ledger->document = block->first_sentence + tokens[centre].sentence;
-      uint32_t contexts = vt_window_contexts(tokens, begin, end, centre, scratch->contexts);
-      if (contexts > 0) train_centre(setup, scratch, block, tokens[centre].word, contexts);
-    }
+  vt_centres_begin(&scratch->centres, setup, scratch->targets_scratch, block, scratch->tokens, count,
+                   scratch->contexts);
+  for (struct vt_centre *centre; (centre = vt_centres_next(&scratch->centres)) != NULL;) {
+    if (scratch->booking) block->ledger->document = block->first_sentence + centre->sentence;
+    train_centre(setup, scratch, block, centre);
   }
   if (scratch->booking) vt_block_ledger_end(setup->ledger, block->ledger);
 }
