@@ -148,3 +148,30 @@ void vt_pool_run(struct vt_pool *pool, vt_pool_work *work, void *context) {
   while (atomic_load_explicit(&pool->running, memory_order_acquire) != 0) pthread_cond_wait(&pool->done, &pool->mutex);
   pthread_mutex_unlock(&pool->mutex);
 }
+
+struct share {
+  vt_pool_range *range;
+  void *context;
+  size_t count;
+  size_t piece;
+  atomic_size_t next;
+};
+
+static void take_pieces(void *context, int worker) {
+  struct share *share = context;
+  (void)worker;
+  for (;;) {
+    size_t begin = share->piece * atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed);
+    if (begin >= share->count) return;
+    size_t left = share->count - begin;
+    share->range(share->context, begin, begin + (left < share->piece ? left : share->piece));
+  }
+}
+
+void vt_pool_share(struct vt_pool *pool, size_t count, size_t piece, vt_pool_range *range, void *context) {
+  struct share share = {.range = range, .context = context, .count = count, .piece = piece};
+  if (pool == NULL)
+    take_pieces(&share, 0);
+  else
+    vt_pool_run(pool, take_pieces, &share);
+}

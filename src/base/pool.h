@@ -9,6 +9,8 @@
 #ifndef VECTRAIL_BASE_POOL_H
 #define VECTRAIL_BASE_POOL_H
 
+#include <stddef.h>
+
 #include "base/error.h"
 
 struct vt_pool;
@@ -20,6 +22,11 @@ void vt_pool_free(struct vt_pool *pool);
 int vt_pool_size(const struct vt_pool *pool);
 /* One caller at a time; not from inside work. */
 void vt_pool_run(struct vt_pool *pool, vt_pool_work *work, void *context);
+
+/* Calls range for pieces of [0, count), of at most `piece` each, every piece on one thread: for work whose parts know
+ * nothing of each other. pool may be NULL: all on the calling thread. Not from inside work. */
+typedef void vt_pool_range(void *context, size_t begin, size_t end);
+void vt_pool_share(struct vt_pool *pool, size_t count, size_t piece, vt_pool_range *range, void *context);
 
 /* The processors this process may use; at least 1. */
 int vt_pool_processors(void);

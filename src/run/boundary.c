@@ -25,8 +25,8 @@ static enum vt_status metric(struct vt_session *session, const char *name, doubl
 
 static enum vt_status record_probe(struct vt_session *session, struct vt_error *error) {
   struct vt_probe_result probe = vt_engine_probe(session->engine);
-  struct vt_motion_result motion =
-      vt_motion_measure(&session->motion, vt_engine_table(session->engine, VT_TABLE_INPUT));
+  struct vt_motion_result motion = vt_motion_measure(&session->motion, vt_engine_table(session->engine, VT_TABLE_INPUT),
+                                                     vt_engine_pool(session->engine));
   session->progress.probe_loss = probe.loss;
   session->progress.probe_gradient = probe.gradient;
   VT_TRY(metric(session, "probe_loss", probe.loss, error));
@@ -66,7 +66,7 @@ static enum vt_status record_snapshot(struct vt_session *session, bool last, str
   VT_TRY(vt_recorder_snapshot(session->recorder, step, record->float32 || last, input->data,
                               record->output ? output->data : NULL, input->rows, input->dim, input->width, error));
   if (step == 0) return VT_OK;
-  struct vt_motion_speed speed = vt_motion_mark(&session->motion, input, step);
+  struct vt_motion_speed speed = vt_motion_mark(&session->motion, input, step, vt_engine_pool(session->engine));
   session->progress.moving = speed.moving;
   VT_TRY(metric(session, "speed", speed.speed, error));
   return metric(session, "moving", speed.moving, error);

@@ -179,7 +179,7 @@ static enum vt_status take_motion(struct vt_run_recorder *recorder, struct vt_ru
     else if (k == 0)
       status = vt_motion_init(&recorder->motion, &table, error);
     else
-      vt_motion_mark(&recorder->motion, &table, steps[k]);
+      vt_motion_mark(&recorder->motion, &table, steps[k], NULL);
     vt_vectors_free(vectors);
     VT_TRY(status);
   }
@@ -317,12 +317,12 @@ static enum vt_status record_motion(struct vt_run_recorder *recorder, uint64_t s
   struct vt_table table = table_of(recorder, input);
   struct vt_motion_speed speed = {.speed = NAN, .moving = NAN};
   if (recorder->has_snapshot) {
-    speed = vt_motion_mark(&recorder->motion, &table, step);
+    speed = vt_motion_mark(&recorder->motion, &table, step, NULL);
   } else {
     VT_TRY(vt_motion_init(&recorder->motion, &table, error));
     recorder->motion.marked_step = step;
   }
-  struct vt_motion_result motion = vt_motion_measure(&recorder->motion, &table);
+  struct vt_motion_result motion = vt_motion_measure(&recorder->motion, &table, NULL);
   VT_TRY(vt_recorder_metric(recorder->recorder, step, "displacement", motion.displacement, error));
   VT_TRY(vt_recorder_metric(recorder->recorder, step, "norm", motion.norm, error));
   VT_TRY(vt_recorder_metric(recorder->recorder, step, "speed", speed.speed, error));

@@ -114,6 +114,10 @@ enum vt_status vt_engine_spread(struct vt_engine *engine, struct vt_error *error
   return vt_ranks_rank(ranks) == 0 ? VT_OK : vt_engine_resume(engine, &state, error);
 }
 
+struct vt_pool *vt_engine_pool(const struct vt_engine *engine) {
+  return engine->type->pool == NULL ? NULL : engine->type->pool(engine);
+}
+
 size_t vt_engine_parts(struct vt_engine *engine, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]) {
   return engine->type->parts(engine, parts);
 }

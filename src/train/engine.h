@@ -21,6 +21,7 @@
 #include "vectrail/vocab.h"
 
 struct vt_engine;
+struct vt_pool;
 
 /* Where the training stands, at a superstep boundary. The lower half is about the superstep just done. */
 struct vt_engine_state {
@@ -87,6 +88,8 @@ size_t vt_engine_parts(struct vt_engine *engine, struct vt_engine_part parts[VT_
 enum vt_status vt_engine_resume(struct vt_engine *engine, const struct vt_engine_state *state, struct vt_error *error);
 /* For observers: with L2, a copy with all decay applied. Valid until the next superstep. */
 const struct vt_table *vt_engine_table(struct vt_engine *engine, enum vt_table_role role);
+/* For observers: threads that are at rest meanwhile; NULL where this engine lends none. */
+struct vt_pool *vt_engine_pool(const struct vt_engine *engine);
 /* Static. */
 const char *vt_engine_kernel_name(const struct vt_engine *engine);
 

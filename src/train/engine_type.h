@@ -44,6 +44,7 @@ struct vt_engine_type {
                                 struct vt_error *error);
   enum vt_status (*close_ledger)(struct vt_engine *engine, vt_ledger_visit *visit, void *context,
                                  struct vt_error *error);
+  struct vt_pool *(*pool)(const struct vt_engine *engine); /* NULL: none is lent */
   /* With other ranks: NULL where this engine trains in one process alone; never called there. */
   enum vt_status (*collect)(struct vt_engine *engine, struct vt_error *error);
   enum vt_status (*stop)(struct vt_engine *engine, struct vt_error *error);

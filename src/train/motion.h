@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/pool.h"
 #include "train/table.h"
 
 #define VT_MOTION_WORDS 4096 /* at most; all words where there are no more */
@@ -19,6 +20,8 @@ struct vt_motion {
   float *marked; /* count x dim: v at the last mark */
   uint64_t marked_step;
   uint32_t dim;
+  double *moved;   /* scratch: what each word went ... */
+  double *lengths; /* ... and how long it is */
 };
 
 /* Means over the sample; NaN where they are not defined yet. */
@@ -35,9 +38,10 @@ struct vt_motion_speed {
 enum vt_status vt_motion_init(struct vt_motion *motion, const struct vt_table *input, struct vt_error *error);
 void vt_motion_release(struct vt_motion *motion);
 
-/* O(words x dim). */
-struct vt_motion_result vt_motion_measure(const struct vt_motion *motion, const struct vt_table *input);
-/* Speed since the last mark; the mark moves to `step`. */
-struct vt_motion_speed vt_motion_mark(struct vt_motion *motion, const struct vt_table *input, uint64_t step);
+/* O(words x dim), shared out to the pool's threads; pool may be NULL. */
+struct vt_motion_result vt_motion_measure(struct vt_motion *motion, const struct vt_table *input, struct vt_pool *pool);
+/* Speed since the last mark; the mark moves to `step`. Cost as above. */
+struct vt_motion_speed vt_motion_mark(struct vt_motion *motion, const struct vt_table *input, uint64_t step,
+                                      struct vt_pool *pool);
 
 #endif

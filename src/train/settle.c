@@ -6,7 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/distance.h"
 #include "base/memory.h"
+#include "base/pool.h"
+
+#define WORDS_A_PIECE 128
 
 enum vt_status vt_settle_init(struct vt_settle *settle, const struct vt_table *input, struct vt_error *error) {
   uint32_t rows = input->rows;
@@ -40,21 +44,30 @@ static int compare_reals(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* The median of what the words went over their lengths; where they are is noted. */
-static double measure_ratio(struct vt_settle *settle, const struct vt_table *input) {
-  size_t defined = 0;
-  for (uint32_t k = 0; k < settle->count; k++) {
-    const float *row = vt_table_row(input, (uint32_t)((uint64_t)k * input->rows / settle->count));
-    float *marked = settle->marked + (size_t)k * settle->dim;
-    double moved = 0, length = 0;
-    for (uint32_t c = 0; c < settle->dim; c++) {
-      double step = (double)row[c] - (double)marked[c];
-      moved += step * step;
-      length += (double)row[c] * (double)row[c];
-    }
+struct look {
+  struct vt_settle *settle;
+  const struct vt_table *input;
+};
+
+static void look_at_words(void *context, size_t begin, size_t end) {
+  const struct look *look = context;
+  struct vt_settle *settle = look->settle;
+  for (size_t k = begin; k < end; k++) {
+    const float *row = vt_table_row(look->input, (uint32_t)((uint64_t)k * look->input->rows / settle->count));
+    float *marked = settle->marked + k * settle->dim;
+    settle->ratios[k] =
+        sqrt(vt_squared_distance(row, marked, settle->dim) / vt_squared_length(row, settle->dim)); /* NaN: no length */
     memcpy(marked, row, settle->dim * sizeof *row);
-    if (length > 0) settle->ratios[defined++] = sqrt(moved / length);
   }
+}
+
+/* The median of what the words went over their lengths; where they are is noted. */
+static double measure_ratio(const struct look *look, struct vt_pool *pool) {
+  struct vt_settle *settle = look->settle;
+  vt_pool_share(pool, settle->count, WORDS_A_PIECE, look_at_words, (void *)look);
+  size_t defined = 0;
+  for (uint32_t k = 0; k < settle->count; k++)
+    if (isfinite(settle->ratios[k])) settle->ratios[defined++] = settle->ratios[k];
   if (defined == 0) return (double)NAN;
   qsort(settle->ratios, defined, sizeof *settle->ratios, compare_reals);
   return (settle->ratios[(defined - 1) / 2] + settle->ratios[defined / 2]) / 2;
@@ -92,27 +105,41 @@ static double shared(const uint32_t *a, const uint32_t *b) {
   return all == 0 ? 1 : (double)both / all;
 }
 
-static double measure_overlap(struct vt_settle *settle, const struct vt_table *input) {
-  for (uint32_t row = 0; row < settle->among; row++) {
-    const float *vector = vt_table_row(input, row);
-    double squared = (double)settle->kernel->dot(vector, vector, input->width);
-    settle->inverse[row] = squared > 0 ? (float)(1 / sqrt(squared)) : 0;
+static void look_at_lengths(void *context, size_t begin, size_t end) {
+  const struct look *look = context;
+  for (size_t row = begin; row < end; row++) {
+    const float *vector = vt_table_row(look->input, (uint32_t)row);
+    double squared = (double)look->settle->kernel->dot(vector, vector, look->input->width);
+    look->settle->inverse[row] = squared > 0 ? (float)(1 / sqrt(squared)) : 0;
   }
-  double sum = 0;
-  for (uint32_t q = 0; q < settle->queries; q++) {
-    uint32_t found[VT_SETTLE_NEIGHBORS], *list = settle->lists + (size_t)q * VT_SETTLE_NEIGHBORS;
-    find_neighbors(settle, input, (uint32_t)((uint64_t)q * settle->among / settle->queries), found);
-    sum += shared(found, list);
+}
+
+static void look_at_queries(void *context, size_t begin, size_t end) {
+  const struct look *look = context;
+  struct vt_settle *settle = look->settle;
+  for (size_t q = begin; q < end; q++) {
+    uint32_t found[VT_SETTLE_NEIGHBORS], *list = settle->lists + q * VT_SETTLE_NEIGHBORS;
+    find_neighbors(settle, look->input, (uint32_t)((uint64_t)q * settle->among / settle->queries), found);
+    settle->kept[q] = shared(found, list);
     memcpy(list, found, sizeof found);
   }
+}
+
+static double measure_overlap(const struct look *look, struct vt_pool *pool) {
+  struct vt_settle *settle = look->settle;
+  vt_pool_share(pool, settle->among, WORDS_A_PIECE, look_at_lengths, (void *)look);
+  vt_pool_share(pool, settle->queries, 1, look_at_queries, (void *)look);
+  double sum = 0;
+  for (uint32_t q = 0; q < settle->queries; q++) sum += settle->kept[q];
   return settle->queries > 0 ? sum / settle->queries : (double)NAN;
 }
 
 struct vt_settle_result vt_settle_measure(struct vt_settle *settle, struct vt_engine *engine, bool first) {
-  const struct vt_table *input = vt_engine_table(engine, VT_TABLE_INPUT);
+  struct look look = {settle, vt_engine_table(engine, VT_TABLE_INPUT)};
+  struct vt_pool *pool = vt_engine_pool(engine);
   struct vt_settle_result result = {
-      .update_ratio = measure_ratio(settle, input),
-      .overlap = measure_overlap(settle, input),
+      .update_ratio = measure_ratio(&look, pool),
+      .overlap = measure_overlap(&look, pool),
   };
   if (first) result = (struct vt_settle_result){(double)NAN, (double)NAN};
   return result;

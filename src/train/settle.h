@@ -3,7 +3,7 @@
  * measurement before, and which of their neighbours they kept.
  *
  * Distances are over up to 1,024 words spread evenly over the ranks; neighbours are those of 32 words among the 2,048
- * most frequent. All on the calling thread, in a fixed order.
+ * most frequent. Threads of the engine share them out; sums are formed in a fixed order.
  */
 #ifndef VECTRAIL_TRAIN_SETTLE_H
 #define VECTRAIL_TRAIN_SETTLE_H
@@ -27,10 +27,11 @@ struct vt_settle {
   uint32_t queries;
   uint32_t among;
   const struct vt_kernel *kernel;
-  float *marked;   /* count x dim: where the words were */
-  uint32_t *lists; /* queries x VT_SETTLE_NEIGHBORS: their neighbours then */
-  double *ratios;  /* scratch */
-  float *inverse;  /* scratch: 1 / length of the rows that neighbours are looked for among */
+  float *marked;                  /* count x dim: where the words were */
+  uint32_t *lists;                /* queries x VT_SETTLE_NEIGHBORS: their neighbours then */
+  double *ratios;                 /* scratch */
+  double kept[VT_SETTLE_QUERIES]; /* scratch: what each query kept */
+  float *inverse;                 /* scratch: 1 / length of the rows that neighbours are looked for among */
 };
 
 struct vt_settle_result {

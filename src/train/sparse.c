@@ -482,6 +482,8 @@ static enum vt_status close_ledger(struct vt_engine *base, vt_ledger_visit *visi
   return vt_ledger_close(base->ledger, input, decay_of(engine), visit, context, error);
 }
 
+static struct vt_pool *pool(const struct vt_engine *base) { return ((const struct sparse *)base)->pool; }
+
 const struct vt_engine_type vt_engine_sparse = {
     .bytes = sizeof(struct sparse),
     .create = create,
@@ -494,6 +496,7 @@ const struct vt_engine_type vt_engine_sparse = {
     .held_out_loss = held_out_loss,
     .keep_ledger = keep_ledger,
     .close_ledger = close_ledger,
+    .pool = pool,
     .collect = collect,
     .stop = stop,
     .wait = wait_for_zero,
