@@ -95,11 +95,24 @@ static json_t *spans_json(const double *values, size_t count) {
   return list;
 }
 
+/* Where a line of the text stands and what it says; of decay and the like there is none. */
+static void put_document(json_t *object, const struct told *told, const struct vt_contribution *contribution) {
+  struct vt_document document;
+  if (strcmp(contribution->role, "document") != 0) return;
+  json_put(object, "document", json_new_count((uint64_t)contribution->source));
+  if (vt_run_document(told->view->run, (uint64_t)contribution->source, &document, NULL) != VT_OK) return;
+  json_put(object, "file", json_new_text(document.file));
+  json_put(object, "line", json_new_count(document.line));
+  json_put(object, "text", json_new_text(document.text));
+  vt_document_release(&document);
+}
+
 static json_t *source_json(const struct told *told, const struct vt_contribution *contribution) {
   json_t *object = json_new_object();
   if (settings.by == VT_EXPLAIN_BY_SOURCE || settings.by == VT_EXPLAIN_BY_WORD)
     json_put(object, "word", json_new_text(vt_vocab_text(told->view->vocab, (uint32_t)contribution->source)));
-  if (settings.by == VT_EXPLAIN_BY_ROLE) json_put(object, "word", json_null());
+  if (settings.by == VT_EXPLAIN_BY_ROLE || settings.by == VT_EXPLAIN_BY_DOCUMENT) json_put(object, "word", json_null());
+  if (settings.by == VT_EXPLAIN_BY_DOCUMENT) put_document(object, told, contribution);
   json_put(object, "role", json_new_text(contribution->role));
   json_put(object, "contribution", json_new_real(contribution->contribution));
   json_put(object, "share", json_new_real(share_of(told->explanation, contribution->contribution)));
@@ -119,6 +132,7 @@ static void print_json(const struct told *told) {
   json_put(object, "cosine", json_new_real(explanation->cosine));
   json_put(object, "baseline", json_new_real(explanation->baseline));
   json_put(object, "start", json_new_real(explanation->start));
+  json_put(object, "start_step", json_new_count(explanation->start_step));
   for (size_t i = 0; i < told->shown; i++) json_push(sources, source_json(told, &explanation->contributions[i]));
   json_put(object, "sources", sources);
   json_put(object, "rest", json_new_real(told->rest));
@@ -134,7 +148,7 @@ static void print_json(const struct told *told) {
 /* ---- for people ---------------------------------------------------------------------------------------------------
  */
 
-enum { SOURCE_COLUMNS = 18, ROLE_COLUMNS = 10, SPARK_COLUMNS = 20 };
+enum { SOURCE_COLUMNS = 18, ROLE_COLUMNS = 10, SPARK_COLUMNS = 20, TEXT_BYTES = 100 };
 
 static void print_heading(const struct told *told) {
   const struct vt_explanation *explanation = told->explanation;
@@ -170,6 +184,59 @@ static void print_line(const struct told *told, const char *source, const char *
   putchar('\n');
 }
 
+/* The first words of a text, up to so many bytes. */
+static void print_beginning(const char *text, size_t bytes) {
+  size_t length = strlen(text);
+  if (length > bytes) {
+    length = bytes;
+    while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80) length--;
+  }
+  print_clean_bytes(stdout, text, length);
+  if (text[length] != '\0') fputs("...", stdout);
+}
+
+/* A line of the text, and what it gave. */
+static void print_document_line(const struct told *told, const struct vt_contribution *at) {
+  char updates[NUMBER_TEXT_BYTES], number[NUMBER_TEXT_BYTES];
+  struct vt_document document = {0};
+  bool is_document = strcmp(at->role, "document") == 0;
+  bool kept = is_document && vt_run_document(told->view->run, (uint64_t)at->source, &document, NULL) == VT_OK;
+  printf("  %+9.4f %7.1f%% %8s ", at->contribution, 100 * share_of(told->explanation, at->contribution),
+         format_count(at->updates, updates));
+  if (settings.over_time) {
+    fputs(terminal_style(stdout, STYLE_ACCENT), stdout);
+    print_sparkline(stdout, at->over_time, told->explanation->span_count, SPARK_COLUMNS);
+    printf("%s ", terminal_style(stdout, STYLE_PLAIN));
+  }
+  if (!is_document) {
+    printf("%9s  (%s)\n", "", at->role);
+    return;
+  }
+  printf("%9s  ", kept ? format_count(document.line, number) : "");
+  if (kept)
+    print_beginning(document.text, TEXT_BYTES);
+  else
+    printf("(sentence %s)", format_count((uint64_t)at->source, number));
+  putchar('\n');
+  vt_document_release(&document);
+}
+
+static void print_sum_line(const struct told *told, const char *what, double contribution) {
+  printf("  %+9.4f %7.1f%% %8s %9s  (%s)\n", contribution, 100 * share_of(told->explanation, contribution), "", "",
+         what);
+}
+
+static void print_documents(const struct told *told) {
+  const struct vt_explanation *explanation = told->explanation;
+  printf("%s  %9s %8s %8s ", terminal_style(stdout, STYLE_DIM), settings.toward != NULL ? "gave" : "share", "",
+         "updates");
+  if (settings.over_time) printf("%-*s ", SPARK_COLUMNS, "when");
+  printf("%9s  text%s\n", "line", terminal_style(stdout, STYLE_PLAIN));
+  if (settings.toward != NULL) print_sum_line(told, "its start", explanation->start);
+  for (size_t i = 0; i < told->shown; i++) print_document_line(told, &explanation->contributions[i]);
+  if (told->shown < explanation->count || explanation->others != 0) print_sum_line(told, "the rest", told->rest);
+}
+
 static void print_columns(void) {
   fputs(terminal_style(stdout, STYLE_DIM), stdout);
   fputs("  ", stdout);
@@ -181,6 +248,17 @@ static void print_columns(void) {
   printf(" %9s %8s %12s%s", settings.toward != NULL ? "gave" : "share", "", "updates",
          settings.over_time ? "  when" : "");
   printf("%s\n", terminal_style(stdout, STYLE_PLAIN));
+}
+
+/* The line's place in the text. */
+static void print_document(const struct told *told, const struct vt_contribution *contribution) {
+  struct vt_document document;
+  if (vt_run_document(told->view->run, (uint64_t)contribution->source, &document, NULL) != VT_OK) {
+    printf("sentence %lld", (long long)contribution->source);
+    return;
+  }
+  printf("line %llu", (unsigned long long)document.line);
+  vt_document_release(&document);
 }
 
 /* What came in each span, and the source that gave the most of it. */
@@ -197,24 +275,24 @@ static void print_spans(const struct told *told) {
       sum += at->over_time[s];
       if (most == NULL || fabs(at->over_time[s]) > fabs(most->over_time[s])) most = at;
     }
-    printf("  %9s to %8s %+9.4f", format_count(s == 0 ? 0 : explanation->spans[s - 1], from),
+    printf("  %9s to %8s %+9.4f", format_count(s == 0 ? explanation->start_step : explanation->spans[s - 1], from),
            format_count(explanation->spans[s], to), sum);
     if (most != NULL) {
       printf("  ");
       if (settings.by == VT_EXPLAIN_BY_SOURCE || settings.by == VT_EXPLAIN_BY_WORD)
         print_clean(stdout, vt_vocab_text(told->view->vocab, (uint32_t)most->source));
-      printf(" %s %+.4f", most->role, most->over_time[s]);
+      if (settings.by == VT_EXPLAIN_BY_DOCUMENT && strcmp(most->role, "document") == 0)
+        print_document(told, most);
+      else
+        printf(" %s", most->role);
+      printf(" %+.4f", most->over_time[s]);
     }
     putchar('\n');
   }
 }
 
-static void print_table(const struct told *told) {
+static void print_sources(const struct told *told) {
   const struct vt_explanation *explanation = told->explanation;
-  print_heading(told);
-  if (settings.centered)
-    printf("  the mean of its cosines with all words is %.4f; what it is above that came from\n",
-           explanation->baseline);
   print_columns();
   if (settings.toward != NULL) print_line(told, "(its start)", "start", explanation->start, NULL);
   for (size_t i = 0; i < told->shown; i++) {
@@ -225,6 +303,18 @@ static void print_table(const struct told *told) {
   }
   if (told->shown < explanation->count || explanation->others != 0)
     print_line(told, "(the rest)", settings.by == VT_EXPLAIN_BY_ROLE ? "rest" : "", told->rest, NULL);
+}
+
+static void print_table(const struct told *told) {
+  const struct vt_explanation *explanation = told->explanation;
+  print_heading(told);
+  if (settings.centered)
+    printf("  the mean of its cosines with all words is %.4f; what it is above that came from\n",
+           explanation->baseline);
+  if (settings.by == VT_EXPLAIN_BY_DOCUMENT)
+    print_documents(told);
+  else
+    print_sources(told);
   if (settings.over_time) print_spans(told);
   if (!isnan(explanation->residual))
     printf("  %sv(T) = v(0) + the sum of its updates, to %.0e of the way%s\n", terminal_style(stdout, STYLE_DIM),

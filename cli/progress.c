@@ -142,14 +142,21 @@ static double seconds_left(const struct vt_train_progress *state) {
   return state->seconds * (double)(state->tokens_total - state->tokens) / (double)state->tokens;
 }
 
+/* A replay measures nothing, so it has nothing to say of that. */
+static void print_measured(const char *name, int digits, double value) {
+  if (!isnan(value)) fprintf(stderr, " %s=%.*g", name, digits, value);
+}
+
 static void print_pairs(const struct vt_train_progress *state) {
-  fprintf(stderr,
-          "epoch=%lu/%lu step=%llu/%llu tokens=%llu/%llu words_per_second=%.0f lr=%.6g loss=%.6g probe_loss=%.6g "
-          "gradient=%.6g moving=%.4f eta_seconds=%.1f\n",
+  fprintf(stderr, "epoch=%lu/%lu step=%llu/%llu tokens=%llu/%llu words_per_second=%.0f lr=%.6g",
           (unsigned long)state->epoch, (unsigned long)state->epochs, (unsigned long long)state->step,
           (unsigned long long)state->steps, (unsigned long long)state->tokens, (unsigned long long)state->tokens_total,
-          state->words_per_second, state->lr, state->loss, state->probe_loss, state->probe_gradient, state->moving,
-          seconds_left(state));
+          state->words_per_second, state->lr);
+  print_measured("loss", 6, state->loss);
+  print_measured("probe_loss", 6, state->probe_loss);
+  print_measured("gradient", 6, state->probe_gradient);
+  print_measured("moving", 4, state->moving);
+  fprintf(stderr, " eta_seconds=%.1f\n", seconds_left(state));
 }
 
 void progress_training(struct progress *progress, const struct vt_train_progress *state) {

@@ -42,7 +42,7 @@ epochs=20
 heading "Training on the King James Bible: $verses verses, $epochs times"
 # A small text wants many passes, and smaller steps than a large one; 60 snapshots make smooth curves.
 "$vectrail" train "$text" --run "$run" --force --fold-case --epochs "$epochs" --min-count 20 --sample 1e-4 \
-  --block-tokens 512 --blocks 8 --snapshots 60 --seed 1 --watch king,gold,sea >/dev/null
+  --block-tokens 512 --blocks 8 --snapshots 60 --seed 1 --watch king,gold,sea --ledger gold >/dev/null
 
 # ---- the loss, epoch by epoch ---------------------------------------------------------------------------------------
 heading "Loss on a sample of word pairs that no step trains on (nats)"

@@ -29,6 +29,7 @@ enum vt_token_rule {
 #define VT_WORD_BYTES_MAX 4096
 #define VT_PHRASES_MAX 100
 #define VT_PHRASE_THRESHOLD_MAX 1e12
+#define VT_CORPUS_LINE_BITS 40
 /* In the id stream: the end of a sentence. */
 #define VT_CORPUS_END UINT32_MAX
 
@@ -57,6 +58,12 @@ struct vt_corpus_options {
   /* Where given, this vocabulary is used instead of counting one (its counts are replaced by those of this text,
    * ids unchanged; min_count and max_vocab do not apply). Not owned. */
   const struct vt_vocab *vocab;
+  /* Where given, filled with a hash of the text of each input, as long as there are inputs: tells which of them has
+   * changed. */
+  uint64_t *input_hashes;
+  /* Where given, a file is written there too: for each sentence of the stream, in order, where its line stands in the
+   * text, as a 64-bit number: the input times 2^VT_CORPUS_LINE_BITS, plus the line in it, both from 0. Not synced. */
+  const char *lines_path;
   /* Called from one thread at a time while reading; may be NULL. input_bytes as stored on disk. */
   void (*progress)(void *context, uint64_t input_bytes, uint64_t input_bytes_total);
   void *progress_context;

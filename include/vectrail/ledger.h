@@ -25,7 +25,7 @@ extern "C" {
 #define VT_LEDGER_OTHER_SOURCES (-1)
 
 /* A row of the table `ledger`. Roles and what a source is under each:
- *   "start"      v(0), at span 0; the word itself
+ *   "start"      v(0), at span 0 (or v at the step at which the ledger was begun); the word itself
  *   "attracted"  the centre word whose output vector drew v
  *   "pushed"     the noise word whose output vector pushed v away
  *   "path"       hierarchical softmax: the centre word whose path was trained
@@ -49,6 +49,18 @@ VT_API enum vt_status vt_run_ledger(struct vt_run *run, uint32_t word, size_t di
 /* The words that have a ledger, ascending, in *words, owned by the caller (vt_run_words_free). */
 VT_API enum vt_status vt_run_ledger_words(struct vt_run *run, uint32_t **words, size_t *count, struct vt_error *error);
 VT_API void vt_run_words_free(uint32_t *words);
+
+/* A line of the text, of which a ledger by document speaks. */
+struct vt_document {
+  char *file;    /* as the run was given it; "-": standard input */
+  uint64_t line; /* of the file, from 1 */
+  char *text;    /* the first 4096 bytes of it */
+};
+/* The line that is sentence n, from 0: the source of a row with the role "document". VT_ERROR_NOT_FOUND: no ledger of
+ * the run speaks of it. Free with vt_document_release. */
+VT_API enum vt_status vt_run_document(struct vt_run *run, uint64_t sentence, struct vt_document *document,
+                                      struct vt_error *error);
+VT_API void vt_document_release(struct vt_document *document); /* accepts an all-zero one */
 
 /* ---- the explanation --------------------------------------------------------------------------------------------- */
 
@@ -92,7 +104,8 @@ struct vt_contribution {
  * (v(T) - v(0)) / |v(T) - v(0)|, divided by its length in place of |v(T)|: contributions and others then sum to 1, and
  * cosine and start are NaN. */
 struct vt_explanation {
-  uint64_t step; /* T: the end of the last span that counts */
+  uint64_t step;       /* T: the end of the last span that counts */
+  uint64_t start_step; /* of v(0) below: 0, but where the ledger was begun later (vectrail/replay.h) */
   double cosine;
   double baseline; /* 0 where not centered */
   double start;
@@ -101,7 +114,8 @@ struct vt_explanation {
   /* |v(T) - v(0) - sum of the ledger| / |v(T) - v(0)|; NaN where step T has no float32 snapshot: then v(T) is taken
    * from the ledger. */
   double residual;
-  struct vt_contribution *contributions; /* longest first */
+  /* Longest first; by document what gave most first and what took most last: the question is which lines gave it. */
+  struct vt_contribution *contributions;
   size_t count;
   double others;   /* what sources gave that were too many to be kept apart */
   uint64_t *spans; /* their ends */

@@ -19,8 +19,9 @@ enum kind { KIND_START, KIND_SOURCE, KIND_DOCUMENT, KIND_BOTH, KIND_NONE };
 static const struct {
   const char *name;
   enum kind kind;
-} roles[] = {{"start", KIND_START},       {"attracted", KIND_SOURCE}, {"pushed", KIND_SOURCE}, {"path", KIND_SOURCE},
-             {"document", KIND_DOCUMENT}, {"decay", KIND_BOTH},       {"rounding", KIND_BOTH}};
+} roles[] = {{"start", KIND_START},    {"attracted", KIND_SOURCE},  {"pushed", KIND_SOURCE},
+             {"path", KIND_SOURCE},    {"document", KIND_DOCUMENT}, {"decay", KIND_BOTH},
+             {"optimizer", KIND_BOTH}, {"rounding", KIND_BOTH}};
 #define ROLE_COUNT (sizeof roles / sizeof roles[0])
 
 static const char net[] = "net";
@@ -94,7 +95,10 @@ static enum vt_status add_row(void *context, const struct vt_ledger_entry *entry
   if (!counts(explaining, entry, &kind)) return VT_OK;
   double *to = kind == KIND_START ? explaining->start : explaining->sum;
   for (size_t k = 0; k < explaining->dim; k++) to[k] += (double)entry->vector[k];
-  if (kind == KIND_START) return VT_OK;
+  if (kind == KIND_START) {
+    explaining->to->start_step = entry->span;
+    return VT_OK;
+  }
   explaining->own_rows += kind != KIND_BOTH;
   return note_span(explaining, entry->span, error);
 }
@@ -245,6 +249,13 @@ static int compare_contributions(const void *a, const void *b) {
   return strcmp(x->role, y->role);
 }
 
+/* What gave most first, what took most last. */
+static int compare_gains(const void *a, const void *b) {
+  const struct vt_contribution *x = a, *y = b;
+  if (x->contribution != y->contribution) return x->contribution < y->contribution ? 1 : -1;
+  return compare_contributions(a, b);
+}
+
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
 static enum vt_status explain(struct explaining *explaining, float *rows, struct vt_error *error) {
@@ -257,7 +268,8 @@ static enum vt_status explain(struct explaining *explaining, float *rows, struct
   if (explaining->request->has_toward && explaining->request->centered) VT_TRY(find_mean(explaining, error));
   settle_direction(explaining);
   VT_TRY(vt_run_ledger(explaining->run, word, explaining->dim, weigh_row, explaining, error));
-  qsort(to->contributions, to->count, sizeof *to->contributions, compare_contributions);
+  bool by_document = explaining->request->by == VT_EXPLAIN_BY_DOCUMENT;
+  qsort(to->contributions, to->count, sizeof *to->contributions, by_document ? compare_gains : compare_contributions);
   return VT_OK;
 }
 

@@ -63,11 +63,26 @@ static enum vt_status record_settings(struct vt_session *session, struct vt_erro
   return meta(session, error, "steps", "%" PRIu64, session->plan.steps);
 }
 
+/* By which a replay tells which of the files has changed. */
+static enum vt_status record_hashes(struct vt_session *session, size_t count, struct vt_error *error) {
+  enum { LINE_BYTES = 17 };
+  char *text = vt_alloc(count, LINE_BYTES);
+  if (text == NULL) return VT_FAIL_MEMORY(error, count * LINE_BYTES);
+  for (size_t i = 0; i < count; i++) {
+    snprintf(text + i * LINE_BYTES, LINE_BYTES, "%016" PRIx64, session->input_hashes[i]);
+    if (i > 0) text[i * LINE_BYTES - 1] = '\n';
+  }
+  enum vt_status status = vt_recorder_meta(session->recorder, "input_hashes", text, error);
+  vt_free(text);
+  return status;
+}
+
 static enum vt_status record_corpus(struct vt_session *session, const struct vt_train_request *request,
                                     struct vt_error *error) {
   const struct vt_corpus_options *options = &request->corpus;
   const struct vt_corpus_report *report = &session->report;
   VT_TRY(record_lines(session, "inputs", request->inputs, request->input_count, '\n', error));
+  VT_TRY(record_hashes(session, request->input_count, error));
   VT_TRY(meta(session, error, "tokens_rule", "%s", options->tokens == VT_TOKENS_SPACE ? "space" : "words"));
   VT_TRY(meta(session, error, "fold_case", "%d", options->fold_case));
   VT_TRY(meta(session, error, "min_count", "%" PRIu64, options->min_count));
@@ -121,8 +136,14 @@ static enum vt_status read_corpus(struct vt_session *session, const struct vt_tr
   if (options.interrupt == NULL) options.interrupt = request->interrupt;
   /* A cache of a run that has just begun; the first checkpoint syncs it, and whoever goes on verifies it. */
   options.unsynced = true;
-  enum vt_status status = vt_corpus_encode(request->inputs, request->input_count, &options, encoded, &session->vocab,
-                                           &session->corpus, &session->report, error);
+  session->input_hashes = vt_alloc_zero(request->input_count, sizeof *session->input_hashes);
+  options.input_hashes = session->input_hashes;
+  enum vt_status status = VT_OK;
+  if (session->input_hashes == NULL)
+    status = VT_FAIL_MEMORY(error, request->input_count * sizeof *session->input_hashes);
+  else
+    status = vt_corpus_encode(request->inputs, request->input_count, &options, encoded, &session->vocab,
+                              &session->corpus, &session->report, error);
   vt_free(encoded);
   VT_TRY(status);
   if (session->report.tokens == 0)

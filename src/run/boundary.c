@@ -80,22 +80,11 @@ static enum vt_status record_watched(struct vt_session *session, struct vt_error
   return VT_OK;
 }
 
-static double cosine(const float *a, const float *b, uint32_t dim) {
-  double product = 0, squared_a = 0, squared_b = 0;
-  for (uint32_t k = 0; k < dim; k++) {
-    product += (double)a[k] * (double)b[k];
-    squared_a += (double)a[k] * (double)a[k];
-    squared_b += (double)b[k] * (double)b[k];
-  }
-  return squared_a > 0 && squared_b > 0 ? product / sqrt(squared_a * squared_b) : 0;
-}
-
 static enum vt_status record_pairs(struct vt_session *session, struct vt_error *error) {
   const struct vt_table *input = vt_engine_table(session->engine, VT_TABLE_INPUT);
   for (size_t k = 0; k < session->pair_count; k++) {
     uint32_t a = session->pairs[2 * k], b = session->pairs[2 * k + 1];
-    VT_TRY(vt_recorder_pair(session->recorder, a, b, session->progress.step,
-                            cosine(vt_table_row(input, a), vt_table_row(input, b), input->dim), error));
+    VT_TRY(vt_recorder_pair(session->recorder, a, b, session->progress.step, vt_table_cosine(input, a, b), error));
   }
   return VT_OK;
 }

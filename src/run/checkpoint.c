@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "run/safetensors.h"
 
-#define FORMAT "vectrail checkpoint 2"
+#define FORMAT "vectrail checkpoint 3"
 #define HELP_DAMAGED "remove it to begin again at step 0; the text need not be read again"
 
 enum kind { KIND_U64, KIND_F64, KIND_U32, KIND_BOOL };

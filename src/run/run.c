@@ -428,6 +428,12 @@ enum vt_status vt_run_vectors(struct vt_run *run, uint64_t step, struct vt_vecto
   return status;
 }
 
+enum vt_status vt_run_snapshot_file(const struct vt_run *run, size_t index, struct vt_safetensors **file,
+                                    struct vt_error *error) {
+  const struct vt_tensor *input;
+  return open_snapshot(run, &run->snapshots[index], file, &input, error);
+}
+
 enum vt_status vt_run_dim(const struct vt_run *run, size_t index, size_t *dim, struct vt_error *error) {
   struct vt_safetensors *file;
   const struct vt_tensor *input;

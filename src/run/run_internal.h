@@ -2,6 +2,7 @@
 #ifndef VECTRAIL_RUN_RUN_INTERNAL_H
 #define VECTRAIL_RUN_RUN_INTERNAL_H
 
+#include "run/safetensors.h"
 #include "run/store.h"
 #include "vectrail/run.h"
 
@@ -12,6 +13,9 @@ struct vt_vocab *vt_run_take_vocab(struct vt_run *run);
 struct vt_store *vt_run_store(struct vt_run *run);
 const char *vt_run_path(const struct vt_run *run);
 
+/* Opens the file of the snapshot `index`, held against its checksum; errors as vt_run_vectors. */
+enum vt_status vt_run_snapshot_file(const struct vt_run *run, size_t index, struct vt_safetensors **file,
+                                    struct vt_error *error);
 /* Length of a vector, as the snapshot `index` has it; the snapshot is held against its checksum. */
 enum vt_status vt_run_dim(const struct vt_run *run, size_t index, size_t *dim, struct vt_error *error);
 /* The rows `ids` of the snapshot `index`, held against its checksum, as rows[count][width] with zeros from column dim

@@ -70,3 +70,52 @@ enum vt_status vt_run_ledger_words(struct vt_run *run, uint32_t **out, size_t *c
 }
 
 void vt_run_words_free(uint32_t *words) { vt_free(words); }
+
+/* ---- documents --------------------------------------------------------------------------------------------------- */
+
+struct found {
+  struct vt_run *run;
+  struct vt_document *document;
+  bool there;
+};
+
+static char *input_name(const struct vt_run *run, uint64_t number) {
+  const char *at = vt_run_meta(run, "inputs");
+  for (uint64_t k = 0; at != NULL && k < number; k++) {
+    at = strchr(at, '\n');
+    if (at != NULL) at++;
+  }
+  return at == NULL ? vt_copy_string("") : vt_copy_bytes(at, strcspn(at, "\n"));
+}
+
+static enum vt_status take_document(void *context, const struct vt_store_value *values, struct vt_error *error) {
+  struct found *found = context;
+  if (values[0].type != VT_STORE_INTEGER || values[0].integer < 0 || values[1].type != VT_STORE_INTEGER ||
+      values[1].integer < 0 || values[2].type != VT_STORE_TEXT)
+    return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: damaged database: a line of the text makes no sense",
+                   vt_run_path(found->run));
+  found->there = true;
+  found->document->file = input_name(found->run, (uint64_t)values[0].integer);
+  found->document->line = (uint64_t)values[1].integer + 1;
+  found->document->text = vt_copy_bytes(values[2].data, values[2].bytes);
+  return found->document->file == NULL || found->document->text == NULL ? VT_FAIL_MEMORY(error, values[2].bytes)
+                                                                        : VT_OK;
+}
+
+enum vt_status vt_run_document(struct vt_run *run, uint64_t sentence, struct vt_document *document,
+                               struct vt_error *error) {
+  *document = (struct vt_document){0};
+  struct found found = {.run = run, .document = document};
+  enum vt_status status = vt_store_read_document(vt_run_store(run), sentence, take_document, &found, error);
+  if (status == VT_OK && !found.there)
+    status = VT_FAIL(error, VT_ERROR_NOT_FOUND, "%s: the line of sentence %llu was not kept", vt_run_path(run),
+                     (unsigned long long)sentence);
+  if (status != VT_OK) vt_document_release(document);
+  return status;
+}
+
+void vt_document_release(struct vt_document *document) {
+  vt_free(document->file);
+  vt_free(document->text);
+  *document = (struct vt_document){0};
+}

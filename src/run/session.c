@@ -124,5 +124,6 @@ void vt_session_release(struct vt_session *session) {
   vt_free(session->pairs);
   vt_free(session->measurements);
   vt_free(session->ledger);
+  vt_free(session->input_hashes);
   if (session->lock >= 0) vt_run_lock_release(session->lock, session->run_path);
 }

@@ -28,6 +28,7 @@ struct vt_session {
   struct vt_vocab *vocab;
   struct vt_corpus *corpus;
   struct vt_corpus_report report;
+  uint64_t *input_hashes; /* by input; of a training that began here */
   struct vt_engine *engine;
   struct vt_recorder *recorder;
   struct vt_plan plan;

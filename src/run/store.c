@@ -23,6 +23,10 @@ struct table {
   const char *read;
 };
 
+#define CREATE_DOCUMENT                                                                                                \
+  "CREATE TABLE IF NOT EXISTS document(id INTEGER PRIMARY KEY, input INTEGER NOT NULL, line INTEGER NOT NULL, "        \
+  "text TEXT NOT NULL);"
+
 static const struct table tables[VT_STORE_TABLES] = {
     [VT_STORE_META] = {2, "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;",
                        "INSERT OR REPLACE INTO meta(key, value) VALUES(?,?)",
@@ -68,6 +72,8 @@ static const struct table tables[VT_STORE_TABLES] = {
                          "INSERT OR REPLACE INTO ledger(word, source, role, span, updates, vector) VALUES(?,?,?,?,?,?)",
                          "SELECT word, source, role, span, updates, vector FROM ledger "
                          "ORDER BY word, source, role, span"},
+    [VT_STORE_DOCUMENT] = {4, CREATE_DOCUMENT, "INSERT OR REPLACE INTO document(id, input, line, text) VALUES(?,?,?,?)",
+                           "SELECT id, input, line, text FROM document ORDER BY id"},
 };
 
 #define COLUMNS_MAX 6
@@ -448,6 +454,54 @@ enum vt_status vt_store_read_ledger_spans(struct vt_store *store, uint32_t word,
 enum vt_status vt_store_read_ledger_words(struct vt_store *store, vt_store_row *row, void *context,
                                           struct vt_error *error) {
   return read_rows(store, "SELECT DISTINCT word FROM ledger ORDER BY word", NULL, row, context, error);
+}
+
+enum vt_status vt_store_read_ledger_documents(struct vt_store *store, vt_store_row *row, void *context,
+                                              struct vt_error *error) {
+  return read_rows(store, "SELECT DISTINCT source FROM ledger WHERE role = 'document' AND source >= 0 ORDER BY source",
+                   NULL, row, context, error);
+}
+
+enum vt_status vt_store_read_document(struct vt_store *store, uint64_t id, vt_store_row *row, void *context,
+                                      struct vt_error *error) {
+  int64_t tables_found;
+  VT_TRY(read_pragma(store, "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'document'",
+                     &tables_found, error));
+  if (tables_found == 0) return VT_OK;
+  struct vt_store_value argument = vt_store_integer(id);
+  return read_rows(store, "SELECT input, line, text FROM document WHERE id = ?", &argument, row, context, error);
+}
+
+/* ---- another database -------------------------------------------------------------------------------------------- */
+
+enum vt_status vt_store_attach(struct vt_store *store, const char *path, struct vt_error *error) {
+  sqlite3_stmt *statement;
+  if (sqlite3_prepare_v2(store->database, "ATTACH ? AS other", -1, &statement, NULL) != SQLITE_OK)
+    return fail(store, error);
+  bool done =
+      sqlite3_bind_text(statement, 1, path, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(statement) == SQLITE_DONE;
+  enum vt_status status = done ? VT_OK : fail(store, error);
+  sqlite3_finalize(statement);
+  return status;
+}
+
+enum vt_status vt_store_take_attached(struct vt_store *store, struct vt_error *error) {
+  static const char sql[] = CREATE_DOCUMENT
+      "CREATE TEMP TABLE replaced AS SELECT DISTINCT word FROM other.ledger AS n WHERE "
+      "EXISTS(SELECT span FROM main.ledger WHERE word = n.word EXCEPT SELECT span FROM other.ledger WHERE word = "
+      "n.word) OR "
+      "EXISTS(SELECT span FROM other.ledger WHERE word = n.word EXCEPT SELECT span FROM main.ledger WHERE word = "
+      "n.word);"
+      "DELETE FROM main.ledger WHERE word IN (SELECT word FROM replaced);"
+      "DROP TABLE replaced;"
+      "DELETE FROM main.ledger WHERE word IN (SELECT DISTINCT word FROM other.ledger) AND "
+      "role IN (SELECT DISTINCT role FROM other.ledger);"
+      "INSERT INTO main.ledger SELECT * FROM other.ledger;"
+      "INSERT OR REPLACE INTO main.trail SELECT * FROM other.trail;"
+      "INSERT OR REPLACE INTO main.pair SELECT * FROM other.pair;"
+      "INSERT OR REPLACE INTO main.snapshot SELECT * FROM other.snapshot;"
+      "INSERT OR REPLACE INTO main.document SELECT * FROM other.document;";
+  return run(store, sql, error);
 }
 
 enum vt_status vt_store_read_last_step(struct vt_store *store, vt_store_row *row, void *context,

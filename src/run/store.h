@@ -42,6 +42,7 @@ enum vt_store_table {
   VT_STORE_SNAPSHOT, /* step, path, dtype, sha256 */
   VT_STORE_EVENT,    /* step, kind, severity, text */
   VT_STORE_LEDGER,   /* word, source, role, span, updates, vector */
+  VT_STORE_DOCUMENT, /* id, input, line, text; not in databases of earlier versions, until a replay makes it */
   VT_STORE_TABLES
 };
 
@@ -87,6 +88,18 @@ enum vt_status vt_store_read_ledger_spans(struct vt_store *store, uint32_t word,
                                           struct vt_error *error);
 enum vt_status vt_store_read_ledger_words(struct vt_store *store, vt_store_row *row, void *context,
                                           struct vt_error *error);
+/* The sentences that a ledger speaks of, in order, as rows of one column. */
+enum vt_status vt_store_read_ledger_documents(struct vt_store *store, vt_store_row *row, void *context,
+                                              struct vt_error *error);
+/* The row of `document` with one id, if there is one: input, line, text. */
+enum vt_status vt_store_read_document(struct vt_store *store, uint64_t id, vt_store_row *row, void *context,
+                                      struct vt_error *error);
+/* Takes over, inside a transaction, the ledger, trail, pair, snapshot and document rows of another database that
+ * nobody has open, in the place of those with the same keys. Of a word of its ledger all earlier rows go whose spans
+ * are others; where they are the same, those of roles that the other does not have stay. vt_store_attach comes before
+ * the transaction. */
+enum vt_status vt_store_attach(struct vt_store *store, const char *path, struct vt_error *error);
+enum vt_status vt_store_take_attached(struct vt_store *store, struct vt_error *error);
 /* Deletes, inside a transaction, the rows of a word with one role; role NULL: all. */
 enum vt_status vt_store_cut_ledger(struct vt_store *store, uint32_t word, const char *role, struct vt_error *error);
 /* The last row of `step`, if there is one. */

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "text/hash.h"
 #include "text/input.h"
 #include "text/tokens.h"
 
@@ -142,6 +143,8 @@ static enum vt_status count_stretch(struct vt_count *count, int index, const str
   /* A NUL byte ends what is scanned: an error before it comes first. */
   const unsigned char *nul = memchr(worker->text, 0, chunk->bytes);
   size_t nul_at = nul != NULL ? (size_t)(nul - worker->text) : 0, entries = 0;
+  const bool hashed = count->options->input_hashes != NULL;
+  uint64_t hash = hashed ? vt_hash_bytes(worker->text, chunk->bytes) : 0;
   struct vt_scan scan;
   vt_scan_start(&scan, count->options->tokens, worker->text, nul != NULL ? nul_at : chunk->bytes);
   VT_TRY(number_words(count, worker, chunk, &scan, &entries, error));
@@ -152,6 +155,7 @@ static enum vt_status count_stretch(struct vt_count *count, int index, const str
   if (chunk->last) worker->numbers[entries++] = VT_CORPUS_END;
   struct vt_count_record record = {.entries = entries,
                                    .bytes = chunk->bytes,
+                                   .hash = hash,
                                    .bad_bytes = scan.bad_bytes,
                                    .bad_offset = chunk->offset + scan.bad_start,
                                    .input = chunk->input,

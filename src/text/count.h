@@ -20,6 +20,7 @@ struct vt_count_record {
   struct vt_spill_place place; /* its numbers, in the numbering of the worker; VT_CORPUS_END at line ends */
   uint64_t entries;            /* how many */
   uint64_t bytes;
+  uint64_t hash; /* of the text */
   uint64_t bad_bytes;
   uint64_t bad_offset; /* of the first of them in the text of the input */
   size_t input;

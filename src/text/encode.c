@@ -17,6 +17,7 @@
 #include "text/chunks.h"
 #include "text/corpus_internal.h"
 #include "text/count.h"
+#include "text/hash.h"
 #include "text/input.h"
 #include "text/phrases.h"
 #include "text/remap.h"
@@ -96,11 +97,20 @@ static enum vt_status judge_inputs(const struct vt_count *count, struct vt_corpu
   return VT_OK;
 }
 
-static enum vt_status write_stream(struct encoding *encoding, struct vt_output *output, struct vt_remap_total *total,
-                                   struct vt_error *error) {
+/* Stretches are cut by the text alone, so their hashes, one after the other, are a hash of it. */
+static void hash_inputs(const struct vt_count *count, size_t input_count, uint64_t *hashes) {
+  for (size_t i = 0; i < input_count; i++) hashes[i] = UINT64_C(0x9e3779b97f4a7c15);
+  for (size_t i = 0; i < count->record_count; i++) {
+    const struct vt_count_record *record = &count->records[i];
+    hashes[record->input] = vt_hash_fold(hashes[record->input] ^ record->hash, UINT64_C(0xe7037ed1a0b428db)) + 1;
+  }
+}
+
+static enum vt_status write_stream(struct encoding *encoding, struct vt_output *output, struct vt_output *lines,
+                                   struct vt_remap_total *total, struct vt_error *error) {
   struct vt_corpus_header header = {0};
   VT_TRY(vt_output_write(output, &header, sizeof header, error));
-  VT_TRY(vt_remap_run(&encoding->count, &encoding->tally, encoding->pool, output, total, error));
+  VT_TRY(vt_remap_run(&encoding->count, &encoding->tally, encoding->pool, output, lines, total, error));
   header.entries = total->entries;
   header.tokens = total->tokens;
   header.sentences = total->sentences;
@@ -110,12 +120,20 @@ static enum vt_status write_stream(struct encoding *encoding, struct vt_output *
   return vt_output_rewrite(output, 0, &header, sizeof header, error);
 }
 
-static enum vt_status write_corpus(struct encoding *encoding, const char *path, bool sync, struct vt_remap_total *total,
-                                   struct vt_error *error) {
-  struct vt_output *output;
+static enum vt_status write_corpus(struct encoding *encoding, const char *path, const struct vt_corpus_options *options,
+                                   struct vt_remap_total *total, struct vt_error *error) {
+  struct vt_output *output, *lines = NULL;
   VT_TRY(vt_output_open(path, &output, error));
-  enum vt_status status = write_stream(encoding, output, total, error);
-  if (status == VT_OK) return sync ? vt_output_commit(output, error) : vt_output_commit_unsynced(output, error);
+  enum vt_status status = VT_OK;
+  if (options->lines_path != NULL) status = vt_output_open(options->lines_path, &lines, error);
+  if (status == VT_OK) status = write_stream(encoding, output, lines, total, error);
+  if (status == VT_OK && lines != NULL) {
+    status = vt_output_commit_unsynced(lines, error);
+    lines = NULL;
+  }
+  vt_output_abort(lines);
+  if (status == VT_OK)
+    return options->unsynced ? vt_output_commit_unsynced(output, error) : vt_output_commit(output, error);
   vt_output_abort(output);
   return status;
 }
@@ -131,12 +149,13 @@ static enum vt_status encode(struct encoding *encoding, const char *const *input
   VT_TRY(vt_count_init(&encoding->count, inputs, options, encoding->chunks, encoding->spill, error));
   VT_TRY(vt_count_run(&encoding->count, encoding->pool, error));
   VT_TRY(judge_inputs(&encoding->count, report, error));
+  if (options->input_hashes != NULL) hash_inputs(&encoding->count, input_count, options->input_hashes);
   VT_TRY(vt_tally_merge(&encoding->tally, &encoding->count, encoding->pool, error));
   if (options->phrases > 0)
     VT_TRY(vt_phrases_join(&encoding->count, &encoding->tally, encoding->pool, sizes->pair_table_bytes, error));
   VT_TRY(vt_tally_choose(&encoding->tally, &encoding->count, encoding->pool, error));
   struct vt_remap_total total = {0};
-  VT_TRY(write_corpus(encoding, path, !options->unsynced, &total, error));
+  VT_TRY(write_corpus(encoding, path, options, &total, error));
   struct vt_chunks_total read = vt_chunks_total(encoding->chunks);
   report->input_bytes = read.stored_bytes;
   report->text_bytes = read.text_bytes;

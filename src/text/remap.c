@@ -26,8 +26,10 @@
 struct turn {
   pthread_mutex_t mutex;
   pthread_cond_t passed;
-  size_t next; /* the stretch to be written */
-  bool open;   /* a sentence is, before that stretch */
+  size_t next;  /* the stretch to be written */
+  bool open;    /* a sentence is, before that stretch */
+  size_t input; /* of the stretch before, and lines that ended in it */
+  uint64_t lines;
   struct vt_remap_total total;
   struct vt_error failure; /* status VT_OK until something fails */
 };
@@ -36,7 +38,8 @@ struct remap {
   struct vt_count *count;
   const struct vt_tally *tally;
   struct vt_output *output;
-  size_t capacity; /* the most entries in a stretch */
+  struct vt_output *lines; /* or NULL */
+  size_t capacity;         /* the most entries in a stretch */
   _Atomic size_t taken;
   _Atomic bool stop;
   struct turn turn;
@@ -47,13 +50,16 @@ struct mapped {
   uint32_t *ids;
   size_t entries;
   size_t sentences; /* end marks among them */
+  uint64_t *places; /* of each of those, how many lines end before it in the stretch; NULL: not asked for. Then room for
+                       one more in front, as with ids */
+  size_t lines;     /* that end in the stretch */
   bool leading_end; /* a line ends before the first word */
   bool open;        /* a sentence is, at the end; without any word and end, as before */
 };
 
 static void map_stretch(const uint32_t *numbers, size_t count, const uint32_t *map, struct mapped *mapped) {
   uint32_t *out = mapped->ids + 1, *line = out;
-  mapped->sentences = 0;
+  mapped->sentences = mapped->lines = 0;
   mapped->leading_end = false;
   for (size_t i = 0; i < count; i++) {
     if (numbers[i] != VT_CORPUS_END) {
@@ -63,18 +69,35 @@ static void map_stretch(const uint32_t *numbers, size_t count, const uint32_t *m
       continue;
     }
     if (out == mapped->ids + 1) mapped->leading_end = true;
+    size_t number = mapped->lines++;
     if (out == line) continue;
     *out++ = VT_CORPUS_END;
     line = out;
     mapped->sentences++;
+    if (mapped->places != NULL) mapped->places[mapped->sentences] = number;
   }
   mapped->open = out > line;
   mapped->entries = (size_t)(out - (mapped->ids + 1));
 }
 
+/* Says in which lines the sentences stand. */
+static enum vt_status write_lines(struct remap *remap, const struct mapped *mapped, size_t input, bool closes,
+                                  struct vt_error *error) {
+  struct turn *turn = &remap->turn;
+  if (input != turn->input) turn->lines = 0;
+  turn->input = input;
+  uint64_t base = ((uint64_t)input << VT_CORPUS_LINE_BITS) + turn->lines;
+  mapped->places[0] = 0; /* of the sentence that was open: its line is the first that ends here */
+  for (size_t k = 0; k <= mapped->sentences; k++) mapped->places[k] += base;
+  turn->lines += mapped->lines;
+  return vt_output_write(remap->lines, mapped->places + !closes, (mapped->sentences + closes) * sizeof *mapped->places,
+                         error);
+}
+
 /* Adds the stretch to the stream. Its ids begin at *position and, with the mark, at *first. */
-static enum vt_status write_in_turn(struct remap *remap, const struct mapped *mapped, const uint32_t **first,
-                                    size_t *entries, uint64_t *position, struct vt_error *error) {
+static enum vt_status write_in_turn(struct remap *remap, const struct mapped *mapped, size_t input,
+                                    const uint32_t **first, size_t *entries, uint64_t *position,
+                                    struct vt_error *error) {
   struct turn *turn = &remap->turn;
   bool closes = turn->open && mapped->leading_end;
   *first = mapped->ids + !closes;
@@ -85,6 +108,7 @@ static enum vt_status write_in_turn(struct remap *remap, const struct mapped *ma
   turn->total.entries += *entries;
   turn->total.sentences += mapped->sentences + closes;
   turn->total.tokens += mapped->entries - mapped->sentences;
+  if (remap->lines != NULL) VT_TRY(write_lines(remap, mapped, input, closes, error));
   return vt_output_write(remap->output, *first, *entries * sizeof **first, error);
 }
 
@@ -104,7 +128,7 @@ static enum vt_status remap_stretch(struct remap *remap, size_t index, uint32_t 
   (void)pthread_mutex_lock(&turn->mutex);
   while (turn->next != index) (void)pthread_cond_wait(&turn->passed, &turn->mutex);
   if (turn->failure.status == VT_OK) {
-    if (status == VT_OK) status = write_in_turn(remap, mapped, &first, &entries, &position, error);
+    if (status == VT_OK) status = write_in_turn(remap, mapped, record->input, &first, &entries, &position, error);
     if (status != VT_OK) turn->failure = *error;
   }
   if (turn->failure.status != VT_OK) atomic_store(&remap->stop, true);
@@ -123,8 +147,9 @@ static void work(void *context, int index) {
   struct remap *remap = context;
   struct mapped mapped = {.ids = vt_alloc(remap->capacity + 1, sizeof(uint32_t))};
   uint32_t *buffer = vt_alloc(remap->capacity, sizeof *buffer);
+  if (remap->lines != NULL) mapped.places = vt_alloc(remap->capacity + 1, sizeof *mapped.places);
   struct vt_error error;
-  const bool ready = mapped.ids != NULL && buffer != NULL;
+  const bool ready = mapped.ids != NULL && buffer != NULL && (remap->lines == NULL || mapped.places != NULL);
   if (!ready) {
     (void)VT_FAIL_MEMORY(&error, (remap->capacity + 1) * sizeof *buffer);
     (void)pthread_mutex_lock(&remap->turn.mutex);
@@ -137,12 +162,14 @@ static void work(void *context, int index) {
     if (next >= remap->count->record_count || remap_stretch(remap, next, buffer, &mapped, &error) != VT_OK) break;
   }
   vt_free(mapped.ids);
+  vt_free(mapped.places);
   vt_free(buffer);
 }
 
 enum vt_status vt_remap_run(struct vt_count *count, const struct vt_tally *tally, struct vt_pool *pool,
-                            struct vt_output *output, struct vt_remap_total *total, struct vt_error *error) {
-  struct remap remap = {.count = count, .tally = tally, .output = output};
+                            struct vt_output *output, struct vt_output *lines, struct vt_remap_total *total,
+                            struct vt_error *error) {
+  struct remap remap = {.count = count, .tally = tally, .output = output, .lines = lines};
   for (size_t i = 0; i < count->record_count; i++)
     if (count->records[i].entries > remap.capacity) remap.capacity = count->records[i].entries;
   if (pthread_mutex_init(&remap.turn.mutex, NULL) != 0) return VT_FAIL_MEMORY(error, sizeof remap);

@@ -18,8 +18,10 @@ struct vt_remap_total {
   uint64_t fingerprint; /* vt_corpus_hash_entries of all of them */
 };
 
-/* Writes the ids of all stretches to output, in order. */
+/* Writes the ids of all stretches to output, in order; to lines, which may be NULL, where the line of each sentence
+ * stands in the text (struct vt_corpus_options). */
 enum vt_status vt_remap_run(struct vt_count *count, const struct vt_tally *tally, struct vt_pool *pool,
-                            struct vt_output *output, struct vt_remap_total *total, struct vt_error *error);
+                            struct vt_output *output, struct vt_output *lines, struct vt_remap_total *total,
+                            struct vt_error *error);
 
 #endif

@@ -70,6 +70,13 @@ void vt_engine_free(struct vt_engine *engine) {
   vt_free(engine);
 }
 
+uint64_t vt_engine_sentences_before(struct vt_engine *engine, uint64_t entry) {
+  if (entry < engine->sentences_end) engine->sentences = engine->sentences_end = 0;
+  for (; engine->sentences_end < entry; engine->sentences_end++)
+    engine->sentences += engine->ids[engine->sentences_end] == VT_CORPUS_END;
+  return engine->sentences;
+}
+
 static enum vt_status observe(struct vt_engine *engine, const struct vt_observer *observers, size_t count,
                               struct vt_error *error) {
   for (size_t o = 0; o < count; o++) VT_TRY(observers[o].boundary(observers[o].context, engine, error));

@@ -53,8 +53,8 @@ enum vt_status vt_engine_create(const struct vt_train_options *options, const st
                                 const struct vt_corpus *corpus, struct vt_engine **engine, struct vt_error *error);
 void vt_engine_free(struct vt_engine *engine); /* accepts NULL */
 
-/* Keeps a ledger from here on (ledger.h): to be called once, before vt_engine_run. VT_ERROR_UNSUPPORTED: what this
- * engine trains has none. */
+/* Keeps a ledger from here on (ledger.h): to be called once, before vt_engine_run or by an observer.
+ * VT_ERROR_UNSUPPORTED: what this engine trains has none, or none by document. */
 enum vt_status vt_engine_keep_ledger(struct vt_engine *engine, const struct vt_ledger_options *options,
                                      struct vt_error *error);
 /* NULL: none is kept. */

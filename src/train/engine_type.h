@@ -24,6 +24,8 @@ struct vt_engine {
   const char *kernel;
   size_t probe_pairs;
   struct vt_ledger *ledger; /* NULL: none is kept */
+  uint64_t sentences;       /* that end before entry `sentences_end`; for a ledger by document */
+  uint64_t sentences_end;
 };
 
 /* The functions of engine.h of the same names. create finds everything but the type filled in, and sets state.steps,
@@ -39,7 +41,8 @@ struct vt_engine_type {
   const struct vt_table *(*table)(struct vt_engine *engine, enum vt_table_role role);
   struct vt_probe_result (*probe)(struct vt_engine *engine);
   double (*held_out_loss)(struct vt_engine *engine); /* called only where sentences are held out */
-  /* NULL where this engine cannot keep a ledger; keep_ledger sets engine->ledger, which is the engine's to free. */
+  /* NULL where this engine cannot keep a ledger; keep_ledger sets engine->ledger, which is the engine's to free, and is
+   * called at step 0 or later (a replay may begin one in the middle). VT_ERROR_UNSUPPORTED: not by document. */
   enum vt_status (*keep_ledger)(struct vt_engine *engine, const struct vt_ledger_options *options,
                                 struct vt_error *error);
   enum vt_status (*close_ledger)(struct vt_engine *engine, vt_ledger_visit *visit, void *context,
@@ -52,6 +55,10 @@ struct vt_engine_type {
 };
 
 extern const struct vt_engine_type vt_engine_sparse, vt_engine_softmax, vt_engine_softmax_full;
+
+/* How many sentences end before an entry: the number of the one that begins there. Cheap where it is asked in ascending
+ * order but for new epochs. */
+uint64_t vt_engine_sentences_before(struct vt_engine *engine, uint64_t entry);
 
 /* The rate after a share of the run, by the schedule of the options. */
 double vt_engine_rate(const struct vt_train_options *options, double done);

@@ -44,8 +44,8 @@ struct vt_ledger {
 };
 
 const char *vt_ledger_role_name(enum vt_ledger_role role) {
-  static const char *const names[VT_LEDGER_ROLES] = {"start",    "attracted", "pushed",  "path",
-                                                     "document", "decay",     "rounding"};
+  static const char *const names[VT_LEDGER_ROLES] = {"start",    "attracted", "pushed",   "path",
+                                                     "document", "decay",     "rounding", "optimizer"};
   return names[role];
 }
 
@@ -266,6 +266,52 @@ enum vt_status vt_ledger_check(const struct vt_ledger *ledger, struct vt_error *
   return VT_OK;
 }
 
+/* ---- whole gradients --------------------------------------------------------------------------------------------- */
+
+/* The parts of a word's gradient lie where a block would note them. */
+static double *part_at(struct vt_ledger *ledger, size_t k, uint64_t key) {
+  double *to = vt_ledger_sums_at(&ledger->blocks[0].sums[k], key, 1);
+  ledger->watched[k].failed = ledger->watched[k].failed || to == NULL;
+  return to;
+}
+
+void vt_ledger_part(struct vt_ledger *ledger, size_t k, uint64_t key, double factor, const float *vector) {
+  double *to = part_at(ledger, k, key);
+  for (uint32_t c = 0; to != NULL && c < ledger->dim; c++) to[c] += factor * (double)vector[c];
+}
+
+void vt_ledger_part_double(struct vt_ledger *ledger, size_t k, uint64_t key, double factor, const double *vector) {
+  double *to = part_at(ledger, k, key);
+  for (uint32_t c = 0; to != NULL && c < ledger->dim; c++) to[c] += factor * vector[c];
+}
+
+/* Adds a whole vector under a role of the word's own. */
+static void take_own(struct vt_ledger *ledger, struct watched *watched, enum vt_ledger_role role, const double *vector,
+                     double *total) {
+  if (vector == NULL) return;
+  double *to = vt_ledger_sums_at(&watched->sums, vt_ledger_key(watched->id, role), 1);
+  watched->failed = watched->failed || to == NULL;
+  for (uint32_t c = 0; to != NULL && c < ledger->dim; c++) {
+    to[c] += vector[c];
+    total[c] += vector[c];
+  }
+}
+
+void vt_ledger_step(struct vt_ledger *ledger, size_t k, const struct vt_ledger_step *step) {
+  struct watched *watched = &ledger->watched[k];
+  struct vt_ledger_sums *parts = &ledger->blocks[0].sums[k];
+  uint32_t dim = ledger->dim;
+  double *total = ledger->work + 3 * k * dim, *rest = total + dim;
+  memset(total, 0, dim * sizeof *total);
+  take_block(watched, parts, dim, step->factors, total);
+  vt_ledger_sums_clear(parts);
+  take_own(ledger, watched, VT_LEDGER_DECAY, step->decay, total);
+  take_own(ledger, watched, VT_LEDGER_OPTIMIZER, step->held, total);
+  for (uint32_t c = 0; c < dim; c++) rest[c] = (double)step->after[c] - (double)step->before[c] - total[c];
+  take_own(ledger, watched, VT_LEDGER_ROUNDING, rest, total);
+  if (ledger->limit > 0 && watched->sums.count > ledger->limit) prune(ledger, watched);
+}
+
 /* ---- spans ------------------------------------------------------------------------------------------------------- */
 
 /* What a row owes: v less the row, in the arithmetic in which observers are shown v. */
@@ -298,7 +344,8 @@ static enum vt_status close_word(struct vt_ledger *ledger, size_t k, const struc
       VT_TRY(visit(context, watched->id, key >> VT_LEDGER_ROLE_BITS, role_of(key), updates, vector, error));
     }
   }
-  if (decay != NULL) VT_TRY(visit(context, watched->id, watched->id, VT_LEDGER_DECAY, decay_updates, sum, error));
+  if (decay != NULL || decay_updates > 0)
+    VT_TRY(visit(context, watched->id, watched->id, VT_LEDGER_DECAY, decay_updates, sum, error));
   vt_ledger_sums_clear(&watched->sums);
   memcpy(before, owing, dim * sizeof *owing);
   return VT_OK;

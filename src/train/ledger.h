@@ -10,7 +10,11 @@
  *
  * Sources, and their roles: the word that drew v towards its output vector (attracted: the centre of a window that v
  * stood in), the noise word that pushed v away (pushed); with hierarchical softmax the word whose path it was (path);
- * or, where that is asked for, the sentence in which it happened (document). Decay and rounding name the word itself.
+ * or, where that is asked for, the sentence in which it happened (document). Decay, rounding and what the optimiser did
+ * besides name the word itself.
+ *
+ * An engine whose steps are whole gradients tells the parts of a watched row's gradient instead (vt_ledger_part), and
+ * then how the step was made of it (vt_ledger_step).
  *
  * Blocks note their part in sums of their own (struct vt_block_ledger); at the merge each watched word is brought up to
  * date by one thread, blocks in order. All in double. So the same numbers come out at any number of threads. A block
@@ -42,13 +46,14 @@ enum vt_ledger_role {
   VT_LEDGER_DOCUMENT,
   VT_LEDGER_DECAY,
   VT_LEDGER_ROUNDING,
+  VT_LEDGER_OPTIMIZER, /* momentum: what was held back, or came later than its gradient */
   VT_LEDGER_ROLES
 };
 /* Static. */
 const char *vt_ledger_role_name(enum vt_ledger_role role);
 
 /* How a source and a role are one key of struct vt_ledger_sums. */
-#define VT_LEDGER_ROLE_BITS 3
+#define VT_LEDGER_ROLE_BITS 5
 /* As a source: those that were folded together; no word, no sentence. */
 #define VT_LEDGER_OTHERS (UINT64_MAX >> VT_LEDGER_ROLE_BITS)
 static inline uint64_t vt_ledger_key(uint64_t source, enum vt_ledger_role role) {
@@ -131,6 +136,23 @@ void vt_ledger_take(struct vt_ledger *ledger, size_t k, uint32_t block_count, co
 void vt_ledger_after_decay(struct vt_ledger *ledger, const struct vt_table *input);
 /* VT_ERROR_MEMORY, where anything above ran out of it. */
 enum vt_status vt_ledger_check(const struct vt_ledger *ledger, struct vt_error *error);
+
+/* ---- for engines that move whole rows by whole gradients --------------------------------------------------------- */
+
+/* A part of the gradient of watched word k at the step to come: factor times vector[dim], from a source. A thread for
+ * each word may do this at once, and the next. */
+void vt_ledger_part(struct vt_ledger *ledger, size_t k, uint64_t key, double factor, const float *vector);
+void vt_ledger_part_double(struct vt_ledger *ledger, size_t k, uint64_t key, double factor, const double *vector);
+
+/* How the row moved: after = before + factors (elementwise) times the gradient + decay + held. */
+struct vt_ledger_step {
+  const float *before, *after;
+  const double *factors;
+  const double *decay; /* NULL: none */
+  const double *held;  /* by the optimiser (role VT_LEDGER_OPTIMIZER); NULL: none */
+};
+/* Books the parts since the last step, decay and held, and what is left as rounding. */
+void vt_ledger_step(struct vt_ledger *ledger, size_t k, const struct vt_ledger_step *step);
 
 /* What was summed since the last close, in an order that depends on nothing but the training; source: an id, a
  * sentence from 0, or VT_LEDGER_OTHERS. vector[dim] lives until the call returns. */

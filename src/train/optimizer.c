@@ -116,3 +116,20 @@ double vt_optimizer_apply(struct vt_optimizer *optimizer, const struct vt_table 
   }
   return squared;
 }
+
+void vt_optimizer_explain(const struct vt_optimizer *optimizer, uint32_t row, const struct vt_optimizer_step *step,
+                          const float *before, const float *gradient, double *factors, double *decay, double *held) {
+  const bool sgd = optimizer->kind == VT_OPTIMIZER_SGD, adagrad = optimizer->kind == VT_OPTIMIZER_ADAGRAD;
+  const float *h = sgd ? NULL : vt_table_row(&optimizer->squares, row);
+  const float *m = sgd || adagrad ? NULL : vt_table_row(&optimizer->moments, row);
+  const double number = (double)step->number, epsilon = (double)VT_ADAGRAD_EPSILON;
+  const double correction_1 = 1 / (1 - pow((double)BETA_1, number)),
+               correction_2 = 1 / (1 - pow((double)BETA_2, number));
+  for (uint32_t k = 0; k < optimizer->table->dim; k++) {
+    factors[k] = -step->rate;
+    if (adagrad) factors[k] = -step->rate / (sqrt((double)h[k]) + epsilon);
+    if (m != NULL) factors[k] = -step->rate * correction_1 / (sqrt((double)h[k] * correction_2) + epsilon);
+    decay[k] = (adagrad ? factors[k] : -step->rate) * 2 * step->l2 * (double)before[k];
+    held[k] = m != NULL ? factors[k] * ((double)m[k] - (double)gradient[k]) : 0;
+  }
+}

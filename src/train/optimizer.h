@@ -40,4 +40,10 @@ struct vt_optimizer_step {
 double vt_optimizer_apply(struct vt_optimizer *optimizer, const struct vt_table *gradient,
                           const struct vt_optimizer_step *step, struct vt_pool *pool, uint32_t *bad_row);
 
+/* Of the row just moved, for a ledger: its step was factors (elementwise) times the gradient, plus decay, plus held
+ * (what momentum made of earlier gradients, less what it held back of this one), up to float's rounding. before: the
+ * row before the step; gradient: the row's. factors, decay, held: [dim]. */
+void vt_optimizer_explain(const struct vt_optimizer *optimizer, uint32_t row, const struct vt_optimizer_step *step,
+                          const float *before, const float *gradient, double *factors, double *decay, double *held);
+
 #endif

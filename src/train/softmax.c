@@ -14,6 +14,7 @@
 #include "train/engine_type.h"
 #include "train/optimizer.h"
 #include "train/softmax_batch.h"
+#include "train/softmax_ledger.h"
 #include "train/softmax_text.h"
 #include "train/window.h"
 
@@ -25,12 +26,14 @@ struct softmax {
   struct vt_table tables[VT_TABLE_COUNT];
   struct vt_table gradients[VT_TABLE_COUNT]; /* rows of the input's are zero between batches */
   struct vt_optimizer optimizers[VT_TABLE_COUNT];
-  double updates; /* steps of the optimisers so far; a part, so a double */
+  struct vt_softmax_ledger booking; /* where a ledger is kept */
+  double updates;                   /* steps of the optimisers so far; a part, so a double */
   /* The pairs of a block, and a batch of them. */
   struct vt_token *tokens;
   uint32_t *contexts;
   uint32_t *inputs;
   uint32_t *targets;
+  uint64_t *documents; /* the sentence of each pair; where a ledger is kept by document */
   size_t pair_capacity;
   size_t *start;
   float *ones;
@@ -96,6 +99,9 @@ static void release(struct vt_engine *base) {
     vt_table_release(&engine->tables[t]);
     vt_table_release(&engine->gradients[t]);
   }
+  vt_softmax_ledger_release(&engine->booking);
+  vt_ledger_free(base->ledger);
+  vt_free(engine->documents);
   vt_softmax_space_free(engine->space);
   vt_pool_free(engine->pool);
   vt_softmax_text_release(&engine->text);
@@ -139,12 +145,25 @@ static double gradient_length(const struct softmax *engine) {
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
 
-/* Moves both tables by the gradients there are. */
-static enum vt_status update(struct softmax *engine, struct vt_error *error) {
+/* Moves both tables by the gradients there are, those of the batch, whose pairs begin at `first`. */
+static enum vt_status update(struct softmax *engine, const struct vt_softmax_batch *batch, size_t first,
+                             struct vt_error *error) {
   const struct vt_train_options *options = &engine->base.options;
   struct vt_engine_state *state = &engine->base.state;
   engine->updates++;
   const struct vt_optimizer_step step = {.rate = state->lr, .l2 = options->l2, .number = (uint64_t)engine->updates};
+  const struct vt_softmax_booking booking = {
+      .batch = batch,
+      .space = engine->space,
+      .documents = engine->documents == NULL ? NULL : engine->documents + first,
+      .input = &engine->tables[VT_TABLE_INPUT],
+      .output = &engine->tables[VT_TABLE_OUTPUT],
+      .input_gradient = &engine->gradients[VT_TABLE_INPUT],
+      .optimizer = &engine->optimizers[VT_TABLE_INPUT],
+      .step = &step,
+      .pool = engine->pool,
+  };
+  if (engine->base.ledger != NULL) vt_softmax_ledger_before(&engine->booking, &booking);
   for (int t = 0; t < VT_TABLE_COUNT; t++) {
     uint32_t bad;
     state->step_squared += vt_optimizer_apply(&engine->optimizers[t], &engine->gradients[t], &step, engine->pool, &bad);
@@ -153,7 +172,9 @@ static enum vt_status update(struct softmax *engine, struct vt_error *error) {
                         "training diverged at step %" PRIu64 ": the %s vector of \"%s\" is no longer finite",
                         state->step, t == VT_TABLE_INPUT ? "input" : "output", vt_vocab_text(engine->base.vocab, bad));
   }
-  return VT_OK;
+  if (engine->base.ledger == NULL) return VT_OK;
+  vt_softmax_ledger_after(&engine->booking, &booking);
+  return vt_ledger_check(engine->base.ledger, error);
 }
 
 /* The pairs of a block: each context word predicts the centre. */
@@ -169,6 +190,7 @@ static size_t draw_pairs(struct softmax *engine, struct vt_block *block) {
       for (uint32_t c = 0; c < contexts; c++, pairs++) {
         engine->inputs[pairs] = engine->contexts[c];
         engine->targets[pairs] = tokens[centre].word;
+        if (engine->documents != NULL) engine->documents[pairs] = block->first_sentence + tokens[centre].sentence;
       }
     }
   }
@@ -186,7 +208,7 @@ static enum vt_status train_pairs(struct softmax *engine, size_t pairs, struct v
                                            .weights = engine->ones,
                                            .scale = 1 / (float)rows};
     engine->base.state.loss_sum += add_gradients(engine, &batch);
-    VT_TRY(update(engine, error));
+    VT_TRY(update(engine, &batch, first, error));
     clear_gradients(engine, batch.inputs, rows);
   }
   return VT_OK;
@@ -213,6 +235,7 @@ static enum vt_status step(struct vt_engine *base, struct vt_error *error) {
       .begin = state->position,
       .end = vt_block_end(engine->base.ids, engine->base.entries, state->position, options->block_tokens),
       .rng = vt_rng_make(VT_RNG_BLOCK, options->seed, epoch, state->position)};
+  if (engine->documents != NULL) block.first_sentence = vt_engine_sentences_before(base, block.begin);
   size_t pairs = draw_pairs(engine, &block);
   state->tokens += block.tokens;
   state->position = block.end;
@@ -282,6 +305,22 @@ static double held_out_loss(struct vt_engine *base) {
   return measure(engine, engine->text.held_out_probe).loss;
 }
 
+static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger_options *options,
+                                  struct vt_error *error) {
+  struct softmax *engine = (struct softmax *)base;
+  VT_TRY(vt_softmax_ledger_init(&engine->booking, options, &engine->tables[VT_TABLE_INPUT], &base->ledger, error));
+  if (!options->by_document) return VT_OK;
+  engine->documents = vt_alloc(engine->pair_capacity, sizeof *engine->documents);
+  return engine->documents == NULL ? VT_FAIL_MEMORY(error, engine->pair_capacity * sizeof *engine->documents) : VT_OK;
+}
+
+static enum vt_status close_ledger(struct vt_engine *base, vt_ledger_visit *visit, void *context,
+                                   struct vt_error *error) {
+  const struct vt_table *input = &((struct softmax *)base)->tables[VT_TABLE_INPUT];
+  if (base->state.step == 0) return vt_ledger_start(base->ledger, input, visit, context, error);
+  return vt_ledger_close(base->ledger, input, NULL, visit, context, error);
+}
+
 const struct vt_engine_type vt_engine_softmax = {
     .bytes = sizeof(struct softmax),
     .create = create,
@@ -292,4 +331,6 @@ const struct vt_engine_type vt_engine_softmax = {
     .table = table,
     .probe = probe,
     .held_out_loss = held_out_loss,
+    .keep_ledger = keep_ledger,
+    .close_ledger = close_ledger,
 };

@@ -236,3 +236,7 @@ double vt_softmax_batch_gradient(struct vt_softmax_space *space, const struct vt
 const float *vt_softmax_input_gradient(const struct vt_softmax_space *space, size_t row) {
   return space->partial + row * space->width;
 }
+
+float vt_softmax_gradient_at(const struct vt_softmax_space *space, size_t row, uint32_t word) {
+  return tile_scores(space, word / TILE)[row * TILE + word % TILE];
+}

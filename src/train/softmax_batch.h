@@ -46,6 +46,8 @@ void vt_softmax_space_free(struct vt_softmax_space *space);
 double vt_softmax_batch_gradient(struct vt_softmax_space *space, const struct vt_table *input,
                                  const struct vt_table *output, const struct vt_softmax_batch *batch,
                                  struct vt_table *output_gradient);
+/* G_ic of the last batch. Valid until the next. */
+float vt_softmax_gradient_at(const struct vt_softmax_space *space, size_t row, uint32_t word);
 /* dX of the last batch: row i, dim floats. Valid until the next. */
 const float *vt_softmax_input_gradient(const struct vt_softmax_space *space, size_t row);
 

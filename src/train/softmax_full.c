@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "train/pair_counts.h"
+#include "train/softmax_ledger.h"
 #include "train/softmax_text.h"
 
 #define GROUPS 8
@@ -56,6 +57,8 @@ struct full {
   double *moments[VT_TABLE_COUNT]; /* with AdamW */
   struct vt_table seen[VT_TABLE_COUNT];
   struct work work[GROUPS];
+  struct vt_softmax_ledger booking; /* where a ledger is kept */
+  double *rows_before;              /* of the watched words: watched x dim */
   /* During a gradient. */
   const struct rows *rows;
   atomic_uint next;
@@ -144,6 +147,9 @@ static void release(struct vt_engine *base) {
     vt_free_aligned(engine->work[g].gradient);
     vt_free_aligned(engine->work[g].input);
   }
+  vt_softmax_ledger_release(&engine->booking);
+  vt_ledger_free(base->ledger);
+  vt_free(engine->rows_before);
   vt_pair_counts_release(&engine->counts);
   vt_softmax_text_release(&engine->text);
   vt_pool_free(engine->pool);
@@ -260,6 +266,73 @@ static double element_step(struct full *engine, int t, size_t k, double rate, do
   return -rate * (*m / (1 - pow(BETA_1, number))) / (sqrt(*h / (1 - pow(BETA_2, number))) + EPSILON);
 }
 
+/* ---- the ledger -------------------------------------------------------------------------------------------------- */
+
+/* The pairs of one input row, as parts of its gradient: scale (a P_c u_c - w_c u_c). */
+static void note_row(struct full *engine, const struct rows *rows, size_t k, size_t row) {
+  struct vt_ledger *ledger = engine->base.ledger;
+  const double *v = engine->tables[VT_TABLE_INPUT] + (size_t)rows->inputs[row] * engine->dim;
+  const double *output = engine->tables[VT_TABLE_OUTPUT];
+  double *scores = engine->booking.weights + k * engine->words, largest = -INFINITY, sum = 0, weight = 0;
+  for (uint32_t c = 0; c < engine->words; c++) {
+    scores[c] = 0;
+    for (uint32_t d = 0; d < engine->dim; d++) scores[c] += v[d] * output[(size_t)c * engine->dim + d];
+    if (scores[c] > largest) largest = scores[c];
+  }
+  for (uint32_t c = 0; c < engine->words; c++) sum += scores[c] = exp(scores[c] - largest);
+  for (size_t t = rows->start[row]; t < rows->start[row + 1]; t++) {
+    const uint32_t target = rows->targets[t];
+    weight += (double)rows->weights[t];
+    vt_ledger_part_double(ledger, k, vt_ledger_key(target, VT_LEDGER_ATTRACTED),
+                          -rows->scale * (double)rows->weights[t], output + (size_t)target * engine->dim);
+  }
+  for (uint32_t c = 0; c < engine->words; c++)
+    vt_ledger_part_double(ledger, k, vt_ledger_key(c, VT_LEDGER_PUSHED), rows->scale * weight * scores[c] / sum,
+                          output + (size_t)c * engine->dim);
+}
+
+static void note_words(struct full *engine, const struct rows *rows) {
+  struct vt_ledger *ledger = engine->base.ledger;
+  for (size_t k = 0; k < vt_ledger_words(ledger); k++) {
+    const uint32_t id = vt_ledger_word(ledger, k);
+    memcpy(engine->booking.before + k * engine->dim, vt_table_row(&engine->seen[VT_TABLE_INPUT], id),
+           engine->dim * sizeof(float));
+    memcpy(engine->rows_before + k * engine->dim, engine->tables[VT_TABLE_INPUT] + (size_t)id * engine->dim,
+           engine->dim * sizeof(double));
+    for (size_t row = 0; row < rows->count; row++)
+      if (rows->inputs[row] == id) note_row(engine, rows, k, row);
+  }
+}
+
+/* How element k of the input table was moved: as element_step and update have it, taken apart. */
+static void explain_element(const struct full *engine, size_t k, double before, double *factor, double *decay,
+                            double *held) {
+  const struct vt_engine_state *state = &engine->base.state;
+  const double *h = engine->squares[VT_TABLE_INPUT], *m = engine->moments[VT_TABLE_INPUT], number = (double)state->step;
+  *factor = -state->lr;
+  if (h != NULL && m == NULL) *factor = -state->lr / (sqrt(h[k]) + EPSILON);
+  if (m != NULL) *factor = -state->lr / (1 - pow(BETA_1, number)) / (sqrt(h[k] / (1 - pow(BETA_2, number))) + EPSILON);
+  *decay = (m == NULL ? *factor : -state->lr) * 2 * engine->base.options.l2 * before;
+  *held = m == NULL ? 0 : *factor * (m[k] - engine->gradients[VT_TABLE_INPUT][k]);
+}
+
+static void book_words(struct full *engine) {
+  struct vt_ledger *ledger = engine->base.ledger;
+  for (size_t k = 0; k < vt_ledger_words(ledger); k++) {
+    const uint32_t id = vt_ledger_word(ledger, k), dim = engine->dim;
+    double *vectors = engine->booking.vectors + 3 * k * dim;
+    for (uint32_t d = 0; d < dim; d++)
+      explain_element(engine, (size_t)id * dim + d, engine->rows_before[k * dim + d], &vectors[d], &vectors[dim + d],
+                      &vectors[2 * dim + d]);
+    const struct vt_ledger_step step = {.before = engine->booking.before + k * dim,
+                                        .after = vt_table_row(&engine->seen[VT_TABLE_INPUT], id),
+                                        .factors = vectors,
+                                        .decay = engine->base.options.l2 > 0 ? vectors + dim : NULL,
+                                        .held = engine->moments[VT_TABLE_INPUT] != NULL ? vectors + 2 * dim : NULL};
+    vt_ledger_step(ledger, k, &step);
+  }
+}
+
 /* A table in which something is no longer a float is a training that has diverged. */
 static enum vt_status update(struct full *engine, struct vt_error *error) {
   struct vt_engine_state *state = &engine->base.state;
@@ -301,7 +374,11 @@ static enum vt_status step(struct vt_engine *base, struct vt_error *error) {
   /* The whole text is behind after each step; the position says so only at the end, when the last epoch is. */
   state->epoch_ended = state->step == state->steps;
   state->position = state->epoch_ended ? base->entries : 0;
-  return update(engine, error);
+  if (base->ledger == NULL) return update(engine, error);
+  note_words(engine, &rows);
+  VT_TRY(update(engine, error));
+  book_words(engine);
+  return vt_ledger_check(base->ledger, error);
 }
 
 /* ---- looking in -------------------------------------------------------------------------------------------------- */
@@ -347,6 +424,24 @@ static double held_out_loss(struct vt_engine *base) {
   return measure(engine, engine->text.held_out_probe).loss;
 }
 
+static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger_options *options,
+                                  struct vt_error *error) {
+  struct full *engine = (struct full *)base;
+  if (options->by_document)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "keep it by source, or train in minibatches (--batch N)",
+                        "a step of a full batch is of all the text at once: there is no ledger of it by document");
+  engine->rows_before = vt_alloc(options->word_count * engine->dim, sizeof *engine->rows_before);
+  if (engine->rows_before == NULL) return VT_FAIL_MEMORY(error, options->word_count * engine->dim * sizeof(double));
+  return vt_softmax_ledger_init(&engine->booking, options, &engine->seen[VT_TABLE_INPUT], &base->ledger, error);
+}
+
+static enum vt_status close_ledger(struct vt_engine *base, vt_ledger_visit *visit, void *context,
+                                   struct vt_error *error) {
+  const struct vt_table *input = &((struct full *)base)->seen[VT_TABLE_INPUT];
+  if (base->state.step == 0) return vt_ledger_start(base->ledger, input, visit, context, error);
+  return vt_ledger_close(base->ledger, input, NULL, visit, context, error);
+}
+
 const struct vt_engine_type vt_engine_softmax_full = {
     .bytes = sizeof(struct full),
     .create = create,
@@ -357,4 +452,6 @@ const struct vt_engine_type vt_engine_softmax_full = {
     .table = table,
     .probe = probe,
     .held_out_loss = held_out_loss,
+    .keep_ledger = keep_ledger,
+    .close_ledger = close_ledger,
 };

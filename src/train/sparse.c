@@ -39,8 +39,6 @@ struct sparse {
 
   struct vt_exchange *exchange; /* with the other ranks; NULL where there are none */
   struct vt_pool *pool;
-  uint64_t sentences; /* that end before entry `sentences_end`; for a ledger by document */
-  uint64_t sentences_end;
   struct vt_objective_scratch **scratch;     /* by worker */
   struct vt_merger_scratch **merger_scratch; /* by worker */
   atomic_uint next_task;
@@ -214,14 +212,6 @@ static void release(struct vt_engine *base) {
 
 /* ---- one superstep --------------------------------------------------------------------------------------------- */
 
-/* How many sentences end before an entry; asked in ascending order but for new epochs. */
-static uint64_t sentences_before(struct sparse *engine, uint64_t entry) {
-  if (entry < engine->sentences_end) engine->sentences = engine->sentences_end = 0;
-  for (; engine->sentences_end < entry; engine->sentences_end++)
-    engine->sentences += engine->base.ids[engine->sentences_end] == VT_CORPUS_END;
-  return engine->sentences;
-}
-
 /* Cuts the next blocks; a superstep ends with its epoch. */
 static void lay_out_blocks(struct sparse *engine) {
   const struct vt_train_options *options = &engine->base.options;
@@ -242,7 +232,7 @@ static void lay_out_blocks(struct sparse *engine) {
     block->loss_sum = 0;
     block->rng = vt_rng_make(VT_RNG_BLOCK, options->seed, epoch, block->begin);
     if (engine->base.ledger != NULL && vt_ledger_is_by_document(engine->base.ledger))
-      block->first_sentence = sentences_before(engine, block->begin);
+      block->first_sentence = vt_engine_sentences_before(&engine->base, block->begin);
     engine->base.state.position = block->end;
     engine->block_count++;
   }

@@ -1,6 +1,8 @@
 /* table.c: memory and start values of the tables. */
 #include "train/table.h"
 
+#include <math.h>
+
 #include "base/memory.h"
 #include "base/rng.h"
 #include "kernel/kernel.h"
@@ -21,4 +23,15 @@ void vt_table_release(struct vt_table *table) {
 void vt_table_start_row(uint64_t seed, uint32_t row, uint32_t dim, float *to) {
   struct vt_rng rng = vt_rng_make(VT_RNG_INIT, seed, VT_TABLE_INPUT, row);
   for (uint32_t k = 0; k < dim; k++) to[k] = (vt_rng_unit(&rng) - 0.5F) / (float)dim;
+}
+
+double vt_table_cosine(const struct vt_table *table, uint32_t a, uint32_t b) {
+  const float *x = vt_table_row(table, a), *y = vt_table_row(table, b);
+  double product = 0, squared_x = 0, squared_y = 0;
+  for (uint32_t k = 0; k < table->dim; k++) {
+    product += (double)x[k] * (double)y[k];
+    squared_x += (double)x[k] * (double)x[k];
+    squared_y += (double)y[k] * (double)y[k];
+  }
+  return squared_x > 0 && squared_y > 0 ? product / sqrt(squared_x * squared_y) : 0;
 }

@@ -39,4 +39,7 @@ static inline float *vt_table_row(const struct vt_table *table, uint32_t row) {
   return table->data + (size_t)row * table->width;
 }
 
+/* In double; 0 where a row is zero. */
+double vt_table_cosine(const struct vt_table *table, uint32_t a, uint32_t b);
+
 #endif
