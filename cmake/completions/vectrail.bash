@@ -3,13 +3,13 @@ _vectrail() {
   local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" options="" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="help --help --version train resume info neighbors similarity analogy eval export import measure diagnose experiment compare explain serve report"
+    words="help --help --version train resume info neighbors similarity analogy eval export import measure diagnose experiment compare explain replay serve report"
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
     return
   fi
   case "${COMP_WORDS[1]}" in
   help)
-    mapfile -t COMPREPLY < <(compgen -W "train resume info neighbors similarity analogy eval export import measure diagnose experiment compare explain serve report" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "train resume info neighbors similarity analogy eval export import measure diagnose experiment compare explain replay serve report" -- "$word")
     return ;;
   train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --batch --l2 --until --held-out --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --ledger --ledger-spans --ledger-sources --cbow --sg --hs --color --quiet -q --help -h" ;;
   resume) options="--threads --kernel --checkpoint --json --color --quiet -q --help -h" ;;
@@ -25,6 +25,7 @@ _vectrail() {
   experiment) options="--run --force --synonyms --analogies --dim --epochs --l2 --seed --threads --json --color --quiet -q --help -h" ;;
   compare) options="--count -k --words --sample --restrict --align --format --vocab --tensor --threads --json --color --quiet -q --help -h" ;;
   explain) options="--toward --centered --by --count -k --over-time --step --json --color --quiet -q --help -h" ;;
+  replay) options="--ledger --by --ledger-spans --ledger-sources --watch --pairs --every --snapshots --from --until --corpus --kernel --threads --json --color --quiet -q --help -h" ;;
   serve) options="--port --threads --color --quiet -q --help -h" ;;
   report) options="--output -o --words --threads --json --color --quiet -q --help -h" ;;
   *) return ;;
@@ -55,6 +56,8 @@ _vectrail() {
   "compare --color") words="auto always never" ;;
   "explain --by") words="source word role document" ;;
   "explain --color") words="auto always never" ;;
+  "replay --by") words="source document" ;;
+  "replay --color") words="auto always never" ;;
   "serve --color") words="auto always never" ;;
   "report --color") words="auto always never" ;;
   esac
