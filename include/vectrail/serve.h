@@ -42,7 +42,7 @@ struct vt_report_request {
   const char *run;
   const char *output;   /* the file; replaced where it exists */
   size_t words;         /* the most frequent words that the map shows [10000] */
-  uint64_t curve_bytes; /* of vectors, for the curves of pairs over time of the most frequent words [2.5 MB] */
+  uint64_t curve_bytes; /* of vectors, for the curves of pairs over time of the most frequent words [1.6 MB] */
   int threads;          /* at least 1; changes no result [the processors this process may use] */
   const volatile sig_atomic_t *interrupt; /* may be NULL */
 };

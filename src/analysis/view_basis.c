@@ -146,6 +146,26 @@ static void choose_edge(struct vt_view *view, const float *rows, size_t count) {
   view->edge = farthest > 0 ? 1.02 * farthest : 1;
 }
 
+/* The covariance of words within each pooled snapshot, summed over the snapshots. */
+static enum vt_status sum_covariances(struct vt_view *view, const float *rows, double *sum, struct vt_error *error) {
+  size_t n = view->dim, words = view->pooled_words;
+  double *one = vt_alloc(n * n, sizeof *one), *mean = vt_alloc(n, sizeof *mean);
+  enum vt_status status = one == NULL || mean == NULL ? VT_FAIL_MEMORY(error, n * n * sizeof *one) : VT_OK;
+  if (status == VT_OK) memset(sum, 0, n * n * sizeof *sum);
+  for (size_t f = 0; f < view->pooled_frames && status == VT_OK; f++) {
+    const float *frame = rows + f * words * n;
+    memset(mean, 0, n * sizeof *mean);
+    for (size_t k = 0; k < words; k++)
+      for (size_t c = 0; c < n; c++) mean[c] += (double)frame[k * n + c] / (double)words;
+    struct vt_gram_table table = {.data = frame, .dim = n, .mean = mean};
+    status = vt_gram(&table, &table, words, view->pool, one, error);
+    for (size_t c = 0; c < n * n && status == VT_OK; c++) sum[c] += one[c];
+  }
+  vt_free(one);
+  vt_free(mean);
+  return status;
+}
+
 static enum vt_status find_basis(struct vt_view *view, const float *rows, size_t count, struct vt_error *error) {
   size_t n = view->dim;
   double *covariance = vt_alloc(n * n, sizeof *covariance), *vectors = vt_alloc_zero(CARRIED * n, sizeof *vectors);
@@ -156,8 +176,7 @@ static enum vt_status find_basis(struct vt_view *view, const float *rows, size_t
     for (size_t k = 0; k < count; k++)
       for (size_t c = 0; c < n; c++) view->mean[c] += (double)rows[k * n + c];
     for (size_t c = 0; c < n; c++) view->mean[c] /= (double)count;
-    struct vt_gram_table table = {.data = rows, .dim = n, .mean = view->mean};
-    status = vt_gram(&table, &table, count, view->pool, covariance, error);
+    status = sum_covariances(view, rows, covariance, error);
   }
   if (status == VT_OK) status = main_directions(covariance, n, vectors, values, error);
   if (status == VT_OK) {

@@ -26,6 +26,9 @@
 #include "vectrail/serve.h"
 
 #define NEAR 10
+#define NEAR_NONE 255
+#define NEAR_EVERY 4
+#define GRAIN 8         /* of the positions: a fifth of a pixel on a map of 1,500 */
 #define WORDS_MAX 65535 /* neighbours are told in 16 bits */
 
 struct report {
@@ -38,7 +41,7 @@ struct report {
 };
 
 void vt_report_request_init(struct vt_report_request *request) {
-  *request = (struct vt_report_request){.words = 10000, .curve_bytes = 2500000, .threads = vt_pool_processors()};
+  *request = (struct vt_report_request){.words = 10000, .curve_bytes = 1600000, .threads = vt_pool_processors()};
 }
 
 /* ---- blocks --------------------------------------------------------------------------------------------------------
@@ -95,19 +98,36 @@ static enum vt_status write_route(struct report *report, const char *path, struc
   return status;
 }
 
-/* All frames of a kind, as one reply would give them if replies had no limit. */
-static enum vt_status write_frames(struct report *report, struct vt_error *error) {
-  struct vt_text positions = {0}, movement = {0};
-  for (size_t f = 0; f < report->facts.frames; f++) {
-    vt_text_add(&positions, vt_view_positions(report->view, f), report->facts.map_words * 4);
+/* One number of the positions, in grains. */
+static int grains_at(const struct report *report, size_t frame, size_t i) {
+  return (int)lrint((double)vt_view_positions(report->view, frame)[i] / GRAIN);
+}
+
+/* Positions as differences from the frame before, in grains, each twice its size and one less where it is negative;
+ * first all low bytes, then all high ones. */
+static enum vt_status write_positions(struct report *report, struct vt_error *error) {
+  size_t each = report->facts.map_words * 2, all = each * report->facts.frames;
+  uint8_t *bytes = vt_alloc(all, 2);
+  if (bytes == NULL) return VT_FAIL_MEMORY(error, all * 2);
+  for (size_t f = 0; f < report->facts.frames; f++)
+    for (size_t i = 0; i < each; i++) {
+      int change = grains_at(report, f, i) - (f > 0 ? grains_at(report, f - 1, i) : 0);
+      unsigned folded = change < 0 ? 2U * (unsigned)-change - 1 : 2U * (unsigned)change;
+      bytes[f * each + i] = (uint8_t)(folded & 0xff);
+      bytes[all + f * each + i] = (uint8_t)(folded >> 8);
+    }
+  enum vt_status status = write_block(report, "positions", bytes, all * 2, error);
+  vt_free(bytes);
+  return status;
+}
+
+static enum vt_status write_movement(struct report *report, struct vt_error *error) {
+  struct vt_text movement = {0};
+  for (size_t f = 0; f < report->facts.frames; f++)
     vt_text_add(&movement, vt_view_movement(report->view, f), report->facts.map_words);
-  }
-  enum vt_status status = positions.failed || movement.failed
-                              ? VT_FAIL_MEMORY(error, report->facts.frames * report->facts.map_words * 4)
-                              : VT_OK;
-  if (status == VT_OK) status = write_block(report, "/api/runs/0/frames", positions.data, positions.bytes, error);
-  if (status == VT_OK) status = write_block(report, "/api/runs/0/movement", movement.data, movement.bytes, error);
-  vt_text_release(&positions);
+  enum vt_status status = movement.failed
+                              ? VT_FAIL_MEMORY(error, report->facts.frames * report->facts.map_words)
+                              : write_block(report, "/api/runs/0/movement", movement.data, movement.bytes, error);
   vt_text_release(&movement);
   return status;
 }
@@ -115,8 +135,8 @@ static enum vt_status write_frames(struct report *report, struct vt_error *error
 /* ---- neighbours and curves -----------------------------------------------------------------------------------------
  */
 
-/* One frame of "near": for each of NEAR places, for each word a 16-bit id; then likewise a byte 255 cos. */
-static enum vt_status find_near(struct report *report, struct vt_run *run, size_t frame, uint16_t *ids,
+/* Neighbours at one frame, [words][NEAR] ids and bytes 100 cos; UINT32_MAX where there are fewer. */
+static enum vt_status find_near(struct report *report, struct vt_run *run, size_t frame, uint32_t *ids,
                                 uint8_t *cosines, struct vt_error *error) {
   size_t words = report->facts.map_words;
   struct vt_vectors *vectors;
@@ -130,13 +150,12 @@ static enum vt_status find_near(struct report *report, struct vt_run *run, size_
     for (size_t w = 0; w < words; w++) all[w] = (uint32_t)w;
     status = vt_vectors_nearest_many(vectors, all, words, NEAR, words, report->request->threads, near, counts, error);
   }
-  for (size_t w = 0; w < words && status == VT_OK; w++)
-    for (size_t k = 0; k < NEAR; k++) {
-      bool there = k < counts[w];
-      double cosine = there ? near[w * NEAR + k].cosine : 0;
-      ids[k * words + w] = there ? (uint16_t)near[w * NEAR + k].id : UINT16_MAX;
-      cosines[k * words + w] = (uint8_t)lrint(255 * (cosine > 0 ? cosine : 0));
-    }
+  for (size_t i = 0; i < words * NEAR && status == VT_OK; i++) {
+    bool there = i % NEAR < counts[i / NEAR];
+    double cosine = there ? near[i].cosine : 0;
+    ids[i] = there ? near[i].id : UINT32_MAX;
+    cosines[i] = (uint8_t)lrint(100 * (cosine > 0 ? cosine < 1 ? cosine : 1 : 0));
+  }
   vt_free(near);
   vt_free(counts);
   vt_free(all);
@@ -144,23 +163,66 @@ static enum vt_status find_near(struct report *report, struct vt_run *run, size_
   return status;
 }
 
-static enum vt_status write_near(struct report *report, struct vt_error *error) {
-  size_t frames = report->facts.frames, each = report->facts.map_words * NEAR;
-  uint16_t *ids = vt_alloc(frames * each, sizeof *ids);
-  uint8_t *cosines = vt_alloc(frames * each, sizeof *cosines);
+/* Most neighbours at a snapshot were neighbours at the one before. So a neighbour is told by its place there, a byte;
+ * only one that is new by its id, low bytes and high bytes apart. The rarer half of the words has neighbours at every
+ * fourth snapshot: theirs change most, and would fill more than half of the file. */
+struct near_blocks {
+  struct vt_text places, low, high, cosines;
+};
+
+static void add_near(struct near_blocks *blocks, size_t count, const uint32_t *ids, uint32_t *ids_before,
+                     const uint8_t *cosines, uint8_t *cosines_before) {
+  for (size_t i = 0; i < count; i++) {
+    const uint32_t *before = ids_before + i / NEAR * NEAR;
+    unsigned char place = ids[i] == UINT32_MAX ? NEAR_NONE : 0;
+    while (place < NEAR && before[place] != ids[i]) place++;
+    vt_text_add(&blocks->places, &place, 1);
+    if (place == NEAR) {
+      const unsigned char low = (unsigned char)(ids[i] & 0xff), high = (unsigned char)(ids[i] >> 8);
+      vt_text_add(&blocks->low, &low, 1);
+      vt_text_add(&blocks->high, &high, 1);
+    }
+    unsigned char change = (unsigned char)(cosines[i] - cosines_before[i]);
+    vt_text_add(&blocks->cosines, &change, 1);
+  }
+  memcpy(ids_before, ids, count * sizeof *ids);
+  memcpy(cosines_before, cosines, count);
+}
+
+static enum vt_status gather_near(struct report *report, struct near_blocks *blocks, struct vt_error *error) {
+  size_t words = report->facts.map_words, each = words * NEAR;
+  uint32_t *ids = vt_alloc(2 * each, sizeof *ids); /* now, and before */
+  uint8_t *cosines = vt_alloc_zero(2 * each, sizeof *cosines);
   struct vt_run *run = NULL;
-  enum vt_status status = ids == NULL || cosines == NULL ? VT_FAIL_MEMORY(error, frames * each * sizeof *ids) : VT_OK;
+  enum vt_status status = ids == NULL || cosines == NULL ? VT_FAIL_MEMORY(error, 2 * each * sizeof *ids) : VT_OK;
+  for (size_t i = 0; i < each && status == VT_OK; i++) ids[each + i] = UINT32_MAX;
   if (status == VT_OK) status = vt_run_open(report->request->run, &run, error);
-  for (size_t f = 0; f < frames && status == VT_OK; f++) {
-    status = find_near(report, run, f, ids + f * each, cosines + f * each, error);
+  for (size_t f = 0; f < report->facts.frames && status == VT_OK; f++) {
+    size_t told = f % NEAR_EVERY == 0 || f + 1 == report->facts.frames ? words : (words + 1) / 2;
+    status = find_near(report, run, f, ids, cosines, error);
+    if (status == VT_OK) add_near(blocks, told * NEAR, ids, ids + each, cosines, cosines + each);
     if (status == VT_OK && vt_is_interrupted(report->request->interrupt))
       status = VT_FAIL(error, VT_ERROR_INTERRUPTED, "interrupted");
   }
-  if (status == VT_OK) status = write_block(report, "near", ids, frames * each * sizeof *ids, error);
-  if (status == VT_OK) status = write_block(report, "near-cosines", cosines, frames * each, error);
+  vt_text_add(&blocks->low, blocks->high.data, blocks->high.bytes);
+  if (status == VT_OK && (blocks->places.failed || blocks->low.failed || blocks->high.failed || blocks->cosines.failed))
+    status = VT_FAIL_MEMORY(error, report->facts.frames * each);
   vt_run_close(run);
   vt_free(ids);
   vt_free(cosines);
+  return status;
+}
+
+static enum vt_status write_near(struct report *report, struct vt_error *error) {
+  struct near_blocks blocks = {0};
+  enum vt_status status = gather_near(report, &blocks, error);
+  if (status == VT_OK) status = write_block(report, "near", blocks.places.data, blocks.places.bytes, error);
+  if (status == VT_OK) status = write_block(report, "near-new", blocks.low.data, blocks.low.bytes, error);
+  if (status == VT_OK) status = write_block(report, "near-cosines", blocks.cosines.data, blocks.cosines.bytes, error);
+  vt_text_release(&blocks.places);
+  vt_text_release(&blocks.low);
+  vt_text_release(&blocks.high);
+  vt_text_release(&blocks.cosines);
   return status;
 }
 
@@ -219,7 +281,8 @@ static enum vt_status write_asset(struct report *report, const char *before, con
 static enum vt_status write_data(struct report *report, struct vt_error *error) {
   static const char *const paths[] = {"/api/runs", "/api/runs/0", "/api/runs/0/words", "/api/runs/0/clusters"};
   for (size_t k = 0; k < sizeof paths / sizeof paths[0]; k++) VT_TRY(write_route(report, paths[k], error));
-  VT_TRY(write_frames(report, error));
+  VT_TRY(write_positions(report, error));
+  VT_TRY(write_movement(report, error));
   VT_TRY(write_near(report, error));
   return write_curves(report, error);
 }

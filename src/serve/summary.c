@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "vectrail/ledger.h"
 #include "vectrail/measure.h"
 
 static const char *const series_names[] = {"loss", "probe_loss",   "held_out_loss", "probe_gradient", "displacement",
@@ -110,6 +111,18 @@ static enum vt_status write_convergence(struct vt_run *run, struct vt_text *text
   return VT_OK;
 }
 
+/* The words whose updates were kept apart. */
+static enum vt_status write_ledger(struct vt_run *run, struct vt_text *text, struct vt_error *error) {
+  uint32_t *words = NULL;
+  size_t count = 0;
+  VT_TRY(vt_run_ledger_words(run, &words, &count, error));
+  vt_text_put(text, ",\"ledger\":[");
+  for (size_t k = 0; k < count; k++) vt_text_printf(text, "%s%u", k > 0 ? "," : "", (unsigned)words[k]);
+  vt_text_put(text, "]");
+  vt_run_words_free(words);
+  return VT_OK;
+}
+
 enum vt_status vt_summary_write(struct vt_run *run, bool still, struct vt_text *text, struct vt_summary_facts *facts,
                                 struct vt_error *error) {
   facts->state = find_state(run, still);
@@ -129,6 +142,7 @@ enum vt_status vt_summary_write(struct vt_run *run, bool still, struct vt_text *
   write_events(run, text);
   VT_TRY(write_series(run, text, error));
   VT_TRY(write_convergence(run, text, error));
+  VT_TRY(write_ledger(run, text, error));
   return text->failed ? VT_FAIL(error, VT_ERROR_MEMORY, "no memory for the summary of a run") : VT_OK;
 }
 

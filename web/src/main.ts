@@ -1,0 +1,231 @@
+// main.ts: where the page begins: finds out where its data is, opens the run that the address names, and passes on what
+// happens: to the state, to the clock, to a run that is still training.
+
+import { WordFacts, type App } from "./app.ts";
+import { fromAddress, toAddress } from "./address.ts";
+import { Clock } from "./clock.ts";
+import { h } from "./dom.ts";
+import { setLanguage, t } from "./i18n.ts";
+import { listen } from "./keyboard.ts";
+import { openReport } from "./report.ts";
+import { Run } from "./run.ts";
+import { Shell } from "./shell.ts";
+import { runPath, runsOf, ServerSource } from "./source.ts";
+import { failed } from "./states.ts";
+import { initial, Store } from "./store.ts";
+import { applyTheme } from "./theme.ts";
+import type { Pulse, Summary } from "./types.ts";
+import { explain } from "./waiting.ts";
+
+const root = document.getElementById("app")!;
+let shell: Shell;
+let app: App;
+let watching: AbortController | null = null;
+let opening = 0;
+
+function base(): ReturnType<typeof initial> {
+  const state = initial();
+  if ((navigator.language || "en").toLowerCase().startsWith("vi")) state.lang = "vi";
+  return state;
+}
+
+// ---- opening a run ---------------------------------------------------------------------------------------------------
+
+async function openRun(id: number, wanted: ReturnType<typeof fromAddress> | null): Promise<void> {
+  const turn = ++opening;
+  watching?.abort(new DOMException("closed", "AbortError"));
+  app.run?.close();
+  app.run = null;
+  app.facts = null;
+  try {
+    const summary = await app.source.json<Summary>(runPath(id));
+    if (turn !== opening) return;
+    const run = new Run(id, app.source, summary, (what) => turn === opening && dataChanged(what));
+    app.run = run;
+    app.facts = new WordFacts(app.source, run);
+    app.clock.frames = 0;
+    if (!app.source.offline) watch(run);
+    if (run.map) await showRun(run, wanted);
+    else shell.runChanged();
+  } catch (cause) {
+    if (turn === opening) shell ? fail(cause) : Promise.reject(cause);
+  }
+}
+
+// The words and the first picture; then all the other frames.
+async function showRun(run: Run, wanted: ReturnType<typeof fromAddress> | null): Promise<void> {
+  app.clock.setFrames(run.frames);
+  if (wanted?.step !== null && wanted !== null) app.clock.seek(run.frameAt(wanted.step));
+  const words = run.loadWords();
+  const map = words.then(() => {
+    choose(run, wanted);
+    run.makeRoom();
+    shell.runChanged();
+    return run.loadMap(app.clock.frame);
+  });
+  shell.draw();
+  await map.catch(fail);
+}
+
+function choose(run: Run, wanted: ReturnType<typeof fromAddress> | null): void {
+  const ids = (texts: string[]): number[] => texts.map(run.find).filter((id): id is number => id !== undefined);
+  if (!wanted) return;
+  const missing = wanted.words.filter((text) => run.find(text) === undefined);
+  if (missing.length > 0) shell.announce(t.notInVocabulary(missing[0]!, String(run.summary.words), ""));
+  const axes = ids(wanted.axes);
+  app.store.set({ words: ids(wanted.words), axes: axes.length === 4 ? axes : null });
+}
+
+function dataChanged(what: string): void {
+  if (what === "view") void refresh();
+  else shell.dataChanged(what);
+}
+
+function fail(cause: unknown): void {
+  if (cause instanceof DOMException && cause.name === "AbortError") return;
+  console.error(cause);
+  root.querySelector(".centre")?.replaceChildren(failed(explain(cause), () => location.reload()));
+}
+
+// ---- a run that grows ------------------------------------------------------------------------------------------------
+
+function watch(run: Run): void {
+  watching = new AbortController();
+  run.source.watch(run.id, (pulse) => void pulsed(run, pulse), (there) => shell.setServed(there), watching.signal);
+}
+
+let refreshing = false;
+async function pulsed(run: Run, pulse: Pulse): Promise<void> {
+  if (app.run !== run) return;
+  if (pulse.view === run.map?.view) run.setProgress(pulse);
+  if (pulse.generation === run.summary.generation) return;
+  await refresh();
+}
+
+async function refresh(): Promise<void> {
+  const { run } = app;
+  if (!run || refreshing) return;
+  refreshing = true;
+  try {
+    const before = run.map?.view, first = !run.map;
+    await run.readSummary();
+    if (app.run !== run) return;
+    if (run.map && run.map.view !== before) {
+      if (first) await run.loadWords();
+      app.clock.setFrames(run.frames);
+      run.makeRoom();
+      shell.runChanged();
+      const loading = run.loadMap(app.clock.frame);
+      void loading.catch(fail);
+      if (first) choose(run, fromAddress(location.hash, base()));
+    }
+    shell.drawVerdict();
+    shell.drawNotices();
+    shell.dataChanged("summary");
+  } catch (cause) {
+    if (!run.map) fail(cause);
+  } finally {
+    refreshing = false;
+  }
+}
+
+// ---- address ---------------------------------------------------------------------------------------------------------
+
+let writing: ReturnType<typeof setTimeout> | undefined;
+let written = "";
+function writeAddress(): void {
+  clearTimeout(writing);
+  writing = setTimeout(() => {
+    const { run, store, clock } = app;
+    if (!run || run.words.texts.length === 0 || clock.playing) return;
+    const step = run.frames > 0 && clock.frame !== run.frames - 1 ? run.stepOf(clock.frame) : null;
+    written = toAddress(store.state, step, run);
+    if (written !== location.hash && !(written === "#" && location.hash === "")) history.replaceState(null, "", written === "#" ? location.pathname + location.search : written);
+  }, 120);
+}
+
+function readAddress(): void {
+  if (location.hash === written || (written === "#" && location.hash === "")) return;
+  const wanted = fromAddress(location.hash, base()), sameRun = wanted.state.run === app.store.state.run;
+  const { words, axes, ...rest } = wanted.state;
+  app.store.set(sameRun ? rest : { ...rest, words, axes });
+  if (sameRun && app.run) {
+    choose(app.run, wanted);
+    app.clock.seek(wanted.step !== null ? app.run.frameAt(wanted.step) : app.run.frames - 1);
+  }
+}
+
+// ---- beginning -------------------------------------------------------------------------------------------------------
+
+function connect(): void {
+  const { store, clock } = app;
+  store.on((state, changed) => {
+    if (changed.has("lang")) setLanguage(state.lang);
+    if (changed.has("theme")) applyTheme(state.theme);
+    shell.stateChanged(changed);
+    if (changed.has("run")) void openRun(state.run, null);
+    if (changed.has("words") && app.run) shell.announce(state.words.length > 0 ? t.chosenWords(state.words.map(app.run.textOf)) : t.nothingChosen);
+    writeAddress();
+  });
+  clock.on(() => {
+    shell.clockChanged();
+    writeAddress();
+  });
+  addEventListener("hashchange", readAddress);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    applyTheme(store.state.theme);
+    shell.stateChanged(new Set(["theme"]));
+  });
+  listen({
+    toggle: () => clock.toggle(),
+    frame: (by) => (clock.pause(), clock.seek(clock.frame + by)),
+    epoch: (by) => toEpoch(by),
+    end: (which) => (clock.pause(), clock.seek(which === "first" ? 0 : clock.frames - 1)),
+    search: () => shell.focusSearch(),
+    escape: () => (clock.playing ? clock.pause() : store.set({ words: [] })),
+    view: (view) => store.set({ view }),
+    flip: (which) => store.set({ [which]: !store.state[which] }),
+    movement: () => store.set({ color: store.state.color === "movement" ? "cluster" : "movement" }),
+    fit: () => shell.map.fit(),
+    alert: (by) => shell.goToAlert(by),
+    speed: (by) => clock.changeSpeed(by),
+    theme: () => shell.flipTheme(),
+    help: () => shell.showHelp(),
+  });
+}
+
+// The snapshot at the end of the next epoch, or of the one before; where epochs are not known, five frames.
+function toEpoch(by: number): void {
+  const { run, clock } = app, ends = [0, ...(run?.epochEnds() ?? [])];
+  if (!run) return;
+  clock.pause();
+  const now = run.stepOf(clock.frame), frames = ends.map(run.frameAt.bind(run));
+  const to = by > 0 ? frames.find((f) => f > clock.frame) : [...frames].reverse().find((f) => f < clock.frame && run.stepOf(f) < now);
+  clock.seek(ends.length > 1 && to !== undefined ? to : clock.frame + 5 * by);
+}
+
+async function begin(): Promise<void> {
+  const wanted = fromAddress(location.hash, base());
+  setLanguage(wanted.state.lang);
+  applyTheme(wanted.state.theme);
+  const source = openReport() ?? new ServerSource();
+  try {
+    const runs = await runsOf(source);
+    if (!runs.runs.some(({ id }) => id === wanted.state.run)) wanted.state.run = runs.runs[0]?.id ?? 0;
+    app = { source, store: new Store(wanted.state), clock: new Clock(), runs, run: null, facts: null, announce: (text) => shell.announce(text) };
+    shell = new Shell(app, root);
+    connect();
+    if (runs.runs.length > 0) await openRun(wanted.state.run, wanted);
+  } catch (cause) {
+    console.error(cause);
+    root.replaceChildren(h("div", { class: "centre" }, failed(explain(cause), () => location.reload())));
+  }
+}
+
+declare global {
+  interface Window {
+    vectrail?: { app: App; shell: Shell };
+  }
+}
+// For tests and for the curious: the state of the page, to be read.
+void begin().then(() => (window.vectrail = { app, shell }));

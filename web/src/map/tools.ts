@@ -1,0 +1,80 @@
+// tools.ts: the switches and the legend that lie on the map.
+
+import type { App } from "../app.ts";
+import { button, download, h } from "../dom.ts";
+import { csvOf } from "../chart/model.ts";
+import { number, t } from "../i18n.ts";
+import { WordBox } from "../search.ts";
+import type { ColorMode } from "../store.ts";
+import { colors, hue } from "../theme.ts";
+import type { MapView } from "./map.ts";
+
+export function mapTools(app: App, map: MapView, savePicture: () => void): HTMLElement {
+  const { store } = app, s = store.state;
+  const check = (key: "labels" | "trails" | "lines", label: string): HTMLElement =>
+    h("label", { class: "check" }, h("input", { type: "checkbox", checked: s[key], onchange: (event: Event) => store.set({ [key]: (event.target as HTMLInputElement).checked }) }), label);
+  const color = (mode: ColorMode, label: string): HTMLElement => button(label, () => store.set({ color: mode }), { "aria-pressed": String(s.color === mode) });
+  const more = h("details", { class: "chart-menu map-menu" }, h("summary", { "aria-label": t.mapMenu, title: t.mapMenu }, "⋯"),
+    h("div", { class: "menu" }, check("lines", t.lines),
+      h("label", { class: "check" }, t.renderer, rendererSelect(app)),
+      button(t.saveAs("PNG"), savePicture), button(t.saveAs("CSV"), () => saveTable(app)), axesForm(app, map)));
+  return h("div", { class: "map-tools" }, h("div", { class: "segments", role: "group", "aria-label": t.colorBy }, color("cluster", t.byCluster), color("movement", t.byMovement)),
+    check("labels", t.labels), check("trails", t.trails), more);
+}
+
+function rendererSelect(app: App): HTMLElement {
+  const { store } = app, select = h("select", { "aria-label": t.renderer });
+  for (const [value, label] of [["auto", t.automatic], ["gl", "WebGL"], ["cpu", "Canvas"]] as const) select.append(h("option", { value, selected: store.state.renderer === value }, label));
+  select.addEventListener("change", () => store.set({ renderer: select.value as "auto" }));
+  return select;
+}
+
+// The plane of two axes that the user names, man - woman by king - queen.
+function axesForm(app: App, map: MapView): HTMLElement {
+  const { store, run } = app, words: (number | null)[] = store.state.axes ? [...store.state.axes] : [null, null, null, null];
+  const apply = h("button", { type: "button", class: "primary", disabled: words.includes(null) }, t.showPlane);
+  const boxes = words.map((word, k) => {
+    const box = new WordBox(app, () => t.axisWord(k), (chosen) => {
+      words[k] = chosen;
+      box.input.value = app.run!.textOf(chosen);
+      apply.disabled = words.includes(null);
+    });
+    if (word !== null && run) box.input.value = run.textOf(word);
+    return box.element;
+  });
+  apply.addEventListener("click", () => {
+    if (!words.includes(null)) store.set({ axes: words as number[], camera: null });
+    map.fit();
+  });
+  return h("fieldset", { class: "axes" }, h("legend", {}, t.ownAxes), h("div", {}, "x ", boxes[0]!, "→", boxes[1]!), h("div", {}, "y ", boxes[2]!, "→", boxes[3]!), apply,
+    store.state.axes ? button(t.ownMap, () => {
+      store.set({ axes: null, camera: null });
+      map.fit();
+    }) : null);
+}
+
+function saveTable(app: App): void {
+  const { run, clock } = app;
+  if (!run) return;
+  const at = clock.frame * run.mapWords, rows = Array.from({ length: run.mapWords }, (_, w) => [run.textOf(w), run.countOf(w),
+    run.positions[2 * (at + w)]! / 30000, run.positions[2 * (at + w) + 1]! / 30000, run.clusters?.[w] ?? null, run.haveMovement[clock.frame] ? run.movement[at + w]! : null]);
+  download(`map-step-${run.stepOf(clock.frame)}.csv`, new Blob(["\ufeff" + csvOf({ head: ["word", "count", "x", "y", "cluster", "movement"], rows })], { type: "text/csv" }));
+}
+
+export function mapLegend(app: App): HTMLElement {
+  const { run, store } = app, map = run?.map;
+  if (!map || !run) return h("div");
+  if (store.state.color === "movement") {
+    const ramp = h("canvas", { class: "ramp", width: 128, height: 1, "aria-hidden": "true" }), c = ramp.getContext("2d")!;
+    for (let k = 0; k < 128; k++) {
+      c.fillStyle = `rgb(${colors.scale.slice(6 * k, 6 * k + 3).join()})`;
+      c.fillRect(k, 0, 1, 1);
+    }
+    return h("div", { class: "legend" }, h("span", { title: t.movementNote }, t.still), ramp, h("span", {}, t.moving));
+  }
+  return h("ul", { class: "legend", "aria-label": t.clusters }, ...map.clusters.map((cluster, k) => {
+    const dot = h("i", { class: "dot" });
+    dot.style.background = hue(k);
+    return h("li", { title: t.wordsCount(number(cluster.size)) }, dot, cluster.words.slice(0, 3).map(run.textOf).join(", "));
+  }), store.state.axes ? h("li", {}, t.planeOf(store.state.axes.map(run.textOf))) : "");
+}

@@ -1,0 +1,189 @@
+// report.ts: a report's own answers. Its data stand in the page as blocks (docs/http-api.md, "The report"); a question that
+// a server would answer word by word is answered here from the neighbours of all words and the vectors of the most frequent.
+
+import { Refused, type Params, type Source } from "./source.ts";
+import { t } from "./i18n.ts";
+import type { Neighbors, Pair, Story, Summary } from "./types.ts";
+
+const NEAR = 10, ARRIVED = 10, NOBODY = 255, EVERY = 4, GRAIN = 8;
+
+export function unpackPositions(bytes: Uint8Array, frames: number, words: number): Int16Array {
+  const each = words * 2, all = each * frames, out = new Int16Array(all);
+  for (let i = 0; i < all; i++) {
+    const folded = bytes[i]! | (bytes[all + i]! << 8), change = folded & 1 ? -((folded + 1) >> 1) : folded >> 1;
+    out[i] = Math.max(-32767, Math.min(32767, (i >= each ? Math.round(out[i - each]! / GRAIN) : 0) * GRAIN + change * GRAIN));
+  }
+  return out;
+}
+
+export interface Near {
+  ids: Int32Array; // frames x words x NEAR; -1: none, or not told at this frame
+  cosines: Uint8Array; // in hundredths
+}
+
+export function unpackNear(places: Uint8Array, arrivals: Uint8Array, changes: Uint8Array, frames: number, words: number): Near {
+  const each = words * NEAR, ids = new Int32Array(frames * each).fill(-1), cosines = new Uint8Array(frames * each);
+  const half = Math.ceil(words / 2), high = arrivals.length / 2;
+  const before = new Int32Array(each).fill(-1), cosineBefore = new Uint8Array(each);
+  let at = 0, fresh = 0;
+  for (let f = 0; f < frames; f++) {
+    const told = (f % EVERY === 0 || f === frames - 1 ? words : half) * NEAR, start = f * each;
+    for (let i = 0; i < told; i++, at++) {
+      const place = places[at]!, list = i - (i % NEAR);
+      if (place === ARRIVED) {
+        ids[start + i] = arrivals[fresh]! | (arrivals[high + fresh]! << 8);
+        fresh++;
+      } else ids[start + i] = place === NOBODY ? -1 : before[list + place]!;
+      cosines[start + i] = cosineBefore[i]! + changes[at]!;
+    }
+    before.set(ids.subarray(start, start + told));
+    cosineBefore.set(cosines.subarray(start, start + told));
+  }
+  return { ids, cosines };
+}
+
+export class ReportSource implements Source {
+  readonly offline = true;
+  private opened = new Map<string, Promise<ArrayBuffer>>();
+  private placed: Promise<ArrayBuffer> | null = null;
+  private near: Promise<Near> | null = null;
+  private curves: Promise<{ rows: Int8Array; norms: Float32Array; lengths: Float64Array; count: number }> | null = null;
+
+  constructor(private blocks: Map<string, HTMLElement>) {}
+
+  private open(path: string): Promise<ArrayBuffer> {
+    const element = this.blocks.get(path);
+    if (!element) return Promise.reject(new Refused(404, t.notOffline));
+    let answer = this.opened.get(path);
+    if (!answer) this.opened.set(path, (answer = inflate(element)));
+    return answer;
+  }
+
+  private async read<T>(path: string): Promise<T> {
+    return JSON.parse(new TextDecoder().decode(await this.open(path))) as T;
+  }
+
+  private summary = (): Promise<Summary> => this.read<Summary>("/api/runs/0");
+
+  private loadNear(): Promise<Near> {
+    return (this.near ??= (async () => {
+      const { map } = await this.summary();
+      const [places, arrivals, changes] = (await Promise.all(["near", "near-new", "near-cosines"].map((name) => this.open(name)))).map((b) => new Uint8Array(b));
+      return unpackNear(places!, arrivals!, changes!, map!.steps.length, map!.words);
+    })());
+  }
+
+  private loadCurves(): NonNullable<typeof this.curves> {
+    return (this.curves ??= (async () => {
+      const { map } = await this.summary(), frames = map!.steps.length, { dim } = map!;
+      const rows = new Int8Array(await this.open("curves")), norms = new Float32Array(await this.open("norms"));
+      const count = rows.length / (frames * dim), lengths = new Float64Array(frames * count);
+      for (let k = 0; k < lengths.length; k++) {
+        let squared = 0;
+        for (let c = 0; c < dim; c++) squared += rows[k * dim + c]! ** 2;
+        lengths[k] = Math.sqrt(squared) || 1;
+      }
+      return { rows, norms, lengths, count };
+    })());
+  }
+
+  private async positions(): Promise<ArrayBuffer> {
+    const { map } = await this.summary();
+    return unpackPositions(new Uint8Array(await this.open("positions")), map!.steps.length, map!.words).buffer as ArrayBuffer;
+  }
+
+  async bytes(path: string, params: Params = {}): Promise<ArrayBuffer> {
+    if (path.endsWith("/clusters")) return this.open(path);
+    const { map } = await this.summary(), isFrames = path.endsWith("/frames");
+    const all = isFrames ? await (this.placed ??= this.positions()) : await this.open(path), each = map!.words * (isFrames ? 4 : 1);
+    const first = Number(params.first ?? 0), count = Number(params.count ?? map!.steps.length);
+    return all.slice(first * each, (first + count) * each);
+  }
+
+  async json<T>(path: string, params: Params = {}): Promise<T> {
+    const { view: _, ...asked } = params;
+    const query = Object.entries(asked).filter(([key]) => ["word", "toward", "frame"].includes(key)).map(([k, v]) => `${k}=${v}`).join("&");
+    for (const exact of [query ? `${path}?${query}` : path, path]) if (this.blocks.has(exact)) return this.read<T>(exact);
+    const name = path.slice(path.lastIndexOf("/") + 1), number = (key: string): number => Number(params[key] ?? 0);
+    switch (name) {
+      case "neighbors": return (await this.neighbors(number("word"), number("first"), params.count === undefined ? Infinity : number("count"))) as T;
+      case "pair": return (await this.pair(number("a"), number("b"))) as T;
+      case "word": return (await this.story(number("word"))) as T;
+      case "find": return { word: null, near: [] } as T;
+      case "movers": return (await this.movers(number("frame"), number("k") || 50)) as T;
+      default: throw new Refused(404, t.notOffline);
+    }
+  }
+
+  watch(): void {}
+
+  private async neighbors(word: number, first: number, count: number): Promise<{ first: number; frames: Neighbors[] }> {
+    const { map } = await this.summary(), near = await this.loadNear(), frames: Neighbors[] = [];
+    if (word >= map!.words) throw new Refused(404, t.notOffline);
+    for (let f = first; f < Math.min(map!.steps.length, first + count); f++) {
+      const list: Neighbors = [];
+      for (let k = 0; k < NEAR; k++) {
+        const i = (f * map!.words + word) * NEAR + k;
+        if (near.ids[i]! >= 0) list.push([near.ids[i]!, near.cosines[i]! / 100]);
+      }
+      frames.push(list);
+    }
+    return { first, frames };
+  }
+
+  private async pair(a: number, b: number): Promise<{ first: number; frames: Pair[] }> {
+    const { map } = await this.summary(), { rows, lengths, count } = await this.loadCurves(), near = await this.loadNear(), { dim } = map!;
+    const place = (f: number, of: number, among: number): number => {
+      const at = (f * map!.words + among) * NEAR;
+      for (let k = 0; k < NEAR; k++) if (near.ids[at + k] === of) return k + 1;
+      return 0;
+    };
+    const known = a < count && b < count;
+    const frames = map!.steps.map((_, f): Pair => {
+      const [x, y] = [f * count + a, f * count + b], ab = a < map!.words && b < map!.words ? place(f, b, a) : 0, ba = ab ? place(f, a, b) : 0;
+      if (!known) {
+        const at = (f * map!.words + a) * NEAR + ab - 1;
+        return [ab ? near.cosines[at]! / 100 : NaN, ab, ba];
+      }
+      let product = 0;
+      for (let c = 0; c < dim; c++) product += rows[x * dim + c]! * rows[y * dim + c]!;
+      return [product / (lengths[x]! * lengths[y]!), ab, ba];
+    });
+    if (!known && frames.every(([cosine]) => Number.isNaN(cosine))) throw new Refused(404, t.notOffline);
+    return { first: 0, frames };
+  }
+
+  private async story(word: number): Promise<{ first: number; frames: Story[] }> {
+    const { map } = await this.summary(), { rows, norms, lengths, count } = await this.loadCurves(), { dim, steps } = map!;
+    if (word >= count) throw new Refused(404, t.notOffline);
+    const distance = (f: number, g: number): number => {
+      const [x, y] = [f * count + word, g * count + word], sx = norms[x]! / lengths[x]!, sy = norms[y]! / lengths[y]!;
+      let squared = 0;
+      for (let c = 0; c < dim; c++) squared += (rows[x * dim + c]! * sx - rows[y * dim + c]! * sy) ** 2;
+      return Math.sqrt(squared);
+    };
+    return { first: 0, frames: steps.map((step, f): Story => [norms[f * count + word]!, distance(f, 0), f > 0 ? distance(f, f - 1) / (step - steps[f - 1]!) : null]) };
+  }
+
+  private async movers(frame: number, k: number): Promise<unknown> {
+    const { map } = await this.summary(), moved = new Uint8Array(await this.open("/api/runs/0/movement")), start = frame * map!.words;
+    const ids = Array.from({ length: map!.words }, (_, w) => w).sort((a, b) => moved[start + b]! - moved[start + a]! || a - b).slice(0, k);
+    const { count } = await this.loadCurves();
+    const rows = await Promise.all(ids.map(async (w) => [w, (moved[start + w]! / 255) ** 2, ...(w < count ? (await this.story(w)).frames[frame]! : [null, null, null])]));
+    return { frame, words: rows };
+  }
+}
+
+async function inflate(element: HTMLElement): Promise<ArrayBuffer> {
+  const text = atob((element.textContent ?? "").trim()), packed = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) packed[i] = text.charCodeAt(i);
+  element.textContent = ""; // its text is as long again
+  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
+}
+
+// The report this page is, or null where a server stands behind it.
+export function openReport(): ReportSource | null {
+  const blocks = new Map<string, HTMLElement>();
+  for (const element of document.querySelectorAll<HTMLElement>('script[type="application/deflate"]')) blocks.set(element.dataset.path!, element);
+  return blocks.size > 0 ? new ReportSource(blocks) : null;
+}

@@ -1,0 +1,178 @@
+// run.ts: a run as the page holds it: its summary, words, and the positions of all words at all frames in one array. The
+// last frame is fetched first, so that there is a picture at once; the others follow while the user looks.
+
+import { Refused, pause, runPath, type Source } from "./source.ts";
+import type { MapFacts, Summary, Words } from "./types.ts";
+
+const CHUNK_BYTES = 4 << 20;
+
+export class Run {
+  summary: Summary;
+  words: Words = { texts: [], counts: [] };
+  positions = new Int16Array(0); // frames x words x 2
+  movement = new Uint8Array(0); // frames x words
+  clusters: Uint8Array | null = null;
+  have: boolean[] = []; // frames whose positions are there
+  haveMovement: boolean[] = [];
+  private ids = new Map<string, number>();
+  private lower: string[] = [];
+  private stop = new AbortController();
+
+  constructor(readonly id: number, readonly source: Source, summary: Summary, private changed: (what: "frames" | "clusters" | "movement" | "view") => void) {
+    this.summary = summary;
+    this.readProgress();
+  }
+
+  get map(): MapFacts | undefined {
+    return this.summary.map;
+  }
+  get frames(): number {
+    return this.map?.steps.length ?? 0;
+  }
+  get mapWords(): number {
+    return this.map?.words ?? 0;
+  }
+  stepOf = (frame: number): number => this.map?.steps[frame] ?? 0;
+  textOf = (word: number): string => this.words.texts[word] ?? "";
+  countOf = (word: number): number => this.words.counts[word] ?? 0;
+  find = (text: string): number | undefined => this.ids.get(text);
+
+  // The last frame at this step or before it.
+  frameAt(step: number): number {
+    const steps = this.map?.steps ?? [];
+    let frame = 0;
+    while (frame + 1 < steps.length && steps[frame + 1]! <= step) frame++;
+    return frame;
+  }
+
+  // All steps an epoch ends at; empty where the run does not tell.
+  epochEnds(): number[] {
+    const epochs = Number(this.summary.settings.epochs), steps = Number(this.summary.settings.steps);
+    if (!(epochs >= 1) || !(steps >= 1)) return [];
+    return Array.from({ length: epochs }, (_, e) => Math.round((steps * (e + 1)) / epochs));
+  }
+
+  async loadWords(): Promise<void> {
+    this.words = await this.source.json<Words>(runPath(this.id, "words"), {}, this.stop.signal);
+    this.ids = new Map(this.words.texts.map((text, id) => [text, id]));
+    this.lower = [];
+  }
+
+  // Words that begin with the text, then words that hold it, the frequent ones first. Looks through the whole vocabulary.
+  search(text: string, most: number): number[] {
+    const wanted = text.trim().toLocaleLowerCase();
+    if (wanted === "") return [];
+    if (this.lower.length === 0) this.lower = this.words.texts.map((word) => word.toLocaleLowerCase());
+    const begins: number[] = [], holds: number[] = [];
+    const exact = this.find(text.trim());
+    for (let w = 0; w < this.lower.length && begins.length < most; w++) {
+      if (w === exact) continue;
+      const at = this.lower[w]!.indexOf(wanted);
+      if (at === 0) begins.push(w);
+      else if (at > 0 && holds.length < most) holds.push(w);
+    }
+    return [...(exact === undefined ? [] : [exact]), ...begins, ...holds].slice(0, most);
+  }
+
+  close(): void {
+    this.stop.abort(new DOMException("closed", "AbortError"));
+  }
+
+  private get view(): { view: number } {
+    return { view: this.map?.view ?? 0 };
+  }
+
+  // Room for all frames; before anybody is told of them.
+  makeRoom(): void {
+    const cells = this.frames * this.mapWords;
+    this.positions = new Int16Array(cells * 2);
+    this.movement = new Uint8Array(cells);
+    this.have = new Array<boolean>(this.frames).fill(false);
+    this.haveMovement = new Array<boolean>(this.frames).fill(false);
+    this.clusters = null;
+  }
+
+  // Fetches all of the map; `first` is the frame to begin with. Where the run has got new snapshots meanwhile, gives up:
+  // the summary is read again then, and this is called anew.
+  async loadMap(first = this.frames - 1): Promise<void> {
+    if (!this.map) return;
+    try {
+      await this.fetchFrames(first, 1);
+      if (first !== this.frames - 1) await this.fetchFrames(this.frames - 1, 1);
+      await this.fetchClusters();
+      for (let f = 0; f < this.frames; ) f += await this.fetchFrames(f, Math.max(1, Math.floor(CHUNK_BYTES / (4 * this.mapWords))));
+      for (let f = 0; f < this.frames; ) f += await this.fetchMovement(f, Math.max(1, Math.floor(CHUNK_BYTES / this.mapWords)));
+    } catch (cause) {
+      if (cause instanceof Refused && cause.status === 409) this.changed("view");
+      else if (!this.stop.signal.aborted) throw cause;
+    }
+  }
+
+  // What the server says it has computed; asking before would be in vain.
+  progress: { positions: number; clusters: boolean; movement: number } = { positions: 0, clusters: false, movement: 0 };
+  private waiting: (() => void)[] = [];
+
+  setProgress(progress: { positions?: number; clusters?: boolean; movement?: number }): void {
+    this.progress = { ...this.progress, ...progress };
+    for (const wake of this.waiting.splice(0)) wake();
+  }
+
+  private async until(there: () => boolean): Promise<void> {
+    while (!there() && !this.source.offline) {
+      this.stop.signal.throwIfAborted();
+      await Promise.race([new Promise<void>((wake) => this.waiting.push(wake)), pause(1500, this.stop.signal)]);
+      if (!there() && this.waiting.length === 0) return; // told nothing for long: the answer itself will say
+    }
+  }
+
+  private async fetchFrames(first: number, count: number): Promise<number> {
+    const from = Math.min(first, this.frames - 1);
+    await this.until(() => this.progress.positions >= this.frames - from);
+    const ask = { first, count: Math.min(count, this.frames - first), ...this.view };
+    const bytes = await this.source.bytes(runPath(this.id, "frames"), ask, this.stop.signal);
+    const got = Math.floor(bytes.byteLength / (4 * this.mapWords));
+    this.positions.set(new Int16Array(bytes, 0, got * 2 * this.mapWords), first * 2 * this.mapWords);
+    for (let f = first; f < first + got; f++) this.have[f] = true;
+    this.changed("frames");
+    return Math.max(1, got);
+  }
+
+  private async fetchMovement(first: number, count: number): Promise<number> {
+    await this.until(() => this.progress.movement >= this.frames);
+    const ask = { first, count: Math.min(count, this.frames - first), ...this.view };
+    const bytes = await this.source.bytes(runPath(this.id, "movement"), ask, this.stop.signal);
+    const got = Math.floor(bytes.byteLength / this.mapWords);
+    this.movement.set(new Uint8Array(bytes, 0, got * this.mapWords), first * this.mapWords);
+    for (let f = first; f < first + got; f++) this.haveMovement[f] = true;
+    this.changed("movement");
+    return Math.max(1, got);
+  }
+
+  private async fetchClusters(): Promise<void> {
+    await this.until(() => this.progress.clusters);
+    const bytes = await this.source.bytes(runPath(this.id, "clusters"), this.view, this.stop.signal);
+    this.clusters = new Uint8Array(bytes);
+    if (this.map!.clusters.length === 0) await this.readSummary();
+    this.changed("clusters");
+  }
+
+  async readSummary(): Promise<void> {
+    this.summary = await this.source.json<Summary>(runPath(this.id), {}, this.stop.signal);
+    this.readProgress();
+  }
+
+  private readProgress(): void {
+    const { map } = this;
+    if (map) this.setProgress({ positions: map.positions, clusters: map.clusters.length > 0, movement: map.movement });
+  }
+
+
+  // The words of greatest movement at a frame among the most frequent ones, without those that hardly move.
+  moversAt(frame: number, most: number, among = 3000): number[] {
+    if (!this.haveMovement[frame]) return [];
+    const start = frame * this.mapWords, n = Math.min(among, this.mapWords);
+    const ids = Array.from({ length: n }, (_, w) => w);
+    ids.sort((a, b) => this.movement[start + b]! - this.movement[start + a]! || a - b);
+    return ids.slice(0, most).filter((w) => this.movement[start + w]! > 0);
+  }
+}
