@@ -131,6 +131,13 @@ VT_API enum vt_status vt_view_word_at(struct vt_view *view, uint32_t word, size_
 VT_API enum vt_status vt_view_plane(struct vt_view *view, const uint32_t axes[4], size_t frame, int16_t *positions,
                                     double *edge, struct vt_error *error);
 
+/* Positions [map_words][2] on this map of the words of another table, by their spelling; INT16_MIN, INT16_MIN where it
+ * has no such word. align: its vectors are turned first onto those at `frame` (orthogonal Procrustes, Schoenemann 1966,
+ * over the words that both have; vectors may be of another length); otherwise its coordinates are taken to be those of
+ * this run. threads: at least 1. O(words x dim + 10,000 dim^2 + dim^3). */
+VT_API enum vt_status vt_view_place(struct vt_view *view, size_t frame, const struct vt_vectors *other, bool align,
+                                    int threads, int16_t *positions, struct vt_error *error);
+
 /* Rank of d, from 1, among the answers to "a is to b as c is to ?" (3CosAdd), a, b and c left out. O(words x dim). */
 VT_API enum vt_status vt_view_analogy_rank(struct vt_view *view, const uint32_t words[4], size_t frame, uint32_t *rank,
                                            struct vt_error *error);

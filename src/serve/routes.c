@@ -8,31 +8,25 @@
 
 #include "serve/routes.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "serve/assets.h"
+#include "serve/routes_internal.h"
 #include "vectrail/version.h"
 
 #define FRAMES_BYTES_MAX (16U << 20) /* of one reply with positions or movement */
 #define NEIGHBORS_MAX 100
 #define AXES 4
-
-struct request {
-  struct vt_site *site;
-  size_t run;
-  struct vt_view *view;
-  struct vt_view_facts facts;
-  vt_argument *argument;
-  void *context;
-  struct vt_reply *reply;
-};
+#define ENOUGH_SECONDS 0.15 /* of work for one reply; the rest is asked for again */
 
 /* ---- replies -------------------------------------------------------------------------------------------------------
  */
 
-static void refuse(struct vt_reply *reply, unsigned status, const char *cause, const char *help) {
+void vt_refuse(struct vt_reply *reply, unsigned status, const char *cause, const char *help) {
   vt_text_release(&reply->body);
   reply->status = status;
   reply->type = "application/json";
@@ -45,16 +39,16 @@ static void refuse(struct vt_reply *reply, unsigned status, const char *cause, c
   vt_text_put(&reply->body, "}");
 }
 
-static void refuse_error(struct vt_reply *reply, const struct vt_error *error) {
+void vt_refuse_error(struct vt_reply *reply, const struct vt_error *error) {
   unsigned status = error->status == VT_ERROR_ARGUMENT ? 400 : error->status == VT_ERROR_EMPTY ? 422 : 500;
-  refuse(reply, status, error->message, error->help);
+  vt_refuse(reply, status, error->message, error->help);
 }
 
 /* ---- arguments -----------------------------------------------------------------------------------------------------
  */
 
 /* Digits alone, up to high. */
-static bool read_number(const char *text, size_t bytes, uint64_t high, uint64_t *value) {
+bool vt_read_number(const char *text, size_t bytes, uint64_t high, uint64_t *value) {
   if (bytes == 0 || bytes > 19) return false;
   *value = 0;
   for (size_t k = 0; k < bytes; k++) {
@@ -64,45 +58,45 @@ static bool read_number(const char *text, size_t bytes, uint64_t high, uint64_t 
   return *value <= high;
 }
 
-static bool get_number(const struct request *r, const char *name, uint64_t fallback, uint64_t high, uint64_t *value) {
+bool vt_get_number(const struct vt_request *r, const char *name, uint64_t fallback, uint64_t high, uint64_t *value) {
   const char *text = r->argument(r->context, name);
   *value = fallback;
   if (text == NULL && fallback != UINT64_MAX) return true;
-  if (text != NULL && read_number(text, strlen(text), high, value)) return true;
+  if (text != NULL && vt_read_number(text, strlen(text), high, value)) return true;
   char cause[128];
   snprintf(cause, sizeof cause, "%s must be a whole number from 0 to %llu", name, (unsigned long long)high);
-  refuse(r->reply, 400, cause, NULL);
+  vt_refuse(r->reply, 400, cause, NULL);
   return false;
 }
 
-static bool get_word(const struct request *r, const char *name, uint32_t *word) {
+bool vt_get_word(const struct vt_request *r, const char *name, uint32_t *word) {
   uint64_t value;
-  if (!get_number(r, name, UINT64_MAX, r->facts.words - 1, &value)) return false;
+  if (!vt_get_number(r, name, UINT64_MAX, r->facts.words - 1, &value)) return false;
   *word = (uint32_t)value;
   return true;
 }
 
 /* "1,2,3,4" */
-static bool get_words(const struct request *r, const char *name, uint32_t words[AXES]) {
+static bool get_words(const struct vt_request *r, const char *name, uint32_t words[AXES]) {
   const char *text = r->argument(r->context, name);
   for (int k = 0; k < AXES && text != NULL; k++) {
     size_t bytes = strcspn(text, ",");
     uint64_t value;
-    if (!read_number(text, bytes, r->facts.words - 1, &value) || (text[bytes] == ',') != (k + 1 < AXES)) break;
+    if (!vt_read_number(text, bytes, r->facts.words - 1, &value) || (text[bytes] == ',') != (k + 1 < AXES)) break;
     words[k] = (uint32_t)value;
     if (k + 1 == AXES) return true;
     text += bytes + 1;
   }
-  refuse(r->reply, 400, "four words are wanted, as numbers with commas between them", NULL);
+  vt_refuse(r->reply, 400, "four words are wanted, as numbers with commas between them", NULL);
   return false;
 }
 
 /* The frames asked for, all by default; at most as many as fit a reply of `bytes_each`. */
-static bool get_frames(const struct request *r, size_t bytes_each, size_t *first, size_t *count) {
+static bool get_frames(const struct vt_request *r, size_t bytes_each, size_t *first, size_t *count) {
   uint64_t from, many;
-  if (!get_number(r, "first", 0, r->facts.frames - 1, &from)) return false;
+  if (!vt_get_number(r, "first", 0, r->facts.frames - 1, &from)) return false;
   size_t left = r->facts.frames - (size_t)from;
-  if (!get_number(r, "count", left, r->facts.frames, &many)) return false;
+  if (!vt_get_number(r, "count", left, r->facts.frames, &many)) return false;
   if (many > left) many = left;
   if (many == 0) many = 1;
   size_t most = bytes_each > 0 ? FRAMES_BYTES_MAX / bytes_each : left;
@@ -112,17 +106,20 @@ static bool get_frames(const struct request *r, size_t bytes_each, size_t *first
   return true;
 }
 
+static bool worked_enough(const struct vt_request *r) { return vt_clock_seconds() - r->started > ENOUGH_SECONDS; }
+
 /* ---- bytes ---------------------------------------------------------------------------------------------------------
  */
 
-static void reply_bytes(const struct request *r, size_t bytes_each, const void *(*of)(const struct vt_view *, size_t)) {
+static void reply_bytes(const struct vt_request *r, size_t bytes_each,
+                        const void *(*of)(const struct vt_view *, size_t)) {
   size_t first, count;
   if (!get_frames(r, bytes_each, &first, &count)) return;
   r->reply->type = "application/octet-stream";
   for (size_t f = first; f < first + count; f++) {
     const void *data = of(r->view, f);
     if (data == NULL) {
-      refuse(r->reply, 503, "not computed yet", "ask again in a moment");
+      vt_refuse(r->reply, 503, "not computed yet", "ask again in a moment");
       return;
     }
     vt_text_add(&r->reply->body, data, bytes_each);
@@ -132,31 +129,31 @@ static void reply_bytes(const struct request *r, size_t bytes_each, const void *
 static const void *positions_of(const struct vt_view *view, size_t frame) { return vt_view_positions(view, frame); }
 static const void *movement_of(const struct vt_view *view, size_t frame) { return vt_view_movement(view, frame); }
 
-static void route_frames(const struct request *r) { reply_bytes(r, r->facts.map_words * 4, positions_of); }
-static void route_movement(const struct request *r) { reply_bytes(r, r->facts.map_words, movement_of); }
+static void route_frames(const struct vt_request *r) { reply_bytes(r, r->facts.map_words * 4, positions_of); }
+static void route_movement(const struct vt_request *r) { reply_bytes(r, r->facts.map_words, movement_of); }
 
-static void route_clusters(const struct request *r) {
+static void route_clusters(const struct vt_request *r) {
   const uint8_t *clusters = vt_view_cluster_of(r->view);
   if (clusters == NULL) {
-    refuse(r->reply, 503, "not computed yet", "ask again in a moment");
+    vt_refuse(r->reply, 503, "not computed yet", "ask again in a moment");
     return;
   }
   r->reply->type = "application/octet-stream";
   vt_text_add(&r->reply->body, clusters, r->facts.map_words);
 }
 
-static void route_plane(const struct request *r) {
+static void route_plane(const struct vt_request *r) {
   uint32_t axes[AXES];
   size_t first, count;
   if (!get_words(r, "axes", axes) || !get_frames(r, r->facts.map_words * 4, &first, &count)) return;
   int16_t *positions = vt_alloc(r->facts.map_words, 2 * sizeof *positions);
   r->reply->type = "application/octet-stream";
   if (positions == NULL) r->reply->body.failed = true;
-  for (size_t f = first; positions != NULL && f < first + count; f++) {
+  for (size_t f = first; positions != NULL && f < first + count && (f == first || !worked_enough(r)); f++) {
     struct vt_error error;
     double edge;
     if (vt_view_plane(r->view, axes, f, positions, &edge, &error) != VT_OK) {
-      refuse_error(r->reply, &error);
+      vt_refuse_error(r->reply, &error);
       break;
     }
     vt_text_add(&r->reply->body, positions, r->facts.map_words * 4);
@@ -167,7 +164,7 @@ static void route_plane(const struct request *r) {
 /* ---- words ---------------------------------------------------------------------------------------------------------
  */
 
-static void route_words(const struct request *r) {
+static void route_words(const struct vt_request *r) {
   struct vt_text *body = &r->reply->body;
   vt_text_put(body, "{\"texts\":[");
   for (uint32_t w = 0; w < r->facts.words; w++) {
@@ -180,10 +177,10 @@ static void route_words(const struct request *r) {
   vt_text_put(body, "]}");
 }
 
-static void route_find(const struct request *r) {
+static void route_find(const struct vt_request *r) {
   const char *text = r->argument(r->context, "text");
   if (text == NULL || strlen(text) > 4096) {
-    refuse(r->reply, 400, "text is missing, or longer than a word can be", NULL);
+    vt_refuse(r->reply, 400, "text is missing, or longer than a word can be", NULL);
     return;
   }
   uint32_t id, near[8];
@@ -201,24 +198,25 @@ static void route_find(const struct request *r) {
 }
 
 /* What opens and closes a JSON object with an array, one item for each frame. */
-static void open_frames(const struct request *r, size_t first) {
+static void open_frames(const struct vt_request *r, size_t first) {
   vt_text_printf(&r->reply->body, "{\"first\":%zu,\"frames\":[", first);
 }
-static void close_frames(const struct request *r) { vt_text_put(&r->reply->body, "]}"); }
+static void close_frames(const struct vt_request *r) { vt_text_put(&r->reply->body, "]}"); }
 
-static void route_neighbors(const struct request *r) {
+static void route_neighbors(const struct vt_request *r) {
   uint32_t word;
   size_t first, count;
   uint64_t k;
-  if (!get_word(r, "word", &word) || !get_number(r, "k", 10, NEIGHBORS_MAX, &k) || !get_frames(r, 0, &first, &count))
+  if (!vt_get_word(r, "word", &word) || !vt_get_number(r, "k", 10, NEIGHBORS_MAX, &k) ||
+      !get_frames(r, 0, &first, &count))
     return;
   open_frames(r, first);
-  for (size_t f = first; f < first + count; f++) {
+  for (size_t f = first; f < first + count && (f == first || !worked_enough(r)); f++) {
     struct vt_neighbor near[NEIGHBORS_MAX];
     size_t found;
     struct vt_error error;
     if (vt_view_neighbors(r->view, word, f, (size_t)k, near, &found, &error) != VT_OK) {
-      refuse_error(r->reply, &error);
+      vt_refuse_error(r->reply, &error);
       return;
     }
     vt_text_put(&r->reply->body, f > first ? ",[" : "[");
@@ -229,19 +227,19 @@ static void route_neighbors(const struct request *r) {
   close_frames(r);
 }
 
-static void route_pair(const struct request *r) {
+static void route_pair(const struct vt_request *r) {
   uint32_t a, b;
   size_t first, count;
   uint64_t ranks;
-  if (!get_word(r, "a", &a) || !get_word(r, "b", &b) || !get_number(r, "ranks", 0, 1, &ranks) ||
+  if (!vt_get_word(r, "a", &a) || !vt_get_word(r, "b", &b) || !vt_get_number(r, "ranks", 0, 1, &ranks) ||
       !get_frames(r, 0, &first, &count))
     return;
   open_frames(r, first);
-  for (size_t f = first; f < first + count; f++) {
+  for (size_t f = first; f < first + count && (f == first || !worked_enough(r)); f++) {
     struct vt_view_pair pair;
     struct vt_error error;
     if (vt_view_pair_at(r->view, a, b, f, ranks != 0, &pair, &error) != VT_OK) {
-      refuse_error(r->reply, &error);
+      vt_refuse_error(r->reply, &error);
       return;
     }
     vt_text_printf(&r->reply->body, "%s[%.6f,%u,%u]", f > first ? "," : "", pair.cosine, (unsigned)pair.rank_ab,
@@ -250,16 +248,16 @@ static void route_pair(const struct request *r) {
   close_frames(r);
 }
 
-static void route_word(const struct request *r) {
+static void route_word(const struct vt_request *r) {
   uint32_t word;
   size_t first, count;
-  if (!get_word(r, "word", &word) || !get_frames(r, 0, &first, &count)) return;
+  if (!vt_get_word(r, "word", &word) || !get_frames(r, 0, &first, &count)) return;
   open_frames(r, first);
-  for (size_t f = first; f < first + count; f++) {
+  for (size_t f = first; f < first + count && (f == first || !worked_enough(r)); f++) {
     struct vt_view_word story;
     struct vt_error error;
     if (vt_view_word_at(r->view, word, f, &story, &error) != VT_OK) {
-      refuse_error(r->reply, &error);
+      vt_refuse_error(r->reply, &error);
       return;
     }
     const double numbers[3] = {story.norm, story.displacement, story.speed};
@@ -273,16 +271,16 @@ static void route_word(const struct request *r) {
   close_frames(r);
 }
 
-static void route_analogy(const struct request *r) {
+static void route_analogy(const struct vt_request *r) {
   uint32_t words[AXES];
   size_t first, count;
   if (!get_words(r, "words", words) || !get_frames(r, 0, &first, &count)) return;
   open_frames(r, first);
-  for (size_t f = first; f < first + count; f++) {
+  for (size_t f = first; f < first + count && (f == first || !worked_enough(r)); f++) {
     uint32_t rank;
     struct vt_error error;
     if (vt_view_analogy_rank(r->view, words, f, &rank, &error) != VT_OK) {
-      refuse_error(r->reply, &error);
+      vt_refuse_error(r->reply, &error);
       return;
     }
     vt_text_printf(&r->reply->body, "%s%u", f > first ? "," : "", (unsigned)rank);
@@ -293,7 +291,7 @@ static void route_analogy(const struct request *r) {
 /* Histograms, and the vectors of some frequent words as a heat map. */
 #define HEAT_WORDS 40
 
-static void write_heat(const struct request *r, size_t frame) {
+static void write_heat(const struct vt_request *r, size_t frame) {
   struct vt_text *body = &r->reply->body;
   float *unit = vt_alloc(r->facts.dim, sizeof *unit);
   if (unit == NULL) body->failed = true;
@@ -310,16 +308,35 @@ static void write_heat(const struct request *r, size_t frame) {
   vt_free(unit);
 }
 
-static void route_table(const struct request *r) {
+/* Four times the root mean square of the numbers in the last frame, of up to 2,000 words. */
+static double usual_edge(const struct vt_request *r, float *unit) {
+  double squares = 0;
+  size_t words = r->facts.words < 2000 ? r->facts.words : 2000;
+  for (size_t k = 0; k < words; k++) {
+    double norm;
+    uint32_t word = (uint32_t)(k * r->facts.words / words);
+    if (vt_view_unit(r->view, word, r->facts.frames - 1, unit, &norm, NULL) == VT_OK) squares += norm * norm;
+  }
+  double mean = words > 0 ? squares / (double)(words * r->facts.dim) : 0;
+  return mean > 0 ? 4 * sqrt(mean) : 1;
+}
+
+static void route_table(const struct vt_request *r) {
   uint64_t frame, milli;
-  if (!get_number(r, "frame", UINT64_MAX, r->facts.frames - 1, &frame) ||
-      !get_number(r, "edge", 1000, 1000000000, &milli))
+  if (!vt_get_number(r, "frame", r->facts.frames - 1, r->facts.frames - 1, &frame) ||
+      !vt_get_number(r, "edge", 0, 1000000000, &milli))
     return;
+  float *unit = vt_alloc(r->facts.dim, sizeof *unit);
+  if (unit == NULL) {
+    r->reply->body.failed = true;
+    return;
+  }
   struct vt_view_table table;
   struct vt_error error;
-  double edge = (double)(milli > 0 ? milli : 1) / 1000;
+  double edge = milli > 0 ? (double)milli / 1000 : usual_edge(r, unit);
+  vt_free(unit);
   if (vt_view_table_at(r->view, (size_t)frame, -edge, edge, &table, &error) != VT_OK) {
-    refuse_error(r->reply, &error);
+    vt_refuse_error(r->reply, &error);
     return;
   }
   struct vt_text *body = &r->reply->body;
@@ -336,11 +353,11 @@ static void route_table(const struct request *r) {
 
 static const struct {
   const char *name;
-  void (*answer)(const struct request *r);
+  void (*answer)(const struct vt_request *r);
 } routes[] = {
     {"words", route_words}, {"frames", route_frames},   {"movement", route_movement},   {"clusters", route_clusters},
     {"plane", route_plane}, {"find", route_find},       {"neighbors", route_neighbors}, {"pair", route_pair},
-    {"word", route_word},   {"analogy", route_analogy}, {"table", route_table},
+    {"word", route_word},   {"analogy", route_analogy}, {"table", route_table},         {"movers", vt_route_movers},
 };
 
 static void route_runs(struct vt_site *site, struct vt_reply *reply) {
@@ -355,37 +372,37 @@ static void route_runs(struct vt_site *site, struct vt_reply *reply) {
   vt_text_put(&reply->body, "]}");
 }
 
-/* Server-sent events, one a reply: the browser's EventSource asks again after the time given, so no connection is held
- * open by this server between two of them. */
-static void route_events(struct vt_site *site, size_t run, struct vt_reply *reply) {
-  reply->type = "text/event-stream";
-  vt_text_put(&reply->body, "retry: 1000\ndata: ");
-  vt_site_pulse(site, run, &reply->body);
-  vt_text_put(&reply->body, "\n\n");
-}
-
-static void route_view(struct request *r, const char *name) {
+static void route_view(struct vt_request *r, const char *name) {
   size_t k = 0;
   while (k < sizeof routes / sizeof routes[0] && strcmp(routes[k].name, name) != 0) k++;
   if (k == sizeof routes / sizeof routes[0]) {
-    refuse(r->reply, 404, "there is no such page", NULL);
+    vt_refuse(r->reply, 404, "there is no such page", NULL);
     return;
   }
   struct vt_site_view *handle;
   uint64_t number = 0, wanted;
   r->view = vt_site_take(r->site, r->run, &handle, &number);
   if (r->view == NULL) {
-    refuse(r->reply, 503, "the run is being opened, or has no snapshot yet", "ask again in a moment");
+    vt_refuse(r->reply, 503, "the run is being opened, or has no snapshot yet", "ask again in a moment");
     return;
   }
   r->facts = vt_view_facts(r->view);
-  if (get_number(r, "view", number, UINT64_MAX / 2, &wanted)) {
+  if (vt_get_number(r, "view", number, UINT64_MAX / 2, &wanted)) {
     if (wanted == number)
       routes[k].answer(r);
     else
-      refuse(r->reply, 409, "the run has new snapshots", "ask for its summary again");
+      vt_refuse(r->reply, 409, "the run has new snapshots", "ask for its summary again");
   }
   vt_site_give_back(r->site, r->run, handle);
+}
+
+void vt_route_job(const struct vt_request *r, enum vt_job_kind kind) {
+  struct vt_error error;
+  if (vt_site_job(r->site, r->run, kind, &r->reply->body, &error) == VT_OK) return;
+  if (error.status == VT_ERROR_BUSY)
+    vt_refuse(r->reply, 503, "not computed yet", "ask again in a moment");
+  else
+    vt_refuse_error(r->reply, &error);
 }
 
 static void route_api(struct vt_site *site, const char *path, vt_argument *argument, void *context,
@@ -395,22 +412,48 @@ static void route_api(struct vt_site *site, const char *path, vt_argument *argum
     route_runs(site, reply);
     return;
   }
+  if (strcmp(path, "compare") == 0 || strcmp(path, "compare/positions") == 0) {
+    struct vt_request r = {
+        .site = site, .argument = argument, .context = context, .reply = reply, .started = vt_clock_seconds()};
+    vt_route_compare(&r, path[7] != '\0');
+    return;
+  }
   uint64_t run = 0;
   const char *name = strncmp(path, "runs/", 5) == 0 ? path + 5 : "";
   size_t digits = strcspn(name, "/");
-  if (!read_number(name, digits, UINT32_MAX, &run) || run >= vt_site_count(site)) {
-    refuse(reply, 404, "there is no such run", NULL);
+  if (!vt_read_number(name, digits, UINT32_MAX, &run) || run >= vt_site_count(site)) {
+    vt_refuse(reply, 404, "there is no such run", NULL);
     return;
   }
   name += digits;
   if (*name == '\0') {
     vt_site_summary(site, (size_t)run, &reply->body);
-  } else if (strcmp(name, "/events") == 0) {
-    route_events(site, (size_t)run, reply);
-  } else {
-    struct request r = {.site = site, .run = (size_t)run, .argument = argument, .context = context, .reply = reply};
-    route_view(&r, name + 1);
+    return;
   }
+  struct vt_request r = {.site = site,
+                         .run = (size_t)run,
+                         .argument = argument,
+                         .context = context,
+                         .reply = reply,
+                         .started = vt_clock_seconds()};
+  if (strcmp(name, "/diagnosis") == 0)
+    vt_route_job(&r, VT_JOB_DIAGNOSIS);
+  else if (strcmp(name, "/measures") == 0)
+    vt_route_job(&r, VT_JOB_MEASURES);
+  else if (strcmp(name, "/explain") == 0)
+    vt_route_explain(&r);
+  else
+    route_view(&r, *name == '/' ? name + 1 : "");
+}
+
+bool vt_route_is_events(struct vt_site *site, const char *path, size_t *run) {
+  if (strncmp(path, "/api/runs/", 10) != 0) return false;
+  uint64_t number;
+  size_t digits = strcspn(path + 10, "/");
+  if (strcmp(path + 10 + digits, "/events") != 0 || !vt_read_number(path + 10, digits, UINT32_MAX, &number))
+    return false;
+  *run = (size_t)number;
+  return number < vt_site_count(site);
 }
 
 void vt_route(struct vt_site *site, const char *path, vt_argument *argument, void *context, struct vt_reply *reply) {
@@ -423,7 +466,7 @@ void vt_route(struct vt_site *site, const char *path, vt_argument *argument, voi
   } else if (strncmp(path, "/api/", 5) == 0) {
     route_api(site, path + 5, argument, context, reply);
   } else {
-    refuse(reply, 404, "there is no such page", NULL);
+    vt_refuse(reply, 404, "there is no such page", NULL);
   }
   if (reply->body.failed) {
     vt_text_release(&reply->body);

@@ -21,4 +21,7 @@ struct vt_reply {
 /* Answers; the body is the caller's (vt_text_release). Never fails: what cannot be answered is a reply, too. */
 void vt_route(struct vt_site *site, const char *path, vt_argument *argument, void *context, struct vt_reply *reply);
 
+/* Whether a path asks for the events of a run, which the server answers by a stream. */
+bool vt_route_is_events(struct vt_site *site, const char *path, size_t *run);
+
 #endif

@@ -1,5 +1,6 @@
 /*
- * server.c: the only place that speaks HTTP. A team of threads answers; each reply is made whole in memory, then sent.
+ * server.c: the place that speaks HTTP, with events.c. A team of threads answers; each reply is made whole in memory,
+ * then sent.
  *
  * Only loopback is listened on. A page of another origin must not read it either, so requests for a foreign host name
  * (DNS rebinding) are refused, no reply carries a CORS header, and the page may load nothing but what is here.
@@ -20,14 +21,16 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "serve/events.h"
 #include "serve/routes.h"
 #include "serve/site.h"
 
 #define IDLE_SECONDS 30
-#define CONNECTIONS 512
+#define CONNECTIONS 256
 
 struct server {
   struct vt_site *site;
+  struct vt_events *events;
   uint16_t port;
 };
 
@@ -76,6 +79,7 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, const struc
     return MHD_NO;
   }
   add_headers(response, reply->type);
+  if (reply->status == 503) MHD_add_response_header(response, "Retry-After", "1");
   if (reply->status == 405) MHD_add_response_header(response, "Allow", "GET, HEAD");
   enum MHD_Result sent = MHD_queue_response(connection, reply->status, response);
   MHD_destroy_response(response);
@@ -85,6 +89,16 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, const struc
 static enum MHD_Result send_refusal(struct MHD_Connection *connection, unsigned status, const char *cause) {
   struct vt_reply reply = {.status = status, .type = "application/json", .fixed = cause, .fixed_bytes = strlen(cause)};
   return send_reply(connection, &reply);
+}
+
+static enum MHD_Result send_events(const struct server *server, struct MHD_Connection *connection, size_t run) {
+  struct MHD_Response *response = vt_events_open(server->events, connection, run);
+  if (response == NULL) return MHD_NO;
+  add_headers(response, "text/event-stream");
+  MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U); /* it may be silent */
+  enum MHD_Result sent = MHD_queue_response(connection, 200, response);
+  MHD_destroy_response(response);
+  return sent;
 }
 
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url, const char *method,
@@ -105,6 +119,9 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     return send_refusal(connection, 403, "{\"error\":\"this server answers to 127.0.0.1 and localhost alone\"}");
   if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
     return send_refusal(connection, 405, "{\"error\":\"this server can only be read\"}");
+  size_t run;
+  if (vt_route_is_events(server->site, url, &run) && strcmp(method, "GET") == 0)
+    return send_events(server, connection, run);
   struct vt_reply reply;
   vt_route(server->site, url, argument, connection, &reply);
   return send_reply(connection, &reply);
@@ -149,18 +166,26 @@ static enum vt_status choose_port(const struct vt_serve_request *request, int *l
 static enum vt_status serve(const struct vt_serve_request *request, struct server *server, struct vt_error *error) {
   int listener;
   VT_TRY(choose_port(request, &listener, &server->port, error));
+  enum vt_status status = vt_events_create(server->site, &server->events, error);
+  if (status != VT_OK) {
+    close(listener);
+    return status;
+  }
   /* The logger first: options before it would speak on stderr. */
-  struct MHD_Daemon *daemon = MHD_start_daemon(
-      MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, server->port, NULL, NULL, handle, server,
-      MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL, MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_THREAD_POOL_SIZE,
-      (unsigned)(request->threads > 1 ? request->threads : 0), MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-      MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+  struct MHD_Daemon *daemon =
+      MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, server->port, NULL,
+                       NULL, handle, server, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL, MHD_OPTION_LISTEN_SOCKET,
+                       listener, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)(request->threads > 1 ? request->threads : 0),
+                       MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_LIMIT,
+                       (unsigned)CONNECTIONS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
   if (daemon == NULL) {
     close(listener);
+    vt_events_end(server->events);
     return VT_FAIL(error, VT_ERROR_THREAD, "the server could not be started");
   }
   if (request->ready != NULL) request->ready(request->context, server->port);
   while (!vt_is_interrupted(request->interrupt)) nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+  vt_events_end(server->events);
   MHD_stop_daemon(daemon);
   return VT_OK;
 }
@@ -174,6 +199,7 @@ enum vt_status vt_serve(const struct vt_serve_request *request, struct vt_error 
   struct server server = {0};
   VT_TRY(vt_site_create(request->runs, request->run_count, &options, &server.site, error));
   enum vt_status status = serve(request, &server, error);
+  vt_events_free(server.events);
   vt_site_free(server.site);
   return status;
 }

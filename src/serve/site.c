@@ -54,6 +54,7 @@ struct site_run {
   bool prepared;
   enum vt_status status; /* why there is no view, or no whole one */
   struct vt_error error;
+  struct vt_job *jobs[VT_JOBS];
   uint64_t skipped[SKIPPED_MAX];
   size_t skipped_count;
   volatile sig_atomic_t stop;
@@ -276,6 +277,27 @@ void vt_site_pulse(struct vt_site *site, size_t index, struct vt_text *text) {
   pthread_mutex_unlock(&run->lock);
 }
 
+enum vt_status vt_site_job(struct vt_site *site, size_t index, enum vt_job_kind kind, struct vt_text *text,
+                           struct vt_error *error) {
+  struct site_run *run = &site->runs[index];
+  pthread_mutex_lock(&run->lock);
+  uint64_t version = run->snapshots;
+  pthread_mutex_unlock(&run->lock);
+  return vt_job_answer(run->jobs[kind], version, text, error);
+}
+
+uint64_t vt_site_beat(struct vt_site *site, size_t index) {
+  struct site_run *run = &site->runs[index];
+  pthread_mutex_lock(&run->lock);
+  uint64_t beat = run->generation * 1000003;
+  if (run->current != NULL) {
+    struct vt_view_progress progress = vt_view_progress(run->current->view);
+    beat += progress.positions + 1009 * progress.movement + (progress.clusters ? 500009 : 0);
+  }
+  pthread_mutex_unlock(&run->lock);
+  return beat;
+}
+
 enum vt_status vt_site_wait(struct vt_site *site, size_t index, const volatile sig_atomic_t *interrupt,
                             struct vt_error *error) {
   struct site_run *run = &site->runs[index];
@@ -301,6 +323,10 @@ static enum vt_status start_run(struct vt_site *site, struct site_run *run, cons
   run->site = site;
   run->path = vt_copy_string(path);
   if (run->path == NULL) return VT_FAIL_MEMORY(error, strlen(path));
+  for (int k = 0; k < VT_JOBS; k++) {
+    run->jobs[k] = vt_job_create(path, (enum vt_job_kind)k, site->options.threads);
+    if (run->jobs[k] == NULL) return VT_FAIL_MEMORY(error, strlen(path));
+  }
   run->state = VT_RUN_TRAINING;
   if (pthread_create(&run->keeper, NULL, keep, run) != 0)
     return VT_FAIL(error, VT_ERROR_THREAD, "%s: the thread that keeps the run could not be started", path);
@@ -347,6 +373,7 @@ void vt_site_free(struct vt_site *site) {
     struct site_run *run = &site->runs[k];
     if (run->keeping) pthread_join(run->keeper, NULL);
     drop(run->current);
+    for (int j = 0; j < VT_JOBS; j++) vt_job_free(run->jobs[j]);
     vt_text_release(&run->facts);
     vt_free(run->path);
     pthread_cond_destroy(&run->wake);

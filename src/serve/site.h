@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "serve/jobs.h"
 #include "serve/text.h"
 #include "vectrail/view.h"
 
@@ -36,6 +37,11 @@ void vt_site_give_back(struct vt_site *site, size_t run, struct vt_site_view *ha
 void vt_site_summary(struct vt_site *site, size_t run, struct vt_text *text);
 /* What changes from second to second, as JSON on one line. */
 void vt_site_pulse(struct vt_site *site, size_t run, struct vt_text *text);
+/* A question to the whole run; as vt_job_answer. */
+enum vt_status vt_site_job(struct vt_site *site, size_t run, enum vt_job_kind kind, struct vt_text *text,
+                           struct vt_error *error);
+/* A number that grows with every change of what the pulse tells. */
+uint64_t vt_site_beat(struct vt_site *site, size_t run);
 /* Waits until a run is wholly prepared or cannot be (its error), or the flag is raised. */
 enum vt_status vt_site_wait(struct vt_site *site, size_t run, const volatile sig_atomic_t *interrupt,
                             struct vt_error *error);

@@ -16,7 +16,7 @@ import type { ViewName } from "./store.ts";
 import { Timeline } from "./timeline.ts";
 import { verdictOf } from "./verdict.ts";
 
-const VIEWS: ViewName[] = ["map"];
+const VIEWS: ViewName[] = ["map", "health", "compare"];
 const SUN = "M8 5a3 3 0 1 0 0 6 3 3 0 0 0 0-6zM8 1v2M8 13v2M1 8h2M13 8h2M3 3l1.4 1.4M11.6 11.6 13 13M3 13l1.4-1.4M11.6 4.4 13 3";
 
 export class Shell {
