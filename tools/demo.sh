@@ -80,6 +80,13 @@ for pair in "gold silver" "moses aaron" "gold moses"; do
   printf '  %-16s %s\n' "$a, $b" "$curve"
 done
 
+# ---- the page --------------------------------------------------------------------------------------------------------
+report="${run%/}.html"
+"$vectrail" report "$run" -o "$report" --quiet
+heading "See it"
+printf '  Open this file in a browser, it needs nothing else:\n    file://%s\n' "$(realpath "$report")"
+printf '  Or serve it, with the ledger and all words, at http://127.0.0.1:8080/:\n    %s serve %s\n' "$vectrail" "$run"
+
 heading "Next"
 printf '  %s neighbors %s moses aaron --step %s\n' "$vectrail" "$run" "$early"
 printf '  %s similarity %s heaven earth --over-time\n' "$vectrail" "$run"

@@ -14,6 +14,9 @@ packages_of() {
     echo libcmocka-dev python3 xz-utils zstd python3-numpy python3-gensim sqlite3 bible-kjv bible-kjv-text procps
     # Several processes that train one run (optional: without these the build leaves that out).
     echo libopenmpi-dev openmpi-bin
+    # The page is tested in a browser. A machine may have a node of its own, or a Chromium.
+    command -v node >/dev/null && command -v npm >/dev/null || echo nodejs npm
+    command -v chromium >/dev/null || echo chromium fonts-dejavu-core
     [ "$(uname -m)" != x86_64 ] || echo libsimde-dev qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
   demo) # the King James Bible, the text that the demonstration trains on
     echo bible-kjv bible-kjv-text ;;

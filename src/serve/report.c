@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <zlib.h>
 
 #include "base/file.h"
@@ -22,12 +23,15 @@
 #include "serve/assets.h"
 #include "serve/routes.h"
 #include "serve/site.h"
+#include "vectrail/ledger.h"
 #include "vectrail/run.h"
 #include "vectrail/serve.h"
 
 #define NEAR 10
 #define NEAR_NONE 255
 #define NEAR_EVERY 4
+#define LEDGER_WORDS 64
+#define LEDGER_PAIRS 64
 #define GRAIN 8         /* of the positions: a fifth of a pixel on a map of 1,500 */
 #define WORDS_MAX 65535 /* neighbours are told in 16 bits */
 
@@ -82,21 +86,106 @@ static enum vt_status write_block(struct report *report, const char *path, const
   return status;
 }
 
-static const char *no_argument(void *context, const char *name) {
-  (void)context;
-  (void)name;
+/* The arguments of a path, "a=1&b=2" behind its "?", into `value`. */
+struct query {
+  const char *text;
+  char value[64];
+};
+
+static const char *query_argument(void *context, const char *name) {
+  struct query *query = context;
+  size_t length = strlen(name);
+  for (const char *at = query->text; at != NULL && *at != '\0';) {
+    size_t bytes = strcspn(at, "&");
+    if (strncmp(at, name, length) == 0 && at[length] == '=' && bytes - length <= sizeof query->value) {
+      memcpy(query->value, at + length + 1, bytes - length - 1);
+      query->value[bytes - length - 1] = '\0';
+      return query->value;
+    }
+    at = at[bytes] == '&' ? at + bytes + 1 : NULL;
+  }
   return NULL;
 }
 
-static enum vt_status write_route(struct report *report, const char *path, struct vt_error *error) {
+/* The reply to a path, under a name that may be shorter. Waits for what is being computed; a question that has no
+ * answer here is left out where it may be. */
+static enum vt_status write_route_as(struct report *report, const char *path, const char *query, const char *name,
+                                     bool may_be_missing, struct vt_error *error) {
+  struct query asked = {.text = query};
   struct vt_reply reply;
-  vt_route(report->site, path, no_argument, NULL, &reply);
-  enum vt_status status =
-      reply.status == 200 ? write_block(report, path, reply.body.data, reply.body.bytes, error)
-                          : VT_FAIL(error, VT_ERROR_CORRUPT, "%s: %.*s", path, (int)reply.body.bytes, reply.body.data);
+  for (;;) {
+    vt_route(report->site, path, query_argument, &asked, &reply);
+    if (reply.status != 503) break;
+    vt_text_release(&reply.body);
+    if (vt_is_interrupted(report->request->interrupt)) return VT_FAIL(error, VT_ERROR_INTERRUPTED, "interrupted");
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+  }
+  enum vt_status status = VT_OK;
+  if (reply.status == 200)
+    status = write_block(report, name, reply.body.data, reply.body.bytes, error);
+  else if (!may_be_missing)
+    status = VT_FAIL(error, VT_ERROR_CORRUPT, "%s: %.*s", path, (int)reply.body.bytes, reply.body.data);
   vt_text_release(&reply.body);
   return status;
 }
+
+static enum vt_status write_route(struct report *report, const char *path, struct vt_error *error) {
+  return write_route_as(report, path, NULL, path, false, error);
+}
+
+/* ---- answers -------------------------------------------------------------------------------------------------------
+ */
+
+static enum vt_status write_tables(struct report *report, struct vt_error *error) {
+  const size_t frames[2] = {0, report->facts.frames - 1};
+  for (int k = 0; k < 2; k++) {
+    if (k == 1 && frames[1] == 0) break;
+    char query[64], name[96];
+    snprintf(query, sizeof query, "frame=%zu", frames[k]);
+    snprintf(name, sizeof name, "/api/runs/0/table?%s", query);
+    VT_TRY(write_route_as(report, "/api/runs/0/table", query, name, false, error));
+  }
+  return VT_OK;
+}
+
+/* What moved each word that has a ledger, and what brought it to the others that have one. */
+static enum vt_status write_ledger(struct report *report, const uint32_t *words, size_t count, struct vt_error *error) {
+  static const char path[] = "/api/runs/0/explain";
+  char query[128], name[160];
+  for (size_t a = 0; a < count; a++) {
+    snprintf(query, sizeof query, "word=%u&k=1000", (unsigned)words[a]);
+    snprintf(name, sizeof name, "%s?word=%u", path, (unsigned)words[a]);
+    VT_TRY(write_route_as(report, path, query, name, true, error));
+  }
+  size_t pairs = 0;
+  for (size_t a = 0; a < count; a++)
+    for (size_t b = 0; b < count && pairs < LEDGER_PAIRS; b++) {
+      if (a == b) continue;
+      snprintf(query, sizeof query, "word=%u&toward=%u&centered=1&k=200", (unsigned)words[a], (unsigned)words[b]);
+      snprintf(name, sizeof name, "%s?word=%u&amp;toward=%u", path, (unsigned)words[a], (unsigned)words[b]);
+      VT_TRY(write_route_as(report, path, query, name, true, error));
+      pairs++;
+    }
+  return VT_OK;
+}
+
+static enum vt_status write_answers(struct report *report, struct vt_error *error) {
+  VT_TRY(write_route_as(report, "/api/runs/0/diagnosis", NULL, "/api/runs/0/diagnosis", true, error));
+  VT_TRY(write_route_as(report, "/api/runs/0/measures", NULL, "/api/runs/0/measures", true, error));
+  VT_TRY(write_tables(report, error));
+  struct vt_run *run;
+  VT_TRY(vt_run_open(report->request->run, &run, error));
+  uint32_t *words = NULL;
+  size_t count = 0;
+  enum vt_status status = vt_run_ledger_words(run, &words, &count, error);
+  vt_run_close(run);
+  if (status == VT_OK) status = write_ledger(report, words, count < LEDGER_WORDS ? count : LEDGER_WORDS, error);
+  vt_run_words_free(words);
+  return status;
+}
+
+/* ---- the map -------------------------------------------------------------------------------------------------------
+ */
 
 /* One number of the positions, in grains. */
 static int grains_at(const struct report *report, size_t frame, size_t i) {
@@ -283,6 +372,7 @@ static enum vt_status write_data(struct report *report, struct vt_error *error) 
   for (size_t k = 0; k < sizeof paths / sizeof paths[0]; k++) VT_TRY(write_route(report, paths[k], error));
   VT_TRY(write_positions(report, error));
   VT_TRY(write_movement(report, error));
+  VT_TRY(write_answers(report, error));
   VT_TRY(write_near(report, error));
   return write_curves(report, error);
 }

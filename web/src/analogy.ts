@@ -56,7 +56,7 @@ export class AnalogyPart {
     try {
       const curves = [];
       for (const [k, ids] of asked.entries()) {
-        const ranks = await this.app.facts!.once(`analogy ${ids.join()}`, () => overFrames<number>(this.app.source, runPath(run.id, "analogy"), { words: ids.join() }, run.frames, this.signal));
+        const ranks = await this.app.facts!.once(`analogy ${ids.join()}`, this.signal, () => overFrames<number>(this.app.source, runPath(run.id, "analogy"), { words: ids.join() }, run.frames, this.signal));
         const [a, b, c, d] = ids.map(run.textOf);
         curves.push({ name: `${a}:${b} = ${c}:${d}`, color: colors.hues[k % 7]!, values: ranks });
       }

@@ -30,6 +30,7 @@ export const NEAR = 10;
 // Answers about words that several parts need, asked for once.
 export class WordFacts {
   private asked = new Map<string, Promise<unknown>>();
+  private done = new Set<string>(); // an answer that is there outlives who asked
   private near = new Map<string, Neighbors>();
 
   constructor(private source: Source, private run: Run) {}
@@ -38,13 +39,15 @@ export class WordFacts {
     return this.run.map?.view ?? 0;
   }
 
-  once<T>(key: string, ask: () => Promise<T>): Promise<T> {
+  once<T>(key: string, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
     const whole = `${this.view} ${key}`;
     let answer = this.asked.get(whole) as Promise<T> | undefined;
     if (!answer) {
       answer = ask();
       this.asked.set(whole, answer);
       answer.catch(() => this.asked.delete(whole));
+      signal.addEventListener("abort", () => this.asked.get(whole) === answer && !this.done.has(whole) && this.asked.delete(whole));
+      answer.then(() => this.done.add(whole), () => undefined);
       if (this.asked.size > 400) this.asked.delete(this.asked.keys().next().value!);
     }
     return answer;

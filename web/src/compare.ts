@@ -29,6 +29,7 @@ export class Compare implements Part {
   private least = h("div", { class: "question" });
   private settings = h("div", { class: "question" });
   private heads = [h("div", { class: "side-head" }), h("div", { class: "side-head" })] as const;
+  private heading = h("h2", { class: "visually-hidden" });
   private cards: Card[] = [];
   private drawnFor = "";
   private stop = new AbortController();
@@ -43,7 +44,7 @@ export class Compare implements Part {
       new MapView(app, { run: () => this.app.run, frame: () => this.frameOf(0), camera, moved }),
       new MapView(app, { run: () => this.placed, frame: () => 0, camera, moved }),
     ];
-    this.element.append(h("div", { class: "sides" }, ...[0, 1].map((k) => h("div", { class: "side" }, this.heads[k]!, this.maps[k]!.element))), this.answers, this.least, this.settings, this.tables);
+    this.element.append(this.heading, h("div", { class: "sides" }, ...[0, 1].map((k) => h("div", { class: "side" }, this.heads[k]!, this.maps[k]!.element))), this.answers, this.least, this.settings, this.tables);
   }
 
   private get sides(): [Side, Side] {
@@ -65,8 +66,12 @@ export class Compare implements Part {
     this.draw();
     for (const map of this.maps) map.schedule();
   }
-  dataChanged(): void {
-    if (this.app.store.state.view === "compare") this.maps[0].dataChanged("frames");
+  dataChanged(what: string): void {
+    if (this.app.store.state.view !== "compare") return;
+    this.maps[0].dataChanged(what);
+    if (what !== "clusters" || !this.placed) return;
+    this.placed.clusters = this.app.run!.clusters;
+    this.maps[1].dataChanged(what);
   }
 
   private draw(): void {
@@ -75,6 +80,7 @@ export class Compare implements Part {
     const key = JSON.stringify([run.id, run.map.view, this.sides, store.state.theme, store.state.lang, store.state.renderer]);
     if (key === this.drawnFor) return;
     this.drawnFor = key;
+    this.heading.textContent = t.compareLead;
     this.stop.abort(new DOMException("closed", "AbortError"));
     this.stop = new AbortController();
     for (const card of this.cards) card.close();

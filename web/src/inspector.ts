@@ -18,6 +18,7 @@ const COLORED = 7;
 
 export class Inspector implements Part {
   readonly element = h("aside", { class: "inspector" });
+  private heading = h("h2", { class: "visually-hidden" });
   private chips = h("div", { class: "chips" });
   private body = h("div", { class: "inspected" });
   private near = h("ol", { class: "near" });
@@ -31,19 +32,23 @@ export class Inspector implements Part {
 
   constructor(private app: App) {
     this.add = new WordBox(app, () => (app.store.state.words.length === 0 ? t.searchWord : t.addWord), (word) => app.store.choose(word, app.store.state.words.length > 0));
-    this.element.append(h("div", { class: "inspector-head" }, this.chips, this.add.element), this.body);
+    this.element.append(this.heading, h("div", { class: "inspector-head" }, this.chips, this.add.element), this.body);
+    this.rename();
+  }
+
+  private rename(): void {
     this.element.setAttribute("aria-label", t.inspector);
+    this.heading.textContent = t.inspector;
   }
 
   runChanged(): void {
-    this.shownFor = "";
     this.draw();
   }
 
   stateChanged(changed: Set<string>): void {
     if (changed.has("words") || changed.has("theme") || changed.has("lang")) {
       this.shownFor = "";
-      this.element.setAttribute("aria-label", t.inspector);
+      this.rename();
       this.draw();
     }
   }

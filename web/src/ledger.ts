@@ -37,7 +37,7 @@ export class LedgerPart {
       return;
     }
     try {
-      const params: Record<string, string | number> = { word, by: this.by, k: 60 };
+      const params: Record<string, string | number> = { word, by: this.by, k: 1000 };
       if (toward !== null) params.toward = toward;
       if (toward !== null && this.by === "word") params.centered = 1;
       const told = await source.json<Explanation>(runPath(run!.id, "explain"), params, this.signal);
@@ -66,13 +66,14 @@ export class LedgerPart {
     const ranked = [...told.contributions].sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution));
     const shown = ranked.slice(0, SHOWN), others = ranked.slice(SHOWN).reduce((sum, c) => sum + c.contribution, told.rest);
     const rows: SignedModel["rows"] = shown.map((c) => ({ ...this.nameOf(c.source, c.role), value: c.contribution, key: this.by === "word" && c.source >= 0 ? c.source : null }));
-    if (Math.abs(others) > 1e-12) rows.push({ name: t.allOthers, note: "", value: others, key: null });
+    if (Math.abs(others) > 1e-12) rows.push({ name: t.allOthers, note: "", value: others, key: null, rest: true });
     if (told.cosine !== null) {
       if (told.baseline) rows.unshift({ name: t.baseline, note: "", value: told.baseline, key: null });
       if (told.start) rows.unshift({ name: t.fromStart, note: "", value: told.start, key: null });
       rows.push({ name: t.cosine, note: "", value: told.cosine, key: null, total: true });
     }
-    const whole = shown.reduce((sum, c) => sum + Math.abs(c.contribution), 0), all = whole + Math.abs(others);
+    const size = (list: { contribution: number }[]): number => list.reduce((sum, c) => sum + Math.abs(c.contribution), 0);
+    const whole = size(shown), all = size(ranked) + Math.abs(told.rest);
     const lead = told.cosine === null ? t.ledgerWordLead(number(told.displacement, 3)) : t.ledgerPairLead(number(told.cosine, 3));
     this.card?.close();
     this.card = new Card(this.app, { kind: "signed", title: told.cosine === null ? t.partsOfWay : t.partsOfCosine, valueName: t.contribution, rows }, { quiet: true, note: lead });

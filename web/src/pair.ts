@@ -33,7 +33,7 @@ export async function pairCards(app: App, words: number[], signal: AbortSignal, 
   try {
     const all: Pair[][] = [];
     for (const [a, b] of couples)
-      all.push(await app.facts!.once(`pair ${a} ${b}`, () => overFrames<Pair>(app.source, runPath(run.id, "pair"), { a, b, ranks: 1 }, run.frames, stop.signal, (share) => waiting.told((all.length + share) / couples.length))));
+      all.push(await app.facts!.once(`pair ${a} ${b}`, stop.signal, () => overFrames<Pair>(app.source, runPath(run.id, "pair"), { a, b, ranks: 1 }, run.frames, stop.signal, (share) => waiting.told((all.length + share) / couples.length))));
     waiting.element.remove();
     const x = Array.from({ length: run.frames }, (_, f) => run.stepOf(f)), since = neighborsSince(all[0]!);
     if (words.length === 2) {

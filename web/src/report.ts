@@ -3,7 +3,7 @@
 
 import { Refused, type Params, type Source } from "./source.ts";
 import { t } from "./i18n.ts";
-import type { Neighbors, Pair, Story, Summary } from "./types.ts";
+import type { Comparison, Neighbors, Pair, Story, Summary } from "./types.ts";
 
 const NEAR = 10, ARRIVED = 10, NOBODY = 255, EVERY = 4, GRAIN = 8;
 
@@ -102,14 +102,16 @@ export class ReportSource implements Source {
 
   async json<T>(path: string, params: Params = {}): Promise<T> {
     const { view: _, ...asked } = params;
+    if (params.by !== undefined && params.by !== "word") throw new Refused(404, t.notOffline);
     const query = Object.entries(asked).filter(([key]) => ["word", "toward", "frame"].includes(key)).map(([k, v]) => `${k}=${v}`).join("&");
-    for (const exact of [query ? `${path}?${query}` : path, path]) if (this.blocks.has(exact)) return this.read<T>(exact);
+    for (const exact of query ? [`${path}?${query}`] : [path]) if (this.blocks.has(exact)) return this.read<T>(exact);
     const name = path.slice(path.lastIndexOf("/") + 1), number = (key: string): number => Number(params[key] ?? 0);
     switch (name) {
       case "neighbors": return (await this.neighbors(number("word"), number("first"), params.count === undefined ? Infinity : number("count"))) as T;
       case "pair": return (await this.pair(number("a"), number("b"))) as T;
       case "word": return (await this.story(number("word"))) as T;
       case "find": return { word: null, near: [] } as T;
+      case "compare": return (await this.compare(number("frame_a"), number("frame_b"), number("k") || 20)) as T;
       case "movers": return (await this.movers(number("frame"), number("k") || 50)) as T;
       default: throw new Refused(404, t.notOffline);
     }
@@ -163,6 +165,33 @@ export class ReportSource implements Source {
       return Math.sqrt(squared);
     };
     return { first: 0, frames: steps.map((step, f): Story => [norms[f * count + word]!, distance(f, 0), f > 0 ? distance(f, f - 1) / (step - steps[f - 1]!) : null]) };
+  }
+
+  // Two moments, from the neighbours that are told at both, and for the most frequent words the cosine with themselves.
+  private async compare(a: number, b: number, most: number): Promise<Comparison> {
+    const { map } = await this.summary(), near = await this.loadNear(), { rows, lengths, count } = await this.loadCurves(), { dim, words } = map!;
+    const list = (f: number, w: number): Neighbors => {
+      const found: Neighbors = [], at = (f * words + w) * NEAR;
+      for (let k = 0; k < NEAR; k++) if (near.ids[at + k]! >= 0) found.push([near.ids[at + k]!, near.cosines[at + k]! / 100]);
+      return found;
+    };
+    const itself = (w: number): number => {
+      let product = 0;
+      for (let c = 0; c < dim; c++) product += rows[(a * count + w) * dim + c]! * rows[(b * count + w) * dim + c]!;
+      return product / (lengths[a * count + w]! * lengths[b * count + w]!);
+    };
+    const among = Math.ceil(words / 2), sample = Math.min(1000, among), overlap = new Array<number>(NEAR + 1).fill(0), cosine = new Array<number>(40).fill(0);
+    const told = Array.from({ length: sample }, (_, k) => {
+      const w = Math.floor((k * among) / sample), near_a = list(a, w), near_b = list(b, w), ids = new Set(near_a.map(([id]) => id));
+      const shared = near_b.filter(([id]) => ids.has(id)).length;
+      overlap[shared]!++;
+      return { a: w, b: w, overlap: shared / NEAR, cosine: w < count ? itself(w) : NaN, near_a, near_b };
+    });
+    const cosines = Array.from({ length: count }, (_, w) => itself(w)).sort((x, y) => x - y);
+    for (const value of cosines) cosine[Math.max(0, Math.min(39, Math.floor(((value + 1) / 2) * 40)))]!++;
+    const mean = cosines.reduce((sum, x) => sum + x, 0) / Math.max(1, count);
+    return { common: count, aligned: false, sample, among, overlap: { mean: told.reduce((sum, x) => sum + x.overlap, 0) / sample, histogram: overlap }, cosine: { mean, median: cosines[count >> 1] ?? NaN, histogram: cosine },
+      least: told.sort((x, y) => x.overlap - y.overlap || x.a - y.a).slice(0, most), settings: [] };
   }
 
   private async movers(frame: number, k: number): Promise<unknown> {

@@ -25,7 +25,7 @@ export class Shell {
   private search: WordBox;
   private runSelect = h("select", { class: "run-select" });
   private tabs = h("div", { class: "tabs", role: "tablist" });
-  private verdict = h("p", { class: "verdict", id: "verdict" });
+  private verdict = h("h1", { class: "verdict", id: "verdict" });
   private centre = h("main", { class: "centre" });
   private mapPane: HTMLElement;
   private health: Health;
@@ -137,7 +137,7 @@ export class Shell {
   drawVerdict(): void {
     const { run } = this.app;
     if (!run) {
-      this.verdict.textContent = "";
+      this.verdict.textContent = "vectrail";
       return;
     }
     const { text, tone } = verdictOf(run);

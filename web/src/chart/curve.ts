@@ -24,6 +24,7 @@ function names(model: CurveModel): uPlot.Plugin {
         c.save();
         c.font = `${11 * ratio}px ${FONT}`;
         c.textBaseline = "middle";
+        c.textAlign = "left";
         const ends = model.curves.map((curve) => {
           let k = curve.values.length - 1;
           while (k >= 0 && (curve.values[k] === null || curve.values[k] === undefined)) k--;
@@ -77,20 +78,28 @@ export function drawCurve(model: CurveModel, width: number, height: number, seek
     series: [{}, ...model.curves.map((c) => ({ stroke: c.color, width: 1.6, dash: c.dashed ? [4, 3] : undefined, points: { show: model.x.length < 3, size: 5 }, spanGaps: false }) as uPlot.Series)],
     plugins: [names(single && model.curves[0]!.name === model.yName ? { ...model, curves: [] } : model)],
     hooks: {
+      ready: [() => placeClock()],
       setCursor: [(u) => {
         const k = u.cursor.idx;
         readout.textContent = k === null || k === undefined ? "" : `${model.xName} ${short(model.x[k]!)}: ` + model.curves.map((c) => `${single ? "" : c.name + " "}${c.values[k] === null ? "–" : short(c.values[k]!)}`).join(" · ");
       }],
     },
   }, data, element);
+  // uPlot knows its scales only a moment after it was made.
+  let at: number | null = null, ready = false;
+  function placeClock(): void {
+    ready = true;
+    clock.hidden = at === null || at < (model.x[0] ?? 0) || at > (model.x.at(-1) ?? 0);
+    if (at !== null) clock.style.transform = `translateX(${plot.valToPos(at, "x").toFixed(1)}px)`;
+  }
   plot.over.append(clock);
   plot.over.addEventListener("click", (event) => seek(plot.posToVal(event.offsetX, "x")));
   element.append(readout);
   return {
     element,
     setClock(step) {
-      clock.hidden = step === null || step < (model.x[0] ?? 0) || step > (model.x.at(-1) ?? 0);
-      if (step !== null) clock.style.transform = `translateX(${plot.valToPos(step, "x").toFixed(1)}px)`;
+      at = step;
+      if (ready) placeClock();
     },
     destroy: () => plot.destroy(),
   };

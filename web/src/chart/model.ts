@@ -43,7 +43,7 @@ export interface SignedModel {
   kind: "signed";
   title: string;
   valueName: string;
-  rows: { name: string; note: string; value: number; key: number | null; total?: boolean }[];
+  rows: { name: string; note: string; value: number; key: number | null; total?: boolean; rest?: boolean }[];
 }
 
 export interface HeatModel {

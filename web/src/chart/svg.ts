@@ -127,11 +127,13 @@ function bumpSvg(m: BumpModel, width: number, height: number, pick?: (key: numbe
 
 function signedSvg(m: SignedModel, width: number): SVGSVGElement {
   const row = 21, height = m.rows.length * row + 4, s = sheet(width, height, m.title), names = Math.min(150, width * 0.4), values = 52;
-  const most = Math.max(1e-9, ...m.rows.map((r) => Math.abs(r.value)));
-  const middle = names + (width - names - values) / 2, half = (width - names - values) / 2 - 4;
+  // What is left over may be larger than all parts together: its bar ends in an arrow rather than set the scale.
+  const most = Math.max(1e-9, ...m.rows.filter((r) => !r.rest).map((r) => Math.abs(r.value)));
+  const middle = names + (width - names - values) / 2, half = (width - names - values) / 2 - 9;
   s.append(line(middle, 0, middle, height, colors.muted));
   m.rows.forEach((r, k) => {
-    const y = k * row + 14, length = (Math.abs(r.value) / most) * half;
+    const y = k * row + 14, beyond = Math.abs(r.value) > most, length = Math.min(1, Math.abs(r.value) / most) * half, side = r.value < 0 ? -1 : 1;
+    if (beyond) s.append(svg("path", { d: `M${middle + side * (half + 1)} ${y - 10}l${side * 6} 6l${-side * 6} 6z`, fill: colors.hues[r.value < 0 ? 1 : 0]! }));
     const label = r.note ? `${r.name} · ${r.note}` : r.name;
     s.append(text(names - 6, y, label.length > 24 ? label.slice(0, 23) + "…" : label, { "text-anchor": "end", fill: colors.ink, "font-weight": r.total ? 650 : 400 }),
       svg("rect", { x: r.value < 0 ? middle - length : middle, width: Math.max(0.5, length), y: y - 10, height: 12, rx: 2, fill: r.total ? colors.muted : colors.hues[r.value < 0 ? 1 : 0]! }),

@@ -75,7 +75,7 @@ export class GlRenderer implements PointRenderer {
     this.gl = gl;
     canvas.addEventListener("webglcontextlost", (event) => {
       event.preventDefault();
-      lost();
+      if (!this.disposed) lost();
     });
     this.program = compile(gl);
     [this.positions, this.movement, this.sizes, this.clusters, this.order] =
@@ -189,7 +189,9 @@ export class GlRenderer implements PointRenderer {
     gl.drawElements(gl.POINTS, words, gl.UNSIGNED_INT, 0);
   }
 
+  private disposed = false;
   dispose(): void {
+    this.disposed = true;
     this.gl.getExtension("WEBGL_lose_context")?.loseContext();
   }
 }
