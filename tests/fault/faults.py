@@ -105,6 +105,7 @@ CASES = [
     Case("compare", ["compare", "done", "done@0", "--threads", "2"]),
     Case("diagnose", ["diagnose", "done", "--json"]),
     Case("explain", ["explain", "done", "king", "--json"]),
+    Case("replay", ["replay", "done", "--ledger", "king", "--by", "document", "--quiet"], "done"),
     Case("export-text", ["export", "done", "-o", "out.txt"], files=("out.txt",)),
     Case("export-binary", ["export", "done", "-o", "out.bin"], files=("out.bin",)),
     Case("export-npy", ["export", "done", "-o", "out.npy"], files=("out.npy", "out.vocab.txt")),

@@ -49,6 +49,49 @@ def overlap(a, b):
     return np.array([len(x & y) / len(x | y) for x, y in zip(a, b)])
 
 
+def random_pairs(words, count=5000):
+    """The pairs that the library draws (src/base/rng.h), drawn a second time."""
+    mask = (1 << 64) - 1
+
+    def mix(x):
+        x ^= x >> 30
+        x = x * 0xBF58476D1CE4E5B9 & mask
+        x ^= x >> 27
+        x = x * 0x94D049BB133111EB & mask
+        return x ^ x >> 31
+
+    analysis, seed = 4, 1
+    h = mix(seed + 0x9E3779B97F4A7C15 * analysis & mask)
+    h = mix(h ^ mix(words + 0xD1B54A32D192ED03 & mask))
+    h = mix(h ^ mix(0x8CB92BA72F3D8DD7))
+    counter, key = mix(h ^ 0xA0761D6478BD642F), mix(h ^ 0xE7037ED1A0B428DB) | 1
+
+    def below(bound):
+        nonlocal counter
+        counter = counter + 0x9E3779B97F4A7C15 & mask
+        product = counter * (counter ^ key)
+        return (((product >> 64 ^ product) & mask) >> 32) * bound >> 32
+
+    pairs = []
+    for _ in range(count):
+        a, b = below(words), below(words - 1)
+        pairs.append((a, b + (b >= a)))
+    return np.array(pairs)
+
+
+def measure_random(tables):
+    a, b = random_pairs(len(tables[0])).T
+    out = {"random_cosine": [], "random_deviation": [], "random_outside": [], "uniformity": []}
+    for x in tables:
+        x = units(x)
+        cosines = (x[a] * x[b]).sum(axis=1)
+        out["random_cosine"].append(cosines.mean())
+        out["random_deviation"].append(cosines.std())
+        out["random_outside"].append((np.abs(cosines) > 1.959963984540054 / np.sqrt(x.shape[1])).mean())
+        out["uniformity"].append(np.log(np.exp(-2 * ((x[a] - x[b]) ** 2).sum(axis=1)).mean()))
+    return out
+
+
 def measure(words, counts, steps, tables):
     out, nan = {}, float("nan")
 
@@ -149,6 +192,7 @@ def main():
     run, measured = sys.argv[1], json.load(open(sys.argv[2], encoding="utf-8"))
     words, counts, meta, steps, tables = load_snapshots(run)
     expected = measure(words, counts, steps, tables)
+    expected |= measure_random(tables)
     if len(sys.argv) > 3:
         expected |= measure_meetings(words, meta, tables, sys.argv[3])
     wrong = 0

@@ -90,6 +90,7 @@ static void the_schema_is_as_documented(void **state) {
   check_sql(path, "PRAGMA journal_mode", "delete");
   check_sql(path, "SELECT value FROM meta WHERE key = 'schema'", "1");
   static const char *const tables[][2] = {
+      {"document", "id,input,line,text"},
       {"event", "step,kind,severity,text"},
       {"ledger", "word,source,role,span,updates,vector"},
       {"meta", "key,value"},
@@ -106,7 +107,7 @@ static void the_schema_is_as_documented(void **state) {
              tables[k][0]);
     check_sql(path, sql, tables[k][1]);
   }
-  check_sql(path, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'", "9");
+  check_sql(path, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'", "10");
   assert_int_equal(vtt_folder_entries(folder), 1);
   vtt_folder_remove(folder);
 }
