@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := release
-.PHONY: list release dev tsan demo test soak check-dev check-tsan bench install format lint clean
+.PHONY: list release dev tsan demo test soak fuzz check-dev check-tsan bench install format lint clean
 
 list: ## print these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -38,6 +38,12 @@ soak: ## kill thirty trainings at random instants, go on with them, compare the 
 	@$(MAKE) --no-print-directory release
 	@VECTRAIL=build/release/vectrail SOURCE=. KILLS=30 SEED=$${SEED:-$$(date +%s)} bash tests/cli/test_resume.sh && \
 	  echo "thirty kills, thirty identical results"
+
+fuzz: ## give every reader of foreign bytes hostile ones, ten minutes each (FUZZ_SECONDS=N for less; clang)
+	@tools/install-packages.sh build fuzz
+	@cmake --preset fuzz >/dev/null
+	@cmake --build --preset fuzz -- -j $(JOBS)
+	@tools/fuzz.sh $(TARGETS)
 
 check-dev: dev ## run the tests under ASan and UBSan
 	@ctest --preset dev -j $(JOBS)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian or Ubuntu packages that are missing, saying which and why; does nothing where all are there.
-# usage: tools/install-packages.sh build|test|demo|bench ...
+# usage: tools/install-packages.sh build|test|demo|bench|fuzz ...
 set -eu
 
 packages_of() {
@@ -20,6 +20,8 @@ packages_of() {
     [ "$(uname -m)" != x86_64 ] || echo libsimde-dev qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
   demo) # the King James Bible, the text that the demonstration trains on
     echo bible-kjv bible-kjv-text ;;
+  fuzz) # libFuzzer and the sanitizers of clang
+    echo clang-14 libclang-rt-14-dev ;;
   bench) # the peers that are timed beside us; numpy scores their vectors
     echo python3 fasttext python3-gensim python3-numpy ;;
   *)

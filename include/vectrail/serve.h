@@ -26,6 +26,10 @@ struct vt_serve_request {
   size_t run_count;
   uint16_t port; /* 0: the first that is free of VT_SERVE_PORT and those behind it */
   int threads;   /* that answer; at least 1 [8] */
+  /* What one client can hold: a connection on which nothing comes or goes for so long is closed [30], and so is one
+   * that takes longer over a request and its answer, also where bytes trickle [120]; and so many may be open at once;
+   * more are not taken [512]. */
+  unsigned idle_seconds, request_seconds, connections;
   /* Called once the server answers; may be NULL. */
   void (*ready)(void *context, uint16_t port);
   void *context;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
+#include "run/checked_pages.h"
 #include "vectrail/run.h"
 
 #define APPLICATION_ID 0x76747261 /* "vtra" */
@@ -150,6 +151,9 @@ static struct vt_store_value column(sqlite3_stmt *statement, int index) {
 static enum vt_status fail(const struct vt_store *store, struct vt_error *error) {
   int code = sqlite3_extended_errcode(store->database), primary = code & 0xff;
   const char *text = sqlite3_errmsg(store->database);
+  if (code == SQLITE_IOERR_DATA)
+    return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: damaged database: the page at byte %lld does not match its checksum",
+                   store->path, (long long)vt_checked_pages_damage(store->database));
   if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB || primary == SQLITE_ERROR || primary == SQLITE_MISMATCH ||
       primary == SQLITE_CONSTRAINT)
     return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: damaged database: %s", store->path, text);
@@ -172,9 +176,10 @@ static enum vt_status open_database(const char *path, const char *name, int flag
   if (store == NULL) return VT_FAIL_MEMORY(error, sizeof *store);
   store->path = vt_copy_string(path);
   enum vt_status status = VT_OK;
-  if (store->path == NULL)
+  const char *layer = vt_checked_pages();
+  if (store->path == NULL || layer == NULL)
     status = VT_FAIL_MEMORY(error, strlen(path));
-  else if (sqlite3_open_v2(name, &store->database, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+  else if (sqlite3_open_v2(name, &store->database, flags | SQLITE_OPEN_NOMUTEX, layer) != SQLITE_OK)
     status = fail(store, error); /* a handle that could not be made counts as out of memory */
   if (status != VT_OK) {
     vt_store_close(store);
@@ -196,6 +201,7 @@ static enum vt_status prepare_to_write(struct vt_store *store, struct vt_error *
 static enum vt_status create_schema(struct vt_store *store, struct vt_error *error) {
   char sql[160];
   snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%d;", APPLICATION_ID, VT_RUN_SCHEMA_VERSION);
+  if (vt_checked_pages_begin(store->database) != SQLITE_OK) return fail(store, error);
   VT_TRY(prepare_to_write(store, error));
   VT_TRY(run(store, "BEGIN", error));
   VT_TRY(run(store, sql, error));
@@ -296,7 +302,8 @@ enum vt_status vt_store_open(const char *path, struct vt_store **out, struct vt_
   struct vt_error first;
   enum vt_status status = read_pragma(store, "PRAGMA schema_version", &ignored, &first);
   int code = sqlite3_errcode(store->database);
-  if (status != VT_OK && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_IOERR)) {
+  if (status != VT_ERROR_CORRUPT && status != VT_OK &&
+      (code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_IOERR)) {
     vt_store_close(store);
     store = NULL;
     VT_TRY(open_immutable(path, &store, error));
