@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <nettle/sha2.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -34,6 +35,8 @@ struct vt_output {
   unsigned char *buffer;
   size_t buffered;
   uint64_t written; /* bytes handed to the system, before the buffer */
+  bool hashed;
+  struct sha256_ctx hash; /* of those bytes, where it was asked for */
 };
 
 /* ---- paths ------------------------------------------------------------------------------------------------------- */
@@ -113,6 +116,7 @@ enum vt_status vt_output_open(const char *path, struct vt_output **out, struct v
 
 static enum vt_status write_all(struct vt_output *output, const void *data, size_t bytes, struct vt_error *error) {
   const unsigned char *from = data;
+  if (output->hashed) sha256_update(&output->hash, bytes, from);
   while (bytes > 0) {
     ssize_t done = write(output->descriptor, from, bytes);
     if (done < 0 && errno == EINTR) continue;
@@ -128,6 +132,19 @@ static enum vt_status flush(struct vt_output *output, struct vt_error *error) {
   size_t bytes = output->buffered;
   output->buffered = 0;
   return write_all(output, output->buffer, bytes, error);
+}
+
+void vt_output_hash(struct vt_output *output) {
+  output->hashed = true;
+  sha256_init(&output->hash);
+}
+
+enum vt_status vt_output_sha256(struct vt_output *output, char sha256[VT_SHA256_TEXT_BYTES], struct vt_error *error) {
+  uint8_t digest[SHA256_DIGEST_SIZE];
+  VT_TRY(flush(output, error));
+  sha256_digest(&output->hash, sizeof digest, digest);
+  for (size_t k = 0; k < sizeof digest; k++) snprintf(sha256 + 2 * k, 3, "%02x", digest[k]);
+  return VT_OK;
 }
 
 enum vt_status vt_output_write(struct vt_output *output, const void *data, size_t bytes, struct vt_error *error) {
@@ -167,7 +184,7 @@ enum vt_status vt_output_printf(struct vt_output *output, struct vt_error *error
 enum vt_status vt_output_rewrite(struct vt_output *output, uint64_t offset, const void *data, size_t bytes,
                                  struct vt_error *error) {
   VT_TRY(flush(output, error));
-  if (offset > output->written || bytes > output->written - offset)
+  if (output->hashed || offset > output->written || bytes > output->written - offset)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "%s: cannot rewrite what was not written", output->path);
   const unsigned char *from = data;
   while (bytes > 0) {

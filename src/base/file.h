@@ -22,6 +22,11 @@ enum vt_status vt_output_printf(struct vt_output *output, struct vt_error *error
 /* Overwrites bytes already written, at an offset from the start (a header whose fields are known last). */
 enum vt_status vt_output_rewrite(struct vt_output *output, uint64_t offset, const void *data, size_t bytes,
                                  struct vt_error *error);
+/* Asked for before the first write: a SHA-256 of all that is written is kept; nothing may be rewritten then. */
+void vt_output_hash(struct vt_output *output);
+/* Of a file that is written whole, and not yet committed: that SHA-256, in hexadecimal, terminated. */
+#define VT_SHA256_TEXT_BYTES 65
+enum vt_status vt_output_sha256(struct vt_output *output, char sha256[VT_SHA256_TEXT_BYTES], struct vt_error *error);
 enum vt_status vt_output_commit(struct vt_output *output, struct vt_error *error);
 /* As commit without the syncs, for what can be made again: after a power cut the file may be absent, or damaged. */
 enum vt_status vt_output_commit_unsynced(struct vt_output *output, struct vt_error *error);

@@ -1,20 +1,22 @@
 /*
  * export.c: hand vectors to other programs: which formats there are, and files that are whole or absent.
  *
- * A format is one writer for the vectors and, for some, one for the words in a second file. Both files are written
- * beside their places first; only when both are complete are they put there, words first. So an error before that
- * touches nothing, and an error between the two (the second rename failing) takes the first file away again: vectors
- * never stand beside another table's words.
+ * A format is one writer for the vectors and, for some, one for the words in a second file. All files, and a small one
+ * with their checksums, are written beside their places first; only when all are complete are they put there, words
+ * first. So an error before that touches nothing, and an error in between (a rename failing) takes away again what was
+ * put: vectors never stand beside another table's words, or under another's checksum.
  *
- * Memory: small buffers, and the name of the second file. Threads: none.
+ * Memory: small buffers, and the names of the files. Threads: none.
  */
 #define _POSIX_C_SOURCE 200809L /* unlink */
 #include "vectrail/export.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "run/checksum_file.h"
 #include "run/export.h"
 
 typedef enum vt_status writer(const struct vt_vectors *vectors, struct vt_output *output, struct vt_error *error);
@@ -70,48 +72,75 @@ static char *second_path(const char *path, const char *extension) {
   return second;
 }
 
-/* Opens the file beside path and writes all of it; on failure nothing is left and *output is NULL. */
-static enum vt_status stage(writer *write, const struct vt_vectors *vectors, const char *path,
-                            struct vt_output **output, struct vt_error *error) {
-  *output = NULL;
-  VT_TRY(vt_output_open(path, output, error));
-  enum vt_status status = write(vectors, *output, error);
-  if (status == VT_OK) return VT_OK;
-  vt_output_abort(*output);
-  *output = NULL;
-  return status;
+/* The files of an export, in the order in which they are put in place: the words, the vectors, their checksums. */
+enum { WORDS, VECTORS, CHECKSUMS, FILES };
+
+struct staged {
+  char *paths[FILES]; /* NULL: there is no such file */
+  struct vt_output *outputs[FILES];
+};
+
+static void release(struct staged *staged) {
+  for (int k = 0; k < FILES; k++) {
+    vt_output_abort(staged->outputs[k]);
+    vt_free(staged->paths[k]);
+  }
 }
 
-static enum vt_status export_pair(const struct vt_vectors *vectors, enum vt_export_format format, const char *path,
-                                  const char *words_path, struct vt_error *error) {
-  struct vt_output *words, *output;
-  VT_TRY(stage(writers[format].words, vectors, words_path, &words, error));
-  enum vt_status status = stage(writers[format].vectors, vectors, path, &output, error);
-  if (status != VT_OK) {
-    vt_output_abort(words);
-    return status;
+static enum vt_status name_files(struct staged *staged, enum vt_export_format format, const char *path,
+                                 struct vt_error *error) {
+  bool two = writers[format].words != NULL;
+  if (two) staged->paths[WORDS] = second_path(path, names[format].second_extension);
+  staged->paths[VECTORS] = vt_copy_string(path);
+  staged->paths[CHECKSUMS] = vt_checksum_path(path);
+  if ((two && staged->paths[WORDS] == NULL) || staged->paths[VECTORS] == NULL || staged->paths[CHECKSUMS] == NULL)
+    return VT_FAIL_MEMORY(error, 2 * strlen(path));
+  return VT_OK;
+}
+
+/* Writes all files beside their places. */
+static enum vt_status stage(struct staged *staged, const struct vt_vectors *vectors, enum vt_export_format format,
+                            struct vt_error *error) {
+  writer *const write[] = {[WORDS] = writers[format].words, [VECTORS] = writers[format].vectors};
+  char sha256[2][VT_SHA256_TEXT_BYTES];
+  for (int k = WORDS; k <= VECTORS; k++) {
+    if (staged->paths[k] == NULL) continue;
+    VT_TRY(vt_output_open(staged->paths[k], &staged->outputs[k], error));
+    vt_output_hash(staged->outputs[k]);
+    VT_TRY(write[k](vectors, staged->outputs[k], error));
+    VT_TRY(vt_output_sha256(staged->outputs[k], sha256[k], error));
   }
-  status = vt_output_commit(words, error);
-  if (status != VT_OK) {
-    vt_output_abort(output);
-    return status;
+  VT_TRY(vt_output_open(staged->paths[CHECKSUMS], &staged->outputs[CHECKSUMS], error));
+  for (int k = VECTORS; k >= WORDS; k--)
+    if (staged->paths[k] != NULL)
+      VT_TRY(vt_output_printf(staged->outputs[CHECKSUMS], error, "%s  %s\n", sha256[k],
+                              vt_checksum_name(staged->paths[k])));
+  return VT_OK;
+}
+
+/* Checksums of what was there before must not outlive it. */
+static enum vt_status put_in_place(struct staged *staged, struct vt_error *error) {
+  enum vt_status status = VT_OK;
+  (void)unlink(staged->paths[CHECKSUMS]);
+  int k = WORDS;
+  for (; k < FILES && status == VT_OK; k++) {
+    if (staged->paths[k] == NULL) continue;
+    status = vt_output_commit(staged->outputs[k], error);
+    staged->outputs[k] = NULL;
   }
-  status = vt_output_commit(output, error);
-  if (status != VT_OK) (void)unlink(words_path);
+  if (status != VT_OK) (void)unlink(staged->paths[CHECKSUMS]); /* it may be there, but not for certain */
+  for (k -= 2; status != VT_OK && k >= WORDS; k--)
+    if (staged->paths[k] != NULL) (void)unlink(staged->paths[k]);
   return status;
 }
 
 enum vt_status vt_export(const struct vt_vectors *vectors, enum vt_export_format format, const char *path,
                          struct vt_error *error) {
   if ((size_t)format >= FORMAT_COUNT) return VT_FAIL(error, VT_ERROR_ARGUMENT, "there is no format %d", (int)format);
-  if (writers[format].words == NULL) {
-    struct vt_output *output;
-    VT_TRY(stage(writers[format].vectors, vectors, path, &output, error));
-    return vt_output_commit(output, error);
-  }
-  char *words_path = second_path(path, names[format].second_extension);
-  if (words_path == NULL) return VT_FAIL_MEMORY(error, strlen(path) + strlen(names[format].second_extension) + 1);
-  enum vt_status status = export_pair(vectors, format, path, words_path, error);
-  vt_free(words_path);
+  struct staged staged = {0};
+  enum vt_status status = name_files(&staged, format, path, error);
+  if (status == VT_OK) status = stage(&staged, vectors, format, error);
+  if (status == VT_OK) status = put_in_place(&staged, error);
+  release(&staged);
   return status;
 }

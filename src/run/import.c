@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "run/checksum_file.h"
 #include "run/folder.h"
 #include "run/import.h"
 #include "run/run_recorder.h"
@@ -89,6 +90,7 @@ static enum vt_status read_file(const char *path, const struct vt_import_options
                                 struct vt_error *error) {
   struct vt_stream stream;
   *file = (struct file){0};
+  if (strcmp(path, "-") != 0) VT_TRY(vt_checksum_verify(path, error));
   VT_TRY(vt_stream_open(&stream, path, options->interrupt, error));
   enum vt_status status = read_stream(&stream, path, options, names, known, file, error);
   vt_stream_release(&stream);

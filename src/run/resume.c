@@ -179,6 +179,40 @@ static enum vt_status read_checkpoint(struct vt_session *session, struct vt_erro
   return status;
 }
 
+struct rows {
+  const struct vt_session *session;
+  uint64_t next;    /* the next step of which a row is to come */
+  uint64_t missing; /* the first of which there was none; UINT64_MAX: none is missing so far */
+};
+
+static uint64_t next_recorded(const struct vt_plan *plan, uint64_t step) {
+  while (step < plan->steps && !vt_plan_is_metric(plan, step)) step++;
+  return step;
+}
+
+static enum vt_status take_step_row(void *context, const struct vt_store_value *values, struct vt_error *error) {
+  struct rows *rows = context;
+  uint64_t step = values[0].type == VT_STORE_INTEGER ? (uint64_t)values[0].integer : 0;
+  (void)error;
+  if (step > rows->next && rows->missing == UINT64_MAX) rows->missing = rows->next;
+  if (step >= rows->next) rows->next = next_recorded(&rows->session->plan, step + 1);
+  return VT_OK;
+}
+
+/* All that was recorded before a checkpoint was on the disk before it. Where rows are gone all the same (a log that was
+ * deleted, or whose damage makes SQLite end it early), going on would make a run with a gap in it. */
+static enum vt_status check_rows(const struct vt_session *session, struct vt_run *run, struct vt_error *error) {
+  struct rows rows = {.session = session, .missing = UINT64_MAX};
+  if (session->first_step == 0) return VT_OK;
+  VT_TRY(vt_store_read(vt_run_store(run), VT_STORE_STEP, take_step_row, &rows, error));
+  if (rows.missing == UINT64_MAX) rows.missing = rows.next;
+  if (rows.missing >= session->first_step) return VT_OK;
+  return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, "remove its " VT_RUN_CHECKPOINT " to begin again at step 0",
+                      "%s/" VT_RUN_DATABASE ": damaged: the record of step %" PRIu64
+                      " is gone, but the checkpoint stands at step %" PRIu64,
+                      session->run_path, rows.missing, session->first_step);
+}
+
 static enum vt_status load(struct vt_session *session, const struct vt_resume_request *request, struct vt_run *run,
                            struct vt_error *error) {
   VT_TRY(check_state(run, session->run_path, error));
@@ -190,7 +224,8 @@ static enum vt_status load(struct vt_session *session, const struct vt_resume_re
 
 static enum vt_status prepare(struct vt_session *session, struct vt_error *error) {
   VT_TRY(vt_session_prepare(session, error));
-  return read_checkpoint(session, error);
+  VT_TRY(read_checkpoint(session, error));
+  return check_rows(session, run, error);
 }
 
 /* ---- a finished run ---------------------------------------------------------------------------------------------- */

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/file.h"
 
-#define VT_SHA256_TEXT_BYTES 65 /* hexadecimal, terminated */
 #define VT_TENSOR_RANK_MAX 8
 
 enum vt_dtype {

@@ -19,6 +19,7 @@
 #include "run/export.h"
 #include "support/temporary.h"
 #include "vectrail/export.h"
+#include "vectrail/import.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define ROWS 4
@@ -96,7 +97,7 @@ static void assert_values(const char *bytes) {
 static void test_w2v_text(void **state) {
   struct fixture *f = *state;
   char *text = export_to(f, VT_EXPORT_W2V_TEXT, "v.txt", NULL), *at = text;
-  assert_int_equal(vtt_folder_entries(f->folder), 1);
+  assert_int_equal(vtt_folder_entries(f->folder), 2);
   assert_memory_equal(at, "4 3\n", 4);
   at += 4;
   for (size_t i = 0; i < ROWS; i++) {
@@ -116,7 +117,7 @@ static void test_w2v_binary(void **state) {
   struct fixture *f = *state;
   size_t bytes;
   char *data = export_to(f, VT_EXPORT_W2V_BINARY, "v.bin", &bytes), *at = data;
-  assert_int_equal(vtt_folder_entries(f->folder), 1);
+  assert_int_equal(vtt_folder_entries(f->folder), 2);
   assert_memory_equal(at, "4 3\n", 4);
   at += 4;
   for (size_t i = 0; i < ROWS; i++) {
@@ -136,7 +137,7 @@ static void test_npy(void **state) {
   struct fixture *f = *state;
   size_t bytes;
   char *data = export_to(f, VT_EXPORT_NPY, "v.npy", &bytes);
-  assert_int_equal(vtt_folder_entries(f->folder), 2);
+  assert_int_equal(vtt_folder_entries(f->folder), 3);
   assert_file(f, "v.vocab.txt", WORD_LIST);
   assert_memory_equal(data, "\x93NUMPY\x01\x00", 8);
   size_t header = 10 + (size_t)(unsigned char)data[8] + 256 * (size_t)(unsigned char)data[9];
@@ -154,7 +155,7 @@ static void test_safetensors(void **state) {
   struct fixture *f = *state;
   size_t bytes, header = 0;
   char *data = export_to(f, VT_EXPORT_SAFETENSORS, "v.safetensors", &bytes);
-  assert_int_equal(vtt_folder_entries(f->folder), 2);
+  assert_int_equal(vtt_folder_entries(f->folder), 3);
   assert_file(f, "v.vocab.txt", WORD_LIST);
   for (int b = 7; b >= 0; b--) header = header << 8 | (unsigned char)data[b];
   assert_int_equal(header % 8, 0);
@@ -177,7 +178,7 @@ static void test_safetensors(void **state) {
 static void test_projector(void **state) {
   struct fixture *f = *state;
   char *text = export_to(f, VT_EXPORT_PROJECTOR, "v.tsv", NULL), *at = text;
-  assert_int_equal(vtt_folder_entries(f->folder), 2);
+  assert_int_equal(vtt_folder_entries(f->folder), 3);
   assert_file(f, "v.metadata.tsv",
               "word\tcount\nthe\t12345678901\nna\xC3\xAFve\t20\ndon't\t3\n\xE6\xBC\xA2\xE5\xAD\x97\t1\n");
   for (size_t i = 0; i < ROWS; i++) {
@@ -335,10 +336,53 @@ static void test_replaces_an_existing_file(void **state) {
   char *text = export_to(f, VT_EXPORT_PROJECTOR, "v.tsv", NULL);
   assert_int_equal(strncmp(text, "0.100000001\t-2.5\t16777216\n", 26), 0);
   free(text);
-  assert_int_equal(vtt_folder_entries(f->folder), 2);
+  assert_int_equal(vtt_folder_entries(f->folder), 3);
   text = vtt_read(vtt_path(f->folder, "v.metadata.tsv"), NULL);
   assert_int_equal(strncmp(text, "word\tcount\n", 11), 0);
   free(text);
+}
+
+/* The checksums beside an export are in the form of sha256sum, of both files where there are two. */
+static void test_checksums(void **state) {
+  struct fixture *f = *state;
+  struct vt_error error;
+  (void)vtt_write_text(f->folder, "v.npy.sha256", "old");
+  assert_int_equal(vt_export(f->vectors, VT_EXPORT_NPY, vtt_path(f->folder, "v.npy"), &error), VT_OK);
+  char *text = vtt_read(vtt_path(f->folder, "v.npy.sha256"), NULL);
+  assert_int_equal(strlen(text), 2 * 66 + strlen("v.npy\nv.vocab.txt\n"));
+  assert_memory_equal(text + 64, "  v.npy\n", 8);
+  const char *second = text + 64 + 8;
+  assert_memory_equal(second + 64, "  v.vocab.txt\n", 14);
+  /* The SHA-256 of WORD_LIST, by sha256sum. */
+  char known[VT_SHA256_TEXT_BYTES];
+  struct vt_output *output;
+  assert_int_equal(vt_output_open(vtt_path(f->folder, "again"), &output, &error), VT_OK);
+  vt_output_hash(output);
+  assert_int_equal(vt_output_write(output, WORD_LIST, strlen(WORD_LIST), &error), VT_OK);
+  assert_int_equal(vt_output_sha256(output, known, &error), VT_OK);
+  vt_output_abort(output);
+  assert_memory_equal(second, known, 64);
+  free(text);
+  /* A bit of the vectors, of the words or of a checksum: refused; without the file of checksums, read as it is. */
+  static const char *const damaged[] = {"v.npy", "v.vocab.txt", "v.npy.sha256"};
+  for (size_t k = 0; k < COUNT(damaged); k++) {
+    size_t bytes;
+    char *held = vtt_read(vtt_path(f->folder, damaged[k]), &bytes);
+    held[k == 2 ? 3 : bytes - 3] ^= 1;
+    (void)vtt_write(f->folder, damaged[k], held, bytes);
+    const struct vt_import_options options = {0};
+    struct vt_vocab *vocab;
+    struct vt_vectors *vectors;
+    assert_int_equal(vt_import_vectors(vtt_path(f->folder, "v.npy"), &options, &vocab, &vectors, &error),
+                     VT_ERROR_CORRUPT);
+    assert_non_null(strstr(error.message, k == 1 ? "v.vocab.txt: damaged" : "v.npy: damaged"));
+    held[k == 2 ? 3 : bytes - 3] ^= 1;
+    (void)vtt_write(f->folder, damaged[k], held, bytes);
+    free(held);
+    assert_int_equal(vt_import_vectors(vtt_path(f->folder, "v.npy"), &options, &vocab, &vectors, &error), VT_OK);
+    vt_vectors_free(vectors);
+    vt_vocab_free(vocab);
+  }
 }
 
 static void test_format_names(void **state) {
@@ -378,6 +422,7 @@ int main(void) {
       CASE(test_failure_leaves_nothing),
       CASE(test_second_path),
       CASE(test_replaces_an_existing_file),
+      CASE(test_checksums),
       CASE(test_format_names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
