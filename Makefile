@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := release
-.PHONY: list release dev tsan demo test soak fuzz check-dev check-tsan bench install format lint clean
+.PHONY: list release dev tsan demo test soak fuzz coverage valgrind check-dev check-tsan bench install format lint clean
 
 list: ## print these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -34,16 +34,28 @@ test: ## build and run all tests: optimised, then under ASan and UBSan, then the
 	@ctest --preset release -j $(JOBS)
 	@$(MAKE) --no-print-directory check-dev check-tsan
 
-soak: ## kill thirty trainings at random instants, go on with them, compare the results bit for bit
+soak: ## an hour or two of what may go wrong: kills, power cuts, faults, flipped bits, limits, a server under load
+	@tools/install-packages.sh build test
 	@$(MAKE) --no-print-directory release
-	@VECTRAIL=build/release/vectrail SOURCE=. KILLS=30 SEED=$${SEED:-$$(date +%s)} bash tests/cli/test_resume.sh && \
-	  echo "thirty kills, thirty identical results"
+	@tools/soak.sh build/release $(ARGS)
 
 fuzz: ## give every reader of foreign bytes hostile ones, ten minutes each (FUZZ_SECONDS=N for less; clang)
 	@tools/install-packages.sh build fuzz
 	@cmake --preset fuzz >/dev/null
 	@cmake --build --preset fuzz -- -j $(JOBS)
 	@tools/fuzz.sh $(TARGETS)
+
+coverage: ## run the tests and say which lines of src/ they reach (build/coverage/report.txt)
+	@tools/install-packages.sh build test coverage
+	@cmake --preset coverage >/dev/null
+	@cmake --build --preset coverage -- -j $(JOBS)
+	@find build/coverage -name '*.gcda' -delete
+	@ctest --preset coverage -j $(JOBS)
+	@gcovr -j $(JOBS) -r . -f src/ --exclude-throw-branches -o build/coverage/report.txt --print-summary build/coverage
+
+valgrind: release ## run the unit tests and the replayed inputs of the fuzzers under Valgrind
+	@tools/install-packages.sh valgrind
+	@tools/valgrind.sh build/release
 
 check-dev: dev ## run the tests under ASan and UBSan
 	@ctest --preset dev -j $(JOBS)

@@ -115,7 +115,9 @@ const struct command command_export = {
     .operands = "DIR -o FILE [options]",
     .summary = "write the vectors for other programs",
     .about = "Writes the vectors of a run as word2vec text or binary, NumPy, safetensors or for TensorBoard's "
-             "projector. Formats that hold no words get a second file with them beside the first.",
+             "projector. Formats that hold no words get a second file with them beside the first. FILE.sha256 holds "
+             "the checksums, "
+             "for 'sha256sum -c' and for every command of vectrail that reads the file.",
     .example = "vectrail export runs/first -o vectors.bin",
     .options = options,
     .option_count = sizeof options / sizeof options[0],

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian or Ubuntu packages that are missing, saying which and why; does nothing where all are there.
-# usage: tools/install-packages.sh build|test|demo|bench|fuzz ...
+# usage: tools/install-packages.sh build|test|demo|bench|fuzz|coverage|valgrind ...
 set -eu
 
 packages_of() {
@@ -22,6 +22,10 @@ packages_of() {
     echo bible-kjv bible-kjv-text ;;
   fuzz) # libFuzzer and the sanitizers of clang
     echo clang-14 libclang-rt-14-dev ;;
+  coverage) # counts what gcc notes
+    echo gcovr ;;
+  valgrind)
+    echo valgrind ;;
   bench) # the peers that are timed beside us; numpy scores their vectors
     echo python3 fasttext python3-gensim python3-numpy ;;
   *)

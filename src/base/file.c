@@ -274,7 +274,9 @@ enum vt_status vt_mapping_open(const char *path, struct vt_mapping *mapping, str
     status = VT_FAIL(error, VT_ERROR_IO, "%s: %s", path, S_ISDIR(info.st_mode) ? "is a directory" : "not a plain file");
   } else if (info.st_size > 0) {
     void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_SHARED, descriptor, 0);
-    if (data == MAP_FAILED)
+    if (data == MAP_FAILED && errno == ENOMEM)
+      status = VT_FAIL_HELP(error, VT_ERROR_MEMORY, VT_HELP_MEMORY, "%s: out of memory", path);
+    else if (data == MAP_FAILED)
       status = fail_io(error, path, "cannot map");
     else
       *mapping = (struct vt_mapping){.data = data, .bytes = (size_t)info.st_size};

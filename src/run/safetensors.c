@@ -273,8 +273,11 @@ static enum vt_status read_header(struct vt_safetensors *file, const char *path,
   if (header_bytes > HEADER_BYTES_MAX || header_bytes > file->mapping.bytes - 8)
     return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: not a safetensors file, or cut off", path);
   json_error_t reason;
-  file->header =
-      json_loadb((const char *)file->mapping.data + 8, (size_t)header_bytes, JSON_REJECT_DUPLICATES, &reason);
+  /* Once more where it fails: jansson takes some of its own lack of memory for a fault of the text, and a snapshot must
+   * not be called damaged that is not. */
+  for (int attempt = 0; attempt < 2 && file->header == NULL; attempt++)
+    file->header =
+        json_loadb((const char *)file->mapping.data + 8, (size_t)header_bytes, JSON_REJECT_DUPLICATES, &reason);
   /* jansson does not always say that it was the memory, but it always says what is wrong with a text. */
   if (file->header == NULL && (reason.text[0] == '\0' || json_error_code(&reason) == json_error_out_of_memory))
     return VT_FAIL_HELP(error, VT_ERROR_MEMORY, VT_HELP_MEMORY, "%s: out of memory", path);

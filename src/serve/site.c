@@ -55,6 +55,8 @@ struct site_run {
   enum vt_status status; /* why there is no view, or no whole one */
   struct vt_error error;
   struct vt_job *jobs[VT_JOBS];
+  enum vt_status facts_status; /* likewise of the facts, which are then read again each second */
+  struct vt_error facts_error;
   uint64_t skipped[SKIPPED_MAX];
   size_t skipped_count;
   volatile sig_atomic_t stop;
@@ -146,8 +148,7 @@ static void make_view(struct site_run *run) {
       status = vt_view_prepare(view, &run->stop, &damaged, &error);
     }
     if (status == VT_OK || status == VT_ERROR_INTERRUPTED) return;
-    if ((status == VT_ERROR_CORRUPT || status == VT_ERROR_NOT_FOUND || status == VT_ERROR_IO) && skip(run, damaged))
-      continue;
+    if ((status == VT_ERROR_CORRUPT || status == VT_ERROR_NOT_FOUND) && skip(run, damaged)) continue;
     note_failure(run, status, &error);
     return;
   }
@@ -177,7 +178,7 @@ static bool is_still(const struct signature *signature) {
 }
 
 /* Reads the facts; how many snapshots there are, too. */
-static void read_facts(struct site_run *run, bool still) {
+static bool read_facts(struct site_run *run, bool still) {
   struct vt_run *opened;
   struct vt_error error;
   enum vt_status status = vt_run_open(run->path, &opened, &error);
@@ -196,11 +197,12 @@ static void read_facts(struct site_run *run, bool still) {
     run->snapshots = found.snapshots;
   } else {
     vt_text_release(&facts);
-    run->status = status;
-    run->error = error;
+    run->facts_error = error;
   }
+  run->facts_status = status;
   run->generation++;
   pthread_mutex_unlock(&run->lock);
+  return status == VT_OK;
 }
 
 static void wait_second(struct site_run *run) {
@@ -221,9 +223,8 @@ static void *keep(void *context) {
     struct signature now = look(run);
     bool still = is_still(&now);
     if (memcmp(&now, &seen, sizeof now) != 0 || still != was_still) {
-      seen = now;
+      if (read_facts(run, still)) seen = now;
       was_still = still;
-      read_facts(run, still);
     }
     if (run->snapshots != snapshots) {
       snapshots = run->snapshots;
@@ -251,11 +252,12 @@ void vt_site_summary(struct vt_site *site, size_t index, struct vt_text *text) {
   for (size_t k = 0; k < run->skipped_count; k++)
     vt_text_printf(text, "%s%llu", k > 0 ? "," : "", (unsigned long long)run->skipped[k]);
   vt_text_put(text, "]");
-  if (run->status != VT_OK) {
+  const struct vt_error *error = run->status != VT_OK ? &run->error : &run->facts_error;
+  if (run->status != VT_OK || run->facts_status != VT_OK) {
     vt_text_put(text, ",\"error\":");
-    vt_text_string(text, run->error.message);
+    vt_text_string(text, error->message);
     vt_text_put(text, ",\"help\":");
-    vt_text_string(text, run->error.help);
+    vt_text_string(text, error->help);
   }
   if (run->current != NULL) vt_summary_view(run->current->view, run->current->number, text);
   vt_text_put(text, "}");
@@ -306,6 +308,10 @@ enum vt_status vt_site_wait(struct vt_site *site, size_t index, const volatile s
     bool prepared = run->prepared;
     enum vt_status status = run->status;
     if (status != VT_OK && error != NULL) *error = run->error;
+    if (status == VT_OK) {
+      status = run->facts_status;
+      if (status != VT_OK && error != NULL) *error = run->facts_error;
+    }
     pthread_mutex_unlock(&run->lock);
     if (prepared) return status;
     if (vt_is_interrupted(interrupt)) return VT_FAIL(error, VT_ERROR_INTERRUPTED, "interrupted");

@@ -12,13 +12,18 @@ one that did not. A crash, a hang, or a report of a sanitizer is a failure whate
 import argparse
 import concurrent.futures
 import hashlib
+import http.client
 import os
 import random
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.error
+import urllib.request
 
 SETTINGS = ("--dim 8 --epochs 2 --block-tokens 256 --blocks 4 --snapshots 3 --sample 0 --watch king --seed 3 "
             "--threads 2 --quiet").split()
@@ -81,10 +86,12 @@ def content(run):
 
 
 class Case:
-    """arguments: of the command. makes: a run it writes ("" for none). goes_on: whether resume mends it."""
+    """arguments: of the command. makes: a run it writes ("" for none). goes_on: whether resume mends it. serves: it is a
+    server, which is asked and then ended."""
 
-    def __init__(self, name, arguments, makes="", goes_on=False, files=()):
+    def __init__(self, name, arguments, makes="", goes_on=False, files=(), serves=False):
         self.name, self.arguments, self.makes, self.goes_on, self.files = name, arguments, makes, goes_on, files
+        self.serves = serves
 
 
 CASES = [
@@ -106,11 +113,13 @@ CASES = [
     Case("diagnose", ["diagnose", "done", "--json"]),
     Case("explain", ["explain", "done", "king", "--json"]),
     Case("replay", ["replay", "done", "--ledger", "king", "--by", "document", "--quiet"], "done"),
-    Case("export-text", ["export", "done", "-o", "out.txt"], files=("out.txt",)),
-    Case("export-binary", ["export", "done", "-o", "out.bin"], files=("out.bin",)),
-    Case("export-npy", ["export", "done", "-o", "out.npy"], files=("out.npy", "out.vocab.txt")),
+    Case("export-text", ["export", "done", "-o", "out.txt"], files=("out.txt", "out.txt.sha256")),
+    Case("export-binary", ["export", "done", "-o", "out.bin"], files=("out.bin", "out.bin.sha256")),
+    Case("export-npy", ["export", "done", "-o", "out.npy"], files=("out.npy", "out.vocab.txt", "out.npy.sha256")),
     Case("export-safetensors", ["export", "done", "-o", "out.safetensors"],
-         files=("out.safetensors", "out.vocab.txt")),
+         files=("out.safetensors", "out.vocab.txt", "out.safetensors.sha256")),
+    Case("report", ["report", "done", "-o", "out.html", "--quiet"], files=("out.html",)),
+    Case("serve", ["serve", "done", "--threads", "2", "--quiet"], serves=True),
     Case("import-text", ["import", "--quiet", "vectors.txt", "--run", "new"], "new"),
     Case("import-series", ["import", "--quiet", "vectors.bin", "vectors.npy", "vectors.safetensors", "--run", "new"], "new"),
     Case("import-append", ["import", "--quiet", "--append", "vectors.txt", "--run", "imported"], "imported"),
@@ -146,6 +155,52 @@ def stop_in_the_middle(fault, folder):
     sys.exit("no training could be stopped behind a checkpoint")
 
 
+ASKED = ["/api/runs", "/api/runs/0/words", "/api/runs/0/neighbors?word=0&k=3", "/api/runs/0/frames", "/"]
+
+
+def fetch(port, path):
+    """The answer's status and body; None where there was none."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as answer:
+        return answer.code, answer.read()
+    except (OSError, http.client.HTTPException):
+        return None
+
+
+def serve(program, case, work, environment):
+    """A server that was asked all that it could be asked, and ended. stdout: digests of the answers, "-" for none."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([program, *case.arguments, "--port", str(port)], cwd=work, env=environment,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    answers = []
+    if process.stdout.readline():
+        until = time.monotonic() + (3 if "VECTRAIL_FAULT" in environment else 30)
+        while time.monotonic() < until and (fetch(port, "/api/runs/0/frames") or (0,))[0] != 200:
+            time.sleep(0.02)
+        for path in ASKED:
+            answer = fetch(port, path)
+            good = answer is not None and answer[0] == 200
+            answers.append(hashlib.sha256(answer[1]).hexdigest() if good else "-")
+        process.terminate()
+    try:
+        _, err = process.communicate(timeout=TIMEOUT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return None
+    return subprocess.CompletedProcess(case.arguments, process.returncode, "\n".join(answers).encode(), err)
+
+
+def same_answers(expected, found):
+    """A server answers rightly or not at all."""
+    pairs = list(zip(expected.split(b"\n"), found.split(b"\n")))
+    return len(pairs) == len(ASKED) and all(b in (a, b"-") for a, b in pairs)
+
+
 class Tester:
     def __init__(self, arguments, folder):
         self.plain, self.fault = os.path.realpath(arguments.vectrail), os.path.realpath(arguments.vectrail_fault)
@@ -163,6 +218,8 @@ class Tester:
         environment = dict(os.environ, VECTRAIL_FAULT_COUNTS=os.path.join(self.folder, f"counts-{number}"))
         if fault:
             environment["VECTRAIL_FAULT"] = fault
+        if case.serves:
+            return work, serve(self.fault, case, work, environment)
         try:
             done = subprocess.run([self.fault, *case.arguments], cwd=work, env=environment, stdin=subprocess.DEVNULL,
                                   capture_output=True, timeout=TIMEOUT, check=False)
@@ -181,7 +238,7 @@ class Tester:
 
     def reference(self, case):
         work, done = self.run(case, case.name, None)
-        if done is None or done.returncode != 0:
+        if done is None or done.returncode != 0 or (case.serves and b"-" in done.stdout.split(b"\n")):
             sys.exit(f"{case.name} without faults: {done and done.stderr.decode()}")
         expected = done.stdout, self.results(case, work), tree(work)
         shutil.rmtree(work)
@@ -193,7 +250,8 @@ class Tester:
             return "it hangs"
         message = done.stderr.decode(errors="replace")
         if done.returncode == 0:
-            if not case.makes and done.stdout != expected[0]:
+            right = same_answers(expected[0], done.stdout) if case.serves else done.stdout == expected[0]
+            if not case.makes and not right:
                 return f"status 0, but another answer: {done.stdout[:300]!r}"
             try:
                 results = self.results(case, work)

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs the unit tests, and the replayed inputs of the fuzzers, under Valgrind's memory checker; exit 1 where it finds anything.
+# usage: tools/valgrind.sh BUILD [NAME...]    names of programs; all without
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 2
+build=${1:?the build folder}
+shift
+programs=("$@")
+if [ ${#programs[@]} -eq 0 ]; then
+  for program in "$build"/tests/unit_* "$build"/tests/fuzz/fuzz_*; do
+    if [ -x "$program" ] && [ -f "$program" ]; then programs+=("${program##*/}"); fi
+  done
+fi
+check() { # PROGRAM
+  local path=$build/tests/$1 arguments=()
+  case $1 in fuzz_*)
+    path=$build/tests/fuzz/$1
+    arguments=("tests/fuzz/corpus/${1#fuzz_}") ;;
+  esac
+  if timeout 1500 valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect \
+    --child-silent-after-fork=yes "$path" "${arguments[@]}" >"$build/valgrind-$1.log" 2>&1; then
+    echo "valgrind: $1: ok"
+  else
+    echo "valgrind: $1: FAILED, see $build/valgrind-$1.log"
+    return 1
+  fi
+}
+export -f check
+export build
+printf '%s\n' "${programs[@]}" | xargs -P "$(nproc)" -I{} bash -c 'check {}' || exit 1
+echo "valgrind: ${#programs[@]} programs, nothing found"
