@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d "${TMPDIR:-/tmp}/vtt_XXXXXX")
-trap 'rm -rf "$work"' EXIT
+trap '[ -n "${KEEP:-}" ] || rm -rf "$work"' EXIT
 for copy in one another-place; do
   mkdir "$work/$copy"
   git ls-files -z | xargs -0 cp --parents -t "$work/$copy"

@@ -61,5 +61,6 @@ expect_status 0
 
 vectrail --version
 expect_status 0
-[[ $out =~ ^vectrail\ [0-9]+\.[0-9]+\.[0-9]+$'\n'build:\ .+$'\n'kernel:\ [a-z0-9]+$ ]] || fail "the version names build and kernel"
+version='^vectrail [0-9]+\.[0-9]+\.[0-9]+ build: .+ kernel: [a-z0-9]+$'
+[[ ${out//$'\n'/ } =~ $version ]] || fail "the version names build and kernel"
 finish
