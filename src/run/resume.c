@@ -201,10 +201,18 @@ static enum vt_status take_step_row(void *context, const struct vt_store_value *
 
 /* All that was recorded before a checkpoint was on the disk before it. Where rows are gone all the same (a log that was
  * deleted, or whose damage makes SQLite end it early), going on would make a run with a gap in it. */
-static enum vt_status check_rows(const struct vt_session *session, struct vt_run *run, struct vt_error *error) {
+static enum vt_status check_rows(const struct vt_session *session, struct vt_error *error) {
   struct rows rows = {.session = session, .missing = UINT64_MAX};
   if (session->first_step == 0) return VT_OK;
-  VT_TRY(vt_store_read(vt_run_store(run), VT_STORE_STEP, take_step_row, &rows, error));
+  char *path = vt_path_join(session->run_path, VT_RUN_DATABASE);
+  if (path == NULL) return VT_FAIL_MEMORY(error, strlen(session->run_path));
+  struct vt_store *store;
+  enum vt_status status = vt_store_open(path, &store, error);
+  vt_free(path);
+  VT_TRY(status);
+  status = vt_store_read(store, VT_STORE_STEP, take_step_row, &rows, error);
+  vt_store_close(store);
+  VT_TRY(status);
   if (rows.missing == UINT64_MAX) rows.missing = rows.next;
   if (rows.missing >= session->first_step) return VT_OK;
   return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, "remove its " VT_RUN_CHECKPOINT " to begin again at step 0",
@@ -225,7 +233,7 @@ static enum vt_status load(struct vt_session *session, const struct vt_resume_re
 static enum vt_status prepare(struct vt_session *session, struct vt_error *error) {
   VT_TRY(vt_session_prepare(session, error));
   VT_TRY(read_checkpoint(session, error));
-  return check_rows(session, run, error);
+  return check_rows(session, error);
 }
 
 /* ---- a finished run ---------------------------------------------------------------------------------------------- */
