@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/rng.h"
@@ -190,7 +191,11 @@ static const char *in_root(const char *name) {
 
 static void kill_at(void *context, const struct vt_train_progress *progress) {
   (void)context;
-  if (progress->step >= LEFT_STEP) raise(SIGKILL);
+  if (progress->step < LEFT_STEP) return;
+  /* The recorder's thread writes it; a training that waits here has one in the end. */
+  while (access(in_root("left/checkpoint.safetensors"), F_OK) != 0)
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  raise(SIGKILL);
 }
 
 static enum vt_status train(const char *run, void (*progress)(void *, const struct vt_train_progress *),
