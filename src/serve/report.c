@@ -108,7 +108,7 @@ static const char *query_argument(void *context, const char *name) {
 }
 
 /* The reply to a path, under a name that may be shorter. Waits for what is being computed; a question that has no
- * answer here is left out where it may be. */
+ * answer here is left out where it may be; one whose answer failed is a failure. */
 static enum vt_status write_route_as(struct report *report, const char *path, const char *query, const char *name,
                                      bool may_be_missing, struct vt_error *error) {
   struct query asked = {.text = query};
@@ -123,7 +123,7 @@ static enum vt_status write_route_as(struct report *report, const char *path, co
   enum vt_status status = VT_OK;
   if (reply.status == 200)
     status = write_block(report, name, reply.body.data, reply.body.bytes, error);
-  else if (!may_be_missing)
+  else if (!may_be_missing || reply.status >= 500)
     status = VT_FAIL(error, VT_ERROR_CORRUPT, "%s: %.*s", path, (int)reply.body.bytes, reply.body.data);
   vt_text_release(&reply.body);
   return status;

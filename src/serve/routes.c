@@ -40,7 +40,8 @@ void vt_refuse(struct vt_reply *reply, unsigned status, const char *cause, const
 }
 
 void vt_refuse_error(struct vt_reply *reply, const struct vt_error *error) {
-  unsigned status = error->status == VT_ERROR_ARGUMENT ? 400 : error->status == VT_ERROR_EMPTY ? 422 : 500;
+  bool unanswerable = error->status == VT_ERROR_EMPTY || error->status == VT_ERROR_UNSUPPORTED;
+  unsigned status = error->status == VT_ERROR_ARGUMENT ? 400 : unanswerable ? 422 : 500;
   vt_refuse(reply, status, error->message, error->help);
 }
 

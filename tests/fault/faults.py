@@ -178,7 +178,7 @@ def serve(program, case, work, environment):
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     answers = []
     if process.stdout.readline():
-        until = time.monotonic() + (3 if "VECTRAIL_FAULT" in environment else 30)
+        until = time.monotonic() + (1 if "VECTRAIL_FAULT" in environment else 30)
         while time.monotonic() < until and (fetch(port, "/api/runs/0/frames") or (0,))[0] != 200:
             time.sleep(0.02)
         for path in ASKED:

@@ -245,13 +245,15 @@ static void forget(int descriptor) {
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
-static bool is_standard(int descriptor) {
+/* Files alone fail: what threads wake each other by, and sockets, have no disk that could be full. */
+static bool is_spared(int descriptor) {
   find_all();
-  return descriptor <= STDERR_FILENO;
+  struct stat status;
+  return descriptor <= STDERR_FILENO || (fstat(descriptor, &status) == 0 && !S_ISREG(status.st_mode));
 }
 
 ssize_t write(int descriptor, const void *data, size_t bytes) {
-  if (is_standard(descriptor)) return below.write(descriptor, data, bytes);
+  if (is_spared(descriptor)) return below.write(descriptor, data, bytes);
   may_end();
   if (!fails(WRITE)) return below.write(descriptor, data, bytes);
   return armed_short && bytes > 1 ? below.write(descriptor, data, bytes - 1) : -1;
