@@ -163,11 +163,11 @@ vectrail replay piped --corpus first.txt --ledger king --by document
 expect_status 0
 
 # Killed in the middle, a replay leaves the run as it was, and the next one clears up.
-"$VECTRAIL" train corpus.txt --run long "${small[@]}" --epochs 400 --quiet
+"$VECTRAIL" train corpus.txt --run long "${small[@]}" --epochs 1200 --quiet
 digest=$(sha256sum long/run.db)
 "$VECTRAIL" replay long --ledger king --quiet &
 pid=$!
-sleep 0.5
+sleep 0.1
 kill -KILL "$pid" 2>/dev/null
 wait "$pid" 2>/dev/null
 [ "$(sha256sum long/run.db)" = "$digest" ] || fail "a killed replay changed the run"
