@@ -30,9 +30,18 @@ function serve(...runs) {
 }
 
 const stop = (child) => new Promise((resolve) => {
+  if (child.exitCode !== null || child.signalCode !== null) return resolve();
   child.on("exit", resolve);
-  child.kill("SIGINT");
+  return child.kill("SIGINT");
 });
+
+// Whatever hangs, the test ends, and says where.
+let at = "starting";
+setTimeout(() => {
+  console.log(`FAIL nothing happens any more: ${at}`);
+  for (const child of children) child.kill("SIGKILL");
+  process.exit(1);
+}, 240000).unref();
 
 // ---- what the page is asked ------------------------------------------------------------------------------------------
 
@@ -250,7 +259,7 @@ step("fits a phone", async ({ browser, shared }) => {
 });
 
 step("shows a training as it goes on, and keeps what it has when the server ends", async ({ context }) => {
-  const trainer = spawn(vectrail, ["train", "text.txt", "--run", "live", "--dim", "40", "--epochs", "4000", "--snapshots", "400", "--threads", "1", "--quiet"], { cwd: folder, stdio: "ignore" });
+  const trainer = spawn(vectrail, ["train", "text.txt", "--run", "live", "--dim", "40", "--epochs", "60000", "--snapshots", "6000", "--threads", "1", "--quiet"], { cwd: folder, stdio: "ignore" });
   children.push(trainer);
   await new Promise((resolve) => setTimeout(resolve, 700));
   const { child, address } = await serve("live");
@@ -316,6 +325,7 @@ try {
   const shared = { main: address }, words = JSON.parse(readFileSync(join(folder, "words.json"), "utf8"));
   for (const { name, run } of steps) {
     const began = Date.now();
+    at = name;
     try {
       await run({ browser, context, main: address, shared, words });
       console.log(`ok   ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
