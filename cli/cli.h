@@ -38,7 +38,7 @@ struct command {
 };
 
 extern const struct command command_train, command_resume, command_info, command_neighbors, command_similarity,
-    command_analogy, command_eval, command_export, command_import, command_measure, command_diagnose,
+    command_analogy, command_eval, command_export, command_import, command_measure, command_diagnose, command_cooccur,
     command_experiment, command_compare, command_explain, command_replay, command_serve, command_report;
 
 /* The options of struct common_settings. */

@@ -42,6 +42,8 @@ static const struct {
     {"probe_loss", "mean loss on the fixed probe sample, nats"},
     {"probe_gradient", "length of the gradient on the probe"},
     {"held_out_loss", "mean loss on sentences that are held out, nats"},
+    {"objective", "glove: mean of f(X) times the squared difference, over all pairs"},
+    {"squared_error", "glove: mean of the squared difference from log X, by weight"},
     {"lr", "learning rate"},
     {"step_norm", "length of the step applied to all vectors"},
     {"capped", "share of row updates that were shortened"},

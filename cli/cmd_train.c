@@ -7,6 +7,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "pairs.h"
 #include "progress.h"
 #include "report.h"
+#include "size.h"
 #include "team.h"
 #include "train_report.h"
 #include "watch.h"
@@ -35,22 +37,25 @@ static struct train_settings {
   const char *batch;
   int until;
   const char *output;
-  int binary, cbow, skipgram, hierarchical;
+  int binary, cbow, skipgram, hierarchical, symmetric;
+  double alpha, x_max; /* NaN: not given */
+  const char *memory;
   struct vt_corpus_options corpus;
   struct vt_train_options train;
   struct vt_record_options record;
 } settings;
 
 static void prepare(void) {
-  settings = (struct train_settings){.cbow = -1, .skipgram = -1, .hierarchical = -1}; /* not given */
+  settings = (struct train_settings){
+      .cbow = -1, .skipgram = -1, .hierarchical = -1, .symmetric = -1, .alpha = NAN, .x_max = NAN}; /* not given */
   vt_corpus_options_init(&settings.corpus);
   vt_train_options_init(&settings.train);
   vt_record_options_init(&settings.record);
   settings.model = (int)settings.train.model;
-  settings.loss = (int)settings.train.loss;
   settings.schedule = (int)settings.train.schedule;
-  settings.optimizer = (int)settings.train.optimizer;
-  settings.train.lr = 0; /* the model's own, unless one is given */
+  settings.loss = settings.optimizer = -1; /* the model's own, as the next two, unless one is given */
+  settings.train.lr = 0;
+  settings.train.epochs = 0;
   settings.tokens = (int)settings.corpus.tokens;
 }
 
@@ -135,14 +140,17 @@ static const struct option options[] = {
      .name = "model",
      .value = "NAME",
      AT(model),
-     .choices = {"skipgram", "cbow"},
-     .help = "skipgram: each context word predicts the centre word; cbow: their mean does"},
+     .choices = {"skipgram", "cbow", "glove"},
+     .help = "skipgram: each context word predicts the centre word; cbow: their mean does; glove: products of "
+             "vectors fit the logarithms of counts"},
     {.kind = OPTION_CHOICE,
      .name = "loss",
      .value = "NAME",
      AT(loss),
-     .choices = {"ns", "hs", "softmax"},
-     .help = "the objective; ns: negative sampling; hs: hierarchical softmax; softmax: over all words, exactly"},
+     .choices = {"ns", "hs", "softmax", "squares"},
+     .unset = "ns; glove: squares",
+     .help = "the objective; ns: negative sampling; hs: hierarchical softmax; softmax: over all words, exactly; "
+             "squares: glove's"},
     {.kind = OPTION_FLAG,
      .name = "cbow-classic",
      AT(train.cbow_classic),
@@ -156,11 +164,12 @@ static const struct option options[] = {
      .help = "length of a vector"},
     {.kind = OPTION_U32,
      .name = "window",
-     .aliases = "ws",
+     .aliases = "ws window-size",
      .value = "N",
      AT(train.window),
      WHOLE(1, 1000),
-     .help = "context words on each side, at most; each centre draws from 1 to N"},
+     .help = "context words on each side, at most; each centre draws from 1 to N, but glove counts all, those n words "
+             "away as 1/n"},
     {.kind = OPTION_U32,
      .name = "negative",
      .aliases = "neg",
@@ -188,15 +197,16 @@ static const struct option options[] = {
      .value = "N",
      AT(train.epochs),
      WHOLE(1, 1000000),
-     .help = "passes over the text"},
+     .unset = "5; glove: 15",
+     .help = "passes over the text, or over its counts"},
     {.kind = OPTION_REAL,
      .name = "lr",
-     .aliases = "alpha",
+     .aliases = "eta",
      .value = "X",
      AT(train.lr),
      .above_low = true,
      .real_high = 1000,
-     .unset = "0.025; cbow: 0.1, cbow-classic: 0.05; adagrad: 0.15; softmax: 5, adagrad 0.1, adamw 0.005",
+     .unset = "0.025; cbow: 0.1, cbow-classic: 0.05; adagrad: 0.15; softmax: 5, adagrad 0.1, adamw 0.005; glove: 0.25",
      .help = "learning rate at the start"},
     {.kind = OPTION_CHOICE,
      .name = "schedule",
@@ -209,6 +219,7 @@ static const struct option options[] = {
      .value = "NAME",
      AT(optimizer),
      .choices = {"sgd", "adagrad", "adamw"},
+     .unset = "sgd; glove: adagrad",
      .help = "how gradients become steps; adagrad: smaller ones where much has moved already; adamw: with softmax"},
     {.kind = OPTION_TEXT,
      .name = "batch",
@@ -222,6 +233,34 @@ static const struct option options[] = {
      AT(train.l2),
      .real_high = 1000,
      .help = "penalty X |v|^2 on every vector, for each word trained; 1e-8 to 1e-6 is much; 0: none"},
+    {.kind = OPTION_REAL,
+     .name = "x-max",
+     .value = "X",
+     AT(x_max),
+     .above_low = true,
+     .real_high = 1e15,
+     .unset = "100",
+     .help = "with glove, the count from which on a pair has weight 1"},
+    {.kind = OPTION_REAL,
+     .name = "alpha",
+     .value = "X",
+     AT(alpha),
+     .above_low = true,
+     .real_high = 1000,
+     .unset = "0.75",
+     .help = "with glove, below x-max a count c has weight (c / x-max)^X; with other models the learning rate, as in "
+             "word2vec"},
+    {.kind = OPTION_FLAG,
+     .name = "one-sided",
+     AT(train.one_sided),
+     .help = "with glove, count only the words that stand before a word"},
+    {.kind = OPTION_TEXT,
+     .name = "memory",
+     .aside = true,
+     .value = "SIZE",
+     AT(memory),
+     .unset = "1G",
+     .help = "with glove, what counting may take, such as 500M; the rest waits on disk, and the result is the same"},
     {.kind = OPTION_CHOICE,
      .name = "until",
      .value = "WHEN",
@@ -356,6 +395,14 @@ static const struct option options[] = {
      WHOLE(0, 1),
      .unset = "",
      .help = "0: --loss ns; 1: --loss hs"},
+    {.kind = OPTION_INT,
+     .name = "symmetric",
+     .aside = true,
+     .value = "0|1",
+     AT(symmetric),
+     WHOLE(0, 1),
+     .unset = "",
+     .help = "0: --one-sided; 1: words on both sides"},
 };
 #define OPTION_COUNT (sizeof options / sizeof options[0])
 
@@ -370,6 +417,38 @@ static bool parse_batch(const char *text, uint32_t *batch) {
   return *batch >= 1 && *batch <= VT_BATCH_MAX;
 }
 
+/* What belongs to glove alone, or means something else with it. */
+static enum exit_status settle_glove(void) {
+  const bool glove = settings.model == (int)VT_MODEL_GLOVE;
+  if (settings.symmetric >= 0) settings.train.one_sided = settings.symmetric == 0;
+  if (!glove && (!isnan(settings.x_max) || settings.train.one_sided || settings.memory != NULL))
+    return report_usage("train", "--%s is for --model glove alone",
+                        !isnan(settings.x_max)     ? "x-max"
+                        : settings.train.one_sided ? "one-sided"
+                                                   : "memory");
+  if (settings.memory != NULL && !size_parse(settings.memory, &settings.train.memory_bytes))
+    return report_usage("train", "--memory is '%.100s'; it must be a size such as 500M or 4G", settings.memory);
+  if (!glove && !isnan(settings.alpha)) {
+    if (settings.train.lr != 0) return report_usage("train", "--lr and --alpha both give the learning rate");
+    settings.train.lr = settings.alpha;
+    settings.alpha = NAN;
+  }
+  if (!glove) return EXIT_DONE;
+  if (settings.loss >= 0 && settings.loss != (int)VT_LOSS_SQUARES)
+    return report_usage("train", "--loss is for other models; glove has its own");
+  if (settings.optimizer >= 0 && settings.optimizer != (int)VT_OPTIMIZER_ADAGRAD)
+    return report_usage("train", "--optimizer is for other models; glove is trained by adagrad");
+  if (settings.train.held_out > 0)
+    return report_usage("train", "--held-out is for other models; glove trains on counts, which have no sentences");
+  settings.loss = (int)VT_LOSS_SQUARES;
+  settings.optimizer = (int)VT_OPTIMIZER_ADAGRAD;
+  if (!isnan(settings.x_max)) settings.train.x_max = settings.x_max;
+  if (!isnan(settings.alpha)) settings.train.alpha = settings.alpha;
+  settings.x_max = settings.train.x_max; /* to be shown */
+  settings.alpha = settings.train.alpha;
+  return EXIT_DONE;
+}
+
 /* The switches of other trainers say the same as --model and --loss, and win over them; they must not contradict each
  * other. */
 static enum exit_status settle_model(void) {
@@ -379,6 +458,11 @@ static enum exit_status settle_model(void) {
   if (settings.skipgram >= 0) settings.model = settings.skipgram == 1 ? VT_MODEL_SKIPGRAM : VT_MODEL_CBOW;
   if (settings.hierarchical >= 0)
     settings.loss = settings.hierarchical == 1 ? VT_LOSS_HIERARCHICAL_SOFTMAX : VT_LOSS_NEGATIVE_SAMPLING;
+  enum exit_status status = settle_glove();
+  if (status != EXIT_DONE) return status;
+  if (settings.loss < 0) settings.loss = (int)VT_LOSS_NEGATIVE_SAMPLING;
+  if (settings.optimizer < 0) settings.optimizer = (int)VT_OPTIMIZER_SGD;
+  if (settings.train.epochs == 0) settings.train.epochs = settings.model == (int)VT_MODEL_GLOVE ? 15 : 5;
   if (settings.train.negative == 0 && settings.loss == VT_LOSS_NEGATIVE_SAMPLING)
     return report_usage("train", "--negative is '0'; negative sampling needs at least 1 noise word");
   settings.train.model = (enum vt_model)settings.model;

@@ -250,6 +250,7 @@ void option_value_text(const struct option *option, const void *target, char *te
   case OPTION_SHARE: {
     /* The shortest that reads back as the same number: what is printed can be typed again. */
     double value = *(const double *)place;
+    if (isnan(value)) break; /* not given */
     for (int digits = 6; digits <= 17; digits++) {
       snprintf(text, capacity, "%.*g", digits, value);
       if (strtod(text, NULL) == value) break;
@@ -257,7 +258,7 @@ void option_value_text(const struct option *option, const void *target, char *te
     break;
   }
   case OPTION_CHOICE:
-    snprintf(text, capacity, "%s", option->choices[*(const int *)place]);
+    if (*(const int *)place >= 0) snprintf(text, capacity, "%s", option->choices[*(const int *)place]);
     break;
   case OPTION_TEXT:
     if (*(const char *const *)place != NULL) snprintf(text, capacity, "%s", *(const char *const *)place);

@@ -3,16 +3,17 @@ _vectrail() {
   local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" options="" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="help --help --version train resume info neighbors similarity analogy eval export import measure diagnose experiment compare explain replay serve report"
+    words="help --help --version train resume cooccur info neighbors similarity analogy eval export import measure diagnose experiment compare explain replay serve report"
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
     return
   fi
   case "${COMP_WORDS[1]}" in
   help)
-    mapfile -t COMPREPLY < <(compgen -W "train resume info neighbors similarity analogy eval export import measure diagnose experiment compare explain replay serve report" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "train resume cooccur info neighbors similarity analogy eval export import measure diagnose experiment compare explain replay serve report" -- "$word")
     return ;;
-  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --batch --l2 --until --held-out --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --ledger --ledger-spans --ledger-sources --cbow --sg --hs --color --quiet -q --help -h" ;;
+  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --batch --l2 --x-max --alpha --one-sided --memory --until --held-out --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --ledger --ledger-spans --ledger-sources --cbow --sg --hs --symmetric --color --quiet -q --help -h" ;;
   resume) options="--threads --kernel --checkpoint --json --color --quiet -q --help -h" ;;
+  cooccur) options="--output -o --window --weight --one-sided --tokens --fold-case --min-count --max-vocab --vocab --memory --threads --json --color --quiet -q --help -h" ;;
   info) options="--metric --kernels --json --color --quiet -q --help -h" ;;
   neighbors) options="--count -k --words-file --over-time --step --threads --json --color --quiet -q --help -h" ;;
   similarity) options="--over-time --step --json --color --quiet -q --help -h" ;;
@@ -32,13 +33,16 @@ _vectrail() {
   esac
   case "${COMP_WORDS[1]} $before" in
   "train --tokens") words="words space" ;;
-  "train --model") words="skipgram cbow" ;;
-  "train --loss") words="ns hs softmax" ;;
+  "train --model") words="skipgram cbow glove" ;;
+  "train --loss") words="ns hs softmax squares" ;;
   "train --schedule") words="linear constant cosine" ;;
   "train --optimizer") words="sgd adagrad adamw" ;;
   "train --until") words="end converged" ;;
   "train --color") words="auto always never" ;;
   "resume --color") words="auto always never" ;;
+  "cooccur --weight") words="distance linear flat" ;;
+  "cooccur --tokens") words="words space" ;;
+  "cooccur --color") words="auto always never" ;;
   "info --color") words="auto always never" ;;
   "neighbors --color") words="auto always never" ;;
   "similarity --color") words="auto always never" ;;

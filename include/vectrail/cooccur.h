@@ -95,6 +95,14 @@ VT_API uint64_t vt_cooccur_row_units(const struct vt_cooccur *counts, uint32_t w
 /* The options they were counted with; threads, memory and what follows are not kept. */
 VT_API struct vt_cooccur_options vt_cooccur_counted_by(const struct vt_cooccur *counts);
 
+/* Writes the counts with their words: by the ending of the path an SQLite database (.db) or a matrix in CSR form as
+ * SciPy's load_npz reads it (.npz); docs/run-format.md describes both. Whole or not at all; an earlier file is
+ * replaced. VT_ERROR_ARGUMENT: another ending, or another vocabulary; VT_ERROR_IO. */
+VT_API enum vt_status vt_cooccur_save(const struct vt_cooccur *counts, const struct vt_vocab *vocab, const char *path,
+                                      struct vt_error *error);
+/* Whether the ending of a path is one of those. */
+VT_API enum vt_status vt_cooccur_check_path(const char *path, struct vt_error *error);
+
 #ifdef __cplusplus
 }
 #endif

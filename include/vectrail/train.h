@@ -21,14 +21,22 @@
 extern "C" {
 #endif
 
-enum vt_model { VT_MODEL_SKIPGRAM = 0, VT_MODEL_CBOW = 1 };
+enum vt_model { VT_MODEL_SKIPGRAM = 0, VT_MODEL_CBOW = 1, VT_MODEL_GLOVE = 2 };
 /* How the learning rate falls over the run. Linear and cosine end at lr / 10000. */
 enum vt_schedule { VT_SCHEDULE_LINEAR = 0, VT_SCHEDULE_CONSTANT = 1, VT_SCHEDULE_COSINE = 2 };
 /* How gradients become steps. SGD; AdaGrad, whose rate falls for each element as its gradients add up; AdamW, for the
  * exact softmax only. */
 enum vt_optimizer_kind { VT_OPTIMIZER_SGD = 0, VT_OPTIMIZER_ADAGRAD = 1, VT_OPTIMIZER_ADAMW = 2 };
 /* Exact softmax: P(c | w) = e^(u_c.v_w) / sum over all words of e^(u_c'.v_w). */
-enum vt_loss { VT_LOSS_NEGATIVE_SAMPLING = 0, VT_LOSS_HIERARCHICAL_SOFTMAX = 1, VT_LOSS_SOFTMAX = 2 };
+/* Squares: GloVe's, and only GloVe's (Pennington et al. 2014, equation 8), f(X) (v.u + b + c - log X)^2 for each pair
+ * of words that meet, X by vectrail/cooccur.h with weights 1 / distance, f(X) = min(1, (X / x_max)^alpha). It is
+ * trained by AdaGrad; the vectors that are published are the sums v + u, and the output table that can be kept is u. */
+enum vt_loss {
+  VT_LOSS_NEGATIVE_SAMPLING = 0,
+  VT_LOSS_HIERARCHICAL_SOFTMAX = 1,
+  VT_LOSS_SOFTMAX = 2,
+  VT_LOSS_SQUARES = 3
+};
 #define VT_BATCH_FULL 0               /* as struct vt_train_options's batch */
 #define VT_BATCH_MAX 65536            /* pairs */
 #define VT_BATCH_FULL_WORDS_MAX 20000 /* the vocabulary that a full batch takes */
@@ -52,8 +60,12 @@ struct vt_train_options {
    * The rate is that of the mean, so it is larger than those of the other losses. */
   uint32_t batch;
   /* Penalty lambda |row|^2 on all rows of both tables, for each word trained; 0 for none [0]. With a penalty the
-   * tables are held twice. */
+   * tables are held twice. GloVe: on the two vectors of a record, for each record trained, biases excepted. */
   double l2;
+  double x_max;          /* GloVe: counts from here on have weight 1; above 0 [100] */
+  double alpha;          /* GloVe: 0 to 10 [0.75] */
+  bool one_sided;        /* GloVe: only words that stand before a word count as near it [false] */
+  uint64_t memory_bytes; /* GloVe: what counting may take; changes no result [1 GiB] */
   uint64_t seed;         /* [1] */
   uint32_t block_tokens; /* corpus tokens in one block, 16 to 65536 [2048] */
   uint32_t blocks;       /* blocks in one superstep, 1 to 4096 [8]; never derived from threads */
@@ -71,7 +83,7 @@ struct vt_train_options {
 
 VT_API void vt_train_options_init(struct vt_train_options *options);
 /* The learning rate to start with where nobody knows better: 0.025 for skip-gram, 0.1 for CBOW, whose gradient is
- * shared out among the context words, 0.05 for classic CBOW, 0.15 for AdaGrad; for the exact
+ * shared out among the context words, 0.05 for classic CBOW, 0.15 for AdaGrad, 0.25 for GloVe; for the exact
  * softmax 5, with AdaGrad 0.1, with AdamW 0.005. */
 VT_API double vt_train_default_lr(const struct vt_train_options *options);
 /* Whether the options can be trained with: VT_ERROR_ARGUMENT names the first that cannot, and its range. */

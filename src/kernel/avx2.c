@@ -18,6 +18,8 @@ typedef __m256 vf;
 #define VF_LANES 8
 #define R float
 #define STEP struct vt_step
+#define GLOVE struct vt_glove
+#define GLOVE_RECORD struct vt_glove_record
 #define KERNEL(name) avx2_##name
 #define TILE_INPUTS(n) ((n) == 1 ? 4 : 2)
 #define TILE_INPUTS_MAX 4
@@ -34,6 +36,7 @@ static inline __m256 vf_add(__m256 a, __m256 b) { return _mm256_add_ps(a, b); }
 static inline __m256 vf_sub(__m256 a, __m256 b) { return _mm256_sub_ps(a, b); }
 static inline __m256 vf_mul(__m256 a, __m256 b) { return _mm256_mul_ps(a, b); }
 static inline __m256 vf_div(__m256 a, __m256 b) { return _mm256_div_ps(a, b); }
+static inline __m256 vf_sqrt(__m256 a) { return _mm256_sqrt_ps(a); }
 static inline __m256 vf_fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
 /* The second operand is what these instructions give when either is NaN. */
 static inline __m256 vf_min(__m256 limit, __m256 x) { return _mm256_min_ps(limit, x); }
@@ -79,9 +82,12 @@ static inline __m256 vr_sqrt(__m256 a) { return _mm256_sqrt_ps(a); }
 #define vr_fma vf_fma
 #define vr_fold vt_x86_fold
 
+#define avx2_glove_fold vt_x86_fold
+
 #include "kernel/exp_template.h"
 #include "kernel/step_template.h"
 #include "kernel/row_template.h"
+#include "kernel/glove_template.h"
 #include "kernel/products_template.h"
 
 static void avx2_sigmoid(float *values, size_t count) {
@@ -98,6 +104,8 @@ const struct vt_kernel vt_kernel_avx2 = {
     .runs_here = avx2_runs_here,
     .step = avx2_step,
     .merge = avx2_merge,
+    .glove = avx2_glove,
+    .glove_loss = avx2_glove_loss,
     .dot = avx2_dot,
     .largest = avx2_largest,
     .exp_sum = avx2_exp_sum,

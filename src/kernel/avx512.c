@@ -17,6 +17,8 @@ typedef __m512 vf;
 #define VF_LANES 16
 #define R float
 #define STEP struct vt_step
+#define GLOVE struct vt_glove
+#define GLOVE_RECORD struct vt_glove_record
 #define KERNEL(name) avx512_##name
 #define TILE_INPUTS(n) 4
 #define TILE_INPUTS_MAX 4
@@ -33,6 +35,7 @@ static inline __m512 vf_add(__m512 a, __m512 b) { return _mm512_add_ps(a, b); }
 static inline __m512 vf_sub(__m512 a, __m512 b) { return _mm512_sub_ps(a, b); }
 static inline __m512 vf_mul(__m512 a, __m512 b) { return _mm512_mul_ps(a, b); }
 static inline __m512 vf_div(__m512 a, __m512 b) { return _mm512_div_ps(a, b); }
+static inline __m512 vf_sqrt(__m512 a) { return _mm512_sqrt_ps(a); }
 static inline __m512 vf_fma(__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_ps(a, b, c); }
 /* The second operand is what these instructions give when either is NaN. */
 static inline __m512 vf_min(__m512 limit, __m512 x) { return _mm512_min_ps(limit, x); }
@@ -84,9 +87,18 @@ static inline __m256 vr_sqrt(__m256 a) { return _mm256_sqrt_ps(a); }
 static inline __m256 vr_fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
 #define vr_fold vt_x86_fold
 
+/* Folds 16 lanes. */
+ALWAYS_INLINE float avx512_glove_fold(const __m512 sum[1]) {
+  _Alignas(64) float lanes[16];
+  _mm512_store_ps(lanes, sum[0]);
+  const __m256 halves[2] = {_mm256_load_ps(lanes), _mm256_load_ps(lanes + 8)};
+  return vt_x86_fold(halves);
+}
+
 #include "kernel/exp_template.h"
 #include "kernel/step_template.h"
 #include "kernel/row_template.h"
+#include "kernel/glove_template.h"
 #include "kernel/products_template.h"
 
 static void avx512_sigmoid(float *values, size_t count) {
@@ -108,6 +120,8 @@ const struct vt_kernel vt_kernel_avx512 = {
     .runs_here = avx512_runs_here,
     .step = avx512_step,
     .merge = avx512_merge,
+    .glove = avx512_glove,
+    .glove_loss = avx512_glove_loss,
     .dot = avx512_dot,
     .largest = avx512_largest,
     .exp_sum = avx512_exp_sum,

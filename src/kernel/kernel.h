@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "vectrail/kernel.h"
 
@@ -90,11 +91,63 @@ struct vt_merge {
   bool finite;
 };
 
+/*
+ * GloVe (Pennington et al. 2014, equation 8) with AdaGrad (Duchi et al. 2011), one record after the other. Rows are
+ *
+ *   input   v_1 .. v_d, b, 1, 0 .. 0        output   u_1 .. u_d, 1, c, 0 .. 0
+ *
+ * width elements, behind which stand as many sums of squares h, so that x . y = v.u + b + c. Those of the ones are
+ * infinite, so that they stay. For a record:
+ *
+ *   difference = x . y - log_count                        loss += weight difference^2
+ *   r_x = rate weight difference y + l2 x                 (with the old x and y, as r_y)
+ *   h += r^2;  x -= r / sqrt(h)                           element by element, of both rows
+ */
+struct vt_glove_record {
+  uint32_t row;    /* of the block */
+  uint32_t column; /* likewise */
+  float weight;    /* f(X) */
+  float log_count; /* log X */
+};
+
+struct vt_glove {
+  float *input;  /* of row 0 of the block, aligned to 64 bytes */
+  float *output; /* likewise */
+  size_t stride; /* from row to row of the block; a multiple of 16 */
+  size_t width;  /* a multiple of 16 */
+  const struct vt_glove_record *records;
+  size_t count;
+  float rate;
+  const float *l2; /* by element: rate times twice the penalty; width floats, aligned to 64 bytes. NULL: none */
+  double loss;     /* out: the sum */
+};
+
+/* The same in double, likewise. */
+struct vt_glove_record_double {
+  uint32_t row;
+  uint32_t column;
+  double weight;
+  double log_count;
+};
+struct vt_glove_double {
+  double *input;
+  double *output;
+  size_t stride;
+  size_t width;
+  const struct vt_glove_record_double *records;
+  size_t count;
+  double rate;
+  const double *l2;
+  double loss;
+};
+
 struct vt_kernel {
   const char *name;
   bool (*runs_here)(void);
   void (*step)(struct vt_step *step);
   void (*merge)(struct vt_merge *merge);
+  void (*glove)(struct vt_glove *block);
+  void (*glove_loss)(struct vt_glove *block); /* the loss alone; nothing moves */
   float (*dot)(const float *a, const float *b, size_t width);
   /* For softmax; count a multiple of 16, values 64-byte aligned. exp_sum: values become e^(value - shift), value -
    * shift at most 87 and taken for -87 below that; returns their sum. With a NaN among the values the sum is one. */
@@ -108,6 +161,8 @@ struct vt_kernel {
 
 extern const struct vt_kernel vt_kernel_reference;
 void vt_kernel_step_double(struct vt_step_double *step);
+void vt_kernel_glove_double(struct vt_glove_double *block);
+void vt_kernel_glove_loss_double(struct vt_glove_double *block);
 
 /* The kernel for a name as vt_kernel_resolve takes it. */
 enum vt_status vt_kernel_choose(const char *choice, const struct vt_kernel **kernel, struct vt_error *error);

@@ -15,6 +15,8 @@ typedef float32x4_t vf;
 #define VF_LANES 4
 #define R float
 #define STEP struct vt_step
+#define GLOVE struct vt_glove
+#define GLOVE_RECORD struct vt_glove_record
 #define KERNEL(name) neon_##name
 #define TILE_INPUTS(n) 2
 #define TILE_INPUTS_MAX 2
@@ -31,6 +33,7 @@ static inline float32x4_t vf_add(float32x4_t a, float32x4_t b) { return vaddq_f3
 static inline float32x4_t vf_sub(float32x4_t a, float32x4_t b) { return vsubq_f32(a, b); }
 static inline float32x4_t vf_mul(float32x4_t a, float32x4_t b) { return vmulq_f32(a, b); }
 static inline float32x4_t vf_div(float32x4_t a, float32x4_t b) { return vdivq_f32(a, b); }
+static inline float32x4_t vf_sqrt(float32x4_t a) { return vsqrtq_f32(a); }
 static inline float32x4_t vf_fma(float32x4_t a, float32x4_t b, float32x4_t c) { return vfmaq_f32(c, a, b); }
 /* These give NaN where either operand is one. */
 static inline float32x4_t vf_min(float32x4_t limit, float32x4_t x) { return vminq_f32(limit, x); }
@@ -79,13 +82,16 @@ typedef float32x4_t vr;
 #define vr_add vf_add
 #define vr_sub vf_sub
 #define vr_div vf_div
-static inline float32x4_t vr_sqrt(float32x4_t a) { return vsqrtq_f32(a); }
+#define vr_sqrt vf_sqrt
 #define vr_fma vf_fma
 #define vr_fold neon_fold
+
+#define neon_glove_fold neon_fold
 
 #include "kernel/exp_template.h"
 #include "kernel/step_template.h"
 #include "kernel/row_template.h"
+#include "kernel/glove_template.h"
 #include "kernel/products_template.h"
 
 static void neon_sigmoid(float *values, size_t count) {
@@ -99,6 +105,8 @@ const struct vt_kernel vt_kernel_neon = {
     .runs_here = neon_runs_here,
     .step = neon_step,
     .merge = neon_merge,
+    .glove = neon_glove,
+    .glove_loss = neon_glove_loss,
     .dot = neon_dot,
     .largest = neon_largest,
     .exp_sum = neon_exp_sum,

@@ -14,6 +14,8 @@ typedef float vf;
 #define VF_LANES 1
 #define R float
 #define STEP struct vt_step
+#define GLOVE struct vt_glove
+#define GLOVE_RECORD struct vt_glove_record
 #define KERNEL(name) reference_##name
 #define TILE_INPUTS(n) 1
 #define TILE_INPUTS_MAX 1
@@ -30,6 +32,7 @@ static inline float vf_add(float a, float b) { return a + b; }
 static inline float vf_sub(float a, float b) { return a - b; }
 static inline float vf_mul(float a, float b) { return a * b; }
 static inline float vf_div(float a, float b) { return a / b; }
+static inline float vf_sqrt(float a) { return sqrtf(a); }
 static inline float vf_fma(float a, float b, float c) { return fmaf(a, b, c); }
 static inline float vf_min(float limit, float x) { return limit < x ? limit : x; }
 static inline float vf_max(float limit, float x) { return limit > x ? limit : x; }
@@ -71,13 +74,16 @@ typedef float vr;
 #define vr_add vf_add
 #define vr_sub vf_sub
 #define vr_div vf_div
-static inline float vr_sqrt(float a) { return sqrtf(a); }
+#define vr_sqrt vf_sqrt
 #define vr_fma vf_fma
 #define vr_fold reference_fold
+
+#define reference_glove_fold reference_fold
 
 #include "kernel/exp_template.h"
 #include "kernel/step_template.h"
 #include "kernel/row_template.h"
+#include "kernel/glove_template.h"
 #include "kernel/products_template.h"
 
 static void reference_sigmoid(float *values, size_t count) {
@@ -91,6 +97,8 @@ const struct vt_kernel vt_kernel_reference = {
     .runs_here = reference_runs_here,
     .step = reference_step,
     .merge = reference_merge,
+    .glove = reference_glove,
+    .glove_loss = reference_glove_loss,
     .dot = reference_dot,
     .largest = reference_largest,
     .exp_sum = reference_exp_sum,

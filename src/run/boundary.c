@@ -61,10 +61,13 @@ static enum vt_status record_measurement(struct vt_session *session, struct vt_e
 static enum vt_status record_snapshot(struct vt_session *session, bool last, struct vt_error *error) {
   const struct vt_record_options *record = &session->settings.record;
   const struct vt_table *input = vt_engine_table(session->engine, VT_TABLE_INPUT);
-  const struct vt_table *output = vt_engine_table(session->engine, VT_TABLE_OUTPUT);
+  const struct vt_table *output = record->output ? vt_engine_table(session->engine, VT_TABLE_OUTPUT) : NULL;
   uint64_t step = session->progress.step;
-  VT_TRY(vt_recorder_snapshot(session->recorder, step, record->float32 || last, input->data,
-                              record->output ? output->data : NULL, input->rows, input->dim, input->width, error));
+  struct vt_recorder_biases biases = {{NULL, NULL}, 0};
+  bool biased = record->output && vt_engine_biases(session->engine, biases.of, &biases.stride);
+  VT_TRY(vt_recorder_snapshot_biased(session->recorder, step, record->float32 || last, input->data,
+                                     output == NULL ? NULL : output->data, biased ? &biases : NULL, input->rows,
+                                     input->dim, input->width, error));
   if (step == 0) return VT_OK;
   struct vt_motion_speed speed = vt_motion_mark(&session->motion, input, step, vt_engine_pool(session->engine));
   session->progress.moving = speed.moving;
@@ -73,6 +76,7 @@ static enum vt_status record_snapshot(struct vt_session *session, bool last, str
 }
 
 static enum vt_status record_watched(struct vt_session *session, struct vt_error *error) {
+  if (session->watch_count == 0) return VT_OK; /* the table may have to be made first */
   const struct vt_table *input = vt_engine_table(session->engine, VT_TABLE_INPUT);
   for (size_t k = 0; k < session->watch_count; k++)
     VT_TRY(vt_recorder_trail(session->recorder, session->watch[k], session->progress.step,
@@ -81,6 +85,7 @@ static enum vt_status record_watched(struct vt_session *session, struct vt_error
 }
 
 static enum vt_status record_pairs(struct vt_session *session, struct vt_error *error) {
+  if (session->pair_count == 0) return VT_OK;
   const struct vt_table *input = vt_engine_table(session->engine, VT_TABLE_INPUT);
   for (size_t k = 0; k < session->pair_count; k++) {
     uint32_t a = session->pairs[2 * k], b = session->pairs[2 * k + 1];
@@ -116,6 +121,8 @@ static enum vt_status record_step(struct vt_session *session, const struct vt_en
   VT_TRY(metric(session, "loss", progress->loss, error));
   VT_TRY(metric(session, "step_norm", sqrt(state->step_squared), error));
   if (!isnan(state->gradient)) VT_TRY(metric(session, "gradient", state->gradient, error));
+  if (!isnan(state->objective)) VT_TRY(metric(session, "objective", state->objective, error));
+  if (!isnan(state->squared_error)) VT_TRY(metric(session, "squared_error", state->squared_error, error));
   double capped = session->rows_moved == 0 ? 0 : (double)session->rows_capped / (double)session->rows_moved;
   VT_TRY(metric(session, "capped", capped, error));
   session->loss_sum = 0;

@@ -38,6 +38,8 @@ static const struct {
     {"step_loss_pairs", KIND_U64, AT(engine.loss_pairs)},
     {"step_squared", KIND_F64, AT(engine.step_squared)},
     {"step_gradient", KIND_F64, AT(engine.gradient)},
+    {"step_objective", KIND_F64, AT(engine.objective)},
+    {"step_squared_error", KIND_F64, AT(engine.squared_error)},
     {"step_rows_moved", KIND_U64, AT(engine.rows_moved)},
     {"step_rows_capped", KIND_U64, AT(engine.rows_capped)},
     {"mark_step", KIND_U64, AT(mark_step)},

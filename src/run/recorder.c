@@ -314,10 +314,19 @@ enum vt_status vt_recorder_ledger(struct vt_recorder *recorder, uint32_t word, i
 enum vt_status vt_recorder_snapshot(struct vt_recorder *recorder, uint64_t step, bool float32, const float *input,
                                     const float *output, size_t rows, size_t dim, size_t stride,
                                     struct vt_error *error) {
+  return vt_recorder_snapshot_biased(recorder, step, float32, input, output, NULL, rows, dim, stride, error);
+}
+
+enum vt_status vt_recorder_snapshot_biased(struct vt_recorder *recorder, uint64_t step, bool float32,
+                                           const float *input, const float *output,
+                                           const struct vt_recorder_biases *biases, size_t rows, size_t dim,
+                                           size_t stride, struct vt_error *error) {
   struct item *item = vt_alloc_zero(1, sizeof *item);
   if (item == NULL) return VT_FAIL_MEMORY(error, sizeof *item);
   enum vt_dtype dtype = float32 ? VT_DTYPE_F32 : VT_DTYPE_F16;
   enum vt_status status = vt_snapshot_take(step, dtype, input, output, rows, dim, stride, &item->snapshot, error);
+  if (status == VT_OK && biases != NULL)
+    status = vt_snapshot_add_biases(item->snapshot, biases->of, biases->stride, error);
   if (status != VT_OK) {
     item_free(item);
     return status;

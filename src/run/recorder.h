@@ -59,6 +59,16 @@ enum vt_status vt_recorder_snapshot(struct vt_recorder *recorder, uint64_t step,
                                     const float *output, size_t rows, size_t dim, size_t stride,
                                     struct vt_error *error);
 
+/* The same with biases, as vt_snapshot_add_biases; biases NULL: none. */
+struct vt_recorder_biases {
+  const float *of[2];
+  size_t stride;
+};
+enum vt_status vt_recorder_snapshot_biased(struct vt_recorder *recorder, uint64_t step, bool float32,
+                                           const float *input, const float *output,
+                                           const struct vt_recorder_biases *biases, size_t rows, size_t dim,
+                                           size_t stride, struct vt_error *error);
+
 /* Puts a checkpoint in place, once all that was appended before it is committed. `wait`: it is borrowed, and the call
  * returns when it is in place, or why it is not. Otherwise it is copied, and where it cannot be written an event says
  * so and the recording goes on: the checkpoint before it is still there. */

@@ -80,10 +80,20 @@ static enum vt_status finish(struct vt_session *session, enum vt_status ended, s
   return ended;
 }
 
+/* Known for sure only once the engine is ready. */
+static enum vt_status record_probe_pairs(struct vt_session *session, struct vt_error *error) {
+  char pairs[24];
+  snprintf(pairs, sizeof pairs, "%zu", vt_engine_probe_pairs(session->engine));
+  return vt_recorder_meta(session->recorder, "probe_pairs", pairs, error);
+}
+
 enum vt_status vt_session_train(struct vt_session *session, struct vt_error *error) {
   struct vt_observer observer = {.boundary = vt_session_boundary, .context = session};
   vt_session_start_clock(session);
-  enum vt_status status = session->first_step > 0 ? vt_session_record(session, false, error) : VT_OK;
+  const struct vt_engine_place place = {.folder = session->run_path, .interrupt = session->interrupt};
+  enum vt_status status = vt_engine_begin(session->engine, &place, error);
+  if (status == VT_OK) status = record_probe_pairs(session, error);
+  if (status == VT_OK && session->first_step > 0) status = vt_session_record(session, false, error);
   if (status == VT_OK) status = vt_engine_run(session->engine, &observer, 1, error);
   struct vt_error lost;
   if (vt_engine_stop(session->engine, &lost) != VT_OK && status == VT_OK) {

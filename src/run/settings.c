@@ -14,8 +14,8 @@
 enum kind { KIND_U32, KIND_U64, KIND_REAL, KIND_FLAG, KIND_NAME };
 
 /* In the order of the enums. */
-static const char *const models[] = {"skipgram", "cbow", NULL};
-static const char *const losses[] = {"ns", "hs", "softmax", NULL};
+static const char *const models[] = {"skipgram", "cbow", "glove", NULL};
+static const char *const losses[] = {"ns", "hs", "softmax", "squares", NULL};
 static const char *const schedules[] = {"linear", "constant", "cosine", NULL};
 static const char *const optimizers[] = {"sgd", "adagrad", "adamw", NULL};
 _Static_assert(sizeof(enum vt_model) == sizeof(unsigned) && sizeof(enum vt_loss) == sizeof(unsigned) &&
@@ -42,6 +42,10 @@ static const struct setting {
     {"optimizer", KIND_NAME, AT(train.optimizer), optimizers},
     {"batch", KIND_U32, AT(train.batch), NULL},
     {"l2", KIND_REAL, AT(train.l2), NULL},
+    {"x_max", KIND_REAL, AT(train.x_max), NULL},
+    {"alpha", KIND_REAL, AT(train.alpha), NULL},
+    {"one_sided", KIND_FLAG, AT(train.one_sided), NULL},
+    {"memory_bytes", KIND_U64, AT(train.memory_bytes), NULL},
     {"cbow_classic", KIND_FLAG, AT(train.cbow_classic), NULL},
     {"held_out", KIND_REAL, AT(train.held_out), NULL},
     {"until_converged", KIND_FLAG, AT(train.until_converged), NULL},

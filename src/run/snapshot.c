@@ -40,8 +40,19 @@ enum vt_status vt_snapshot_take(uint64_t step, enum vt_dtype dtype, const float 
   return VT_OK;
 }
 
+enum vt_status vt_snapshot_add_biases(struct vt_snapshot *snapshot, const float *const biases[2], size_t stride,
+                                      struct vt_error *error) {
+  for (int t = 0; t < 2; t++) {
+    snapshot->biases[t] = vt_alloc(snapshot->rows, sizeof(float));
+    if (snapshot->biases[t] == NULL) return VT_FAIL_MEMORY(error, snapshot->rows * sizeof(float));
+    for (size_t row = 0; row < snapshot->rows; row++) snapshot->biases[t][row] = biases[t][row * stride];
+  }
+  return VT_OK;
+}
+
 void vt_snapshot_free(struct vt_snapshot *snapshot) {
   if (snapshot == NULL) return;
+  for (int t = 0; t < 2; t++) vt_free(snapshot->biases[t]);
   vt_free(snapshot->input);
   vt_free(snapshot->output);
   vt_free(snapshot);
@@ -56,7 +67,7 @@ enum vt_status vt_snapshot_write(const struct vt_snapshot *snapshot, const char 
   char *path = vt_path_join(run_path, name);
   if (path == NULL) return VT_FAIL_MEMORY(error, strlen(run_path));
   const struct vt_safetensors_meta meta[] = {{"format", "vectrail"}, {"step", step}};
-  const struct vt_tensor tensors[] = {
+  struct vt_tensor tensors[4] = {
       {.name = "input",
        .dtype = snapshot->dtype,
        .rank = 2,
@@ -68,7 +79,19 @@ enum vt_status vt_snapshot_write(const struct vt_snapshot *snapshot, const char 
        .shape = {snapshot->rows, snapshot->dim},
        .data = snapshot->output},
   };
-  enum vt_status status = vt_safetensors_write(path, meta, 2, tensors, snapshot->output == NULL ? 1 : 2, sha256, error);
+  size_t count = snapshot->output == NULL ? 1 : 2;
+  for (int t = 0; t < 2; t++) {
+    if (snapshot->biases[t] == NULL) continue;
+    /* In F32, so in front of tables of two bytes a number. */
+    memmove(&tensors[t + 1], &tensors[t], count * sizeof *tensors);
+    tensors[t] = (struct vt_tensor){.name = t == 0 ? "input_bias" : "output_bias",
+                                    .dtype = VT_DTYPE_F32,
+                                    .rank = 1,
+                                    .shape = {snapshot->rows},
+                                    .data = snapshot->biases[t]};
+  }
+  for (int t = 0; t < 2; t++) count += snapshot->biases[t] != NULL;
+  enum vt_status status = vt_safetensors_write(path, meta, 2, tensors, count, sha256, error);
   vt_free(path);
   return status;
 }

@@ -16,6 +16,7 @@ struct vt_snapshot {
   enum vt_dtype dtype; /* F16 or F32 */
   void *input;         /* rows x dim */
   void *output;        /* likewise, or NULL */
+  float *biases[2];    /* rows each, of input and output; or NULL */
   size_t rows;
   size_t dim;
 };
@@ -24,6 +25,9 @@ struct vt_snapshot {
 enum vt_status vt_snapshot_take(uint64_t step, enum vt_dtype dtype, const float *input, const float *output,
                                 size_t rows, size_t dim, size_t stride, struct vt_snapshot **snapshot,
                                 struct vt_error *error);
+/* Adds biases, of which row r is biases[t][r * stride]; in F32 whatever the tables are in. */
+enum vt_status vt_snapshot_add_biases(struct vt_snapshot *snapshot, const float *const biases[2], size_t stride,
+                                      struct vt_error *error);
 void vt_snapshot_free(struct vt_snapshot *snapshot); /* accepts NULL */
 
 /* Writes the file into the folder of snapshots; name: its path within the run. */

@@ -18,6 +18,7 @@ double vt_engine_rate(const struct vt_train_options *options, double done) {
 }
 
 static const struct vt_engine_type *type_for(const struct vt_train_options *options) {
+  if (options->model == VT_MODEL_GLOVE) return &vt_engine_glove;
   if (options->loss != VT_LOSS_SOFTMAX) return &vt_engine_sparse;
   return options->batch == VT_BATCH_FULL ? &vt_engine_softmax_full : &vt_engine_softmax;
 }
@@ -42,13 +43,14 @@ enum vt_status vt_engine_create(const struct vt_train_options *options, const st
   VT_TRY(check_ranks(type, options, error));
   struct vt_engine *engine = vt_alloc_zero(1, type->bytes);
   if (engine == NULL) return VT_FAIL_MEMORY(error, type->bytes);
-  *engine = (struct vt_engine){.type = type,
-                               .options = *options,
-                               .vocab = vocab,
-                               .corpus = corpus,
-                               .ids = vt_corpus_ids(corpus),
-                               .entries = vt_corpus_entries(corpus),
-                               .state = {.epoch = 1, .lr = options->lr, .gradient = NAN}};
+  *engine = (struct vt_engine){
+      .type = type,
+      .options = *options,
+      .vocab = vocab,
+      .corpus = corpus,
+      .ids = vt_corpus_ids(corpus),
+      .entries = vt_corpus_entries(corpus),
+      .state = {.epoch = 1, .lr = options->lr, .gradient = NAN, .objective = NAN, .squared_error = NAN}};
   enum vt_status status = VT_OK;
   if (options->held_out > 0)
     status = vt_held_out_init(&engine->held_out, engine->ids, engine->entries, corpus, options->seed, options->held_out,
@@ -77,6 +79,10 @@ uint64_t vt_engine_sentences_before(struct vt_engine *engine, uint64_t entry) {
   return engine->sentences;
 }
 
+enum vt_status vt_engine_begin(struct vt_engine *engine, const struct vt_engine_place *place, struct vt_error *error) {
+  return engine->type->begin == NULL ? VT_OK : engine->type->begin(engine, place, error);
+}
+
 static enum vt_status observe(struct vt_engine *engine, const struct vt_observer *observers, size_t count,
                               struct vt_error *error) {
   for (size_t o = 0; o < count; o++) VT_TRY(observers[o].boundary(observers[o].context, engine, error));
@@ -85,6 +91,7 @@ static enum vt_status observe(struct vt_engine *engine, const struct vt_observer
 
 enum vt_status vt_engine_run(struct vt_engine *engine, const struct vt_observer *observers, size_t observer_count,
                              struct vt_error *error) {
+  VT_TRY(vt_engine_begin(engine, &(struct vt_engine_place){0}, error));
   if (engine->state.step == 0) VT_TRY(observe(engine, observers, observer_count, error));
   while (engine->state.step < engine->state.steps) {
     VT_TRY(engine->type->step(engine, error));
@@ -169,6 +176,12 @@ struct vt_ledger *vt_engine_ledger(struct vt_engine *engine) {
 enum vt_status vt_engine_close_ledger(struct vt_engine *engine, vt_ledger_visit *visit, void *context,
                                       struct vt_error *error) {
   return engine->type->close_ledger(engine, visit, context, error);
+}
+
+bool vt_engine_biases(const struct vt_engine *engine, const float *biases[VT_TABLE_COUNT], size_t *stride) {
+  if (engine->type->biases == NULL) return false;
+  *stride = engine->type->biases(engine, biases);
+  return true;
 }
 
 const char *vt_engine_kernel_name(const struct vt_engine *engine) { return engine->kernel; }

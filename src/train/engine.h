@@ -36,6 +36,10 @@ struct vt_engine_state {
   uint64_t rows_moved;
   uint64_t rows_capped;
   double gradient; /* |gradient| of the whole objective before the step, where it is computed exactly; else NaN */
+  /* The loss over all there is, after the step, where it is computed: GloVe at the end of an epoch; else NaN. As a mean
+   * over the records, and as the mean of the squared difference by its weights. */
+  double objective;
+  double squared_error;
   bool epoch_ended;
   uint64_t position; /* in this epoch: entries of the corpus trained */
 };
@@ -62,6 +66,14 @@ struct vt_ledger *vt_engine_ledger(struct vt_engine *engine);
 /* For observers: hands out what the ledger holds and begins its next span; at step 0 it hands out v(0). */
 enum vt_status vt_engine_close_ledger(struct vt_engine *engine, vt_ledger_visit *visit, void *context,
                                       struct vt_error *error);
+
+/* Makes ready what the first step needs, where that takes long: GloVe counts its text. To be called before the engine
+ * is asked for the probe; vt_engine_run does it otherwise. VT_ERROR_INTERRUPTED: it can be called again. */
+struct vt_engine_place {
+  const char *folder;                     /* for files without a name; NULL: that of TMPDIR, or /tmp */
+  const volatile sig_atomic_t *interrupt; /* may be NULL */
+};
+enum vt_status vt_engine_begin(struct vt_engine *engine, const struct vt_engine_place *place, struct vt_error *error);
 
 /* Trains to the end. VT_ERROR_DIVERGED names the word and the step; the tables then hold what was finite. */
 enum vt_status vt_engine_run(struct vt_engine *engine, const struct vt_observer *observers, size_t observer_count,
@@ -90,6 +102,8 @@ enum vt_status vt_engine_resume(struct vt_engine *engine, const struct vt_engine
 const struct vt_table *vt_engine_table(struct vt_engine *engine, enum vt_table_role role);
 /* For observers: threads that are at rest meanwhile; NULL where this engine lends none. */
 struct vt_pool *vt_engine_pool(const struct vt_engine *engine);
+/* Where the model has biases, they are at biases[table][row * stride]: true. For observers, as the tables. */
+bool vt_engine_biases(const struct vt_engine *engine, const float *biases[VT_TABLE_COUNT], size_t *stride);
 /* Static. */
 const char *vt_engine_kernel_name(const struct vt_engine *engine);
 

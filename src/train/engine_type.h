@@ -2,7 +2,8 @@
  * engine_type.h: what an engine is made of; engine.c knows them all, nobody else does.
  *
  * An engine trains two tables in steps: the sparse engine (sparse.c) by block-synchronous SGD, the exact softmax by
- * whole gradients, in minibatches (softmax.c) and in full batches (softmax_full.c).
+ * whole gradients, in minibatches (softmax.c) and in full batches (softmax_full.c), GloVe by strata of its counts
+ * (glove.c).
  */
 #ifndef VECTRAIL_TRAIN_ENGINE_TYPE_H
 #define VECTRAIL_TRAIN_ENGINE_TYPE_H
@@ -34,11 +35,15 @@ struct vt_engine_type {
   size_t bytes; /* of the engine's own structure */
   enum vt_status (*create)(struct vt_engine *engine, struct vt_error *error);
   void (*free)(struct vt_engine *engine); /* but not the structure itself */
+  /* NULL: nothing is to be made ready. Called once or more often; probe_pairs may change. */
+  enum vt_status (*begin)(struct vt_engine *engine, const struct vt_engine_place *place, struct vt_error *error);
   enum vt_status (*step)(struct vt_engine *engine, struct vt_error *error);
   size_t (*parts)(struct vt_engine *engine, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]);
   /* The state has been replaced: forget what was derived from the one before. */
   void (*resumed)(struct vt_engine *engine);
   const struct vt_table *(*table)(struct vt_engine *engine, enum vt_table_role role);
+  /* NULL: the model has none. Returns the stride. */
+  size_t (*biases)(const struct vt_engine *engine, const float *biases[VT_TABLE_COUNT]);
   struct vt_probe_result (*probe)(struct vt_engine *engine);
   double (*held_out_loss)(struct vt_engine *engine); /* called only where sentences are held out */
   /* NULL where this engine cannot keep a ledger; keep_ledger sets engine->ledger, which is the engine's to free, and is
@@ -54,7 +59,7 @@ struct vt_engine_type {
   enum vt_status (*wait)(struct vt_engine *engine, struct vt_error *error);
 };
 
-extern const struct vt_engine_type vt_engine_sparse, vt_engine_softmax, vt_engine_softmax_full;
+extern const struct vt_engine_type vt_engine_sparse, vt_engine_softmax, vt_engine_softmax_full, vt_engine_glove;
 
 /* How many sentences end before an entry: the number of the one that begins there. Cheap where it is asked in ascending
  * order but for new epochs. */

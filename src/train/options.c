@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/pool.h"
+#include "vectrail/cooccur.h"
 #include "vectrail/kernel.h"
 #include "vectrail/train.h"
 
@@ -18,6 +19,9 @@ void vt_train_options_init(struct vt_train_options *options) {
       .epochs = 5,
       .lr = 0.025,
       .batch = 512,
+      .x_max = 100,
+      .alpha = 0.75,
+      .memory_bytes = VT_COOCCUR_MEMORY_DEFAULT,
       .seed = 1,
       .block_tokens = 2048,
       .blocks = 8,
@@ -27,6 +31,7 @@ void vt_train_options_init(struct vt_train_options *options) {
 }
 
 double vt_train_default_lr(const struct vt_train_options *options) {
+  if (options->model == VT_MODEL_GLOVE) return 0.25;
   if (options->loss == VT_LOSS_SOFTMAX)
     return options->optimizer == VT_OPTIMIZER_SGD ? 5 : options->optimizer == VT_OPTIMIZER_ADAGRAD ? 0.1 : 0.005;
   if (options->optimizer == VT_OPTIMIZER_ADAGRAD) return 0.15;
@@ -66,11 +71,28 @@ static enum vt_status check_softmax(const struct vt_train_options *options, stru
   return check_count("batch", options->batch, 0, VT_BATCH_MAX, error);
 }
 
+static enum vt_status check_glove(const struct vt_train_options *options, struct vt_error *error) {
+  if ((options->model == VT_MODEL_GLOVE) != (options->loss == VT_LOSS_SQUARES))
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use --model glove without --loss, or another model without squares",
+                        "GloVe's loss is weighted squares, and no other model has it");
+  if (options->model != VT_MODEL_GLOVE) return VT_OK;
+  if (options->optimizer != VT_OPTIMIZER_ADAGRAD)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "GloVe is trained by AdaGrad");
+  if (options->held_out > 0)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "leave --held-out away; the probe's records are never trained on",
+                        "GloVe trains on counts, from which no sentences can be held out");
+  if (!(options->x_max > 0))
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "x-max is %g; it must be above 0", options->x_max);
+  VT_TRY(check_number("x-max", options->x_max, 0, 1e15, error));
+  return check_number("alpha", options->alpha, 0, 10, error);
+}
+
 enum vt_status vt_train_options_check(const struct vt_train_options *options, struct vt_error *error) {
-  if (options->model != VT_MODEL_SKIPGRAM && options->model != VT_MODEL_CBOW)
+  if (options->model > VT_MODEL_GLOVE)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown model %d", (int)options->model);
-  if (options->loss > VT_LOSS_SOFTMAX) return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown loss %d", (int)options->loss);
+  if (options->loss > VT_LOSS_SQUARES) return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown loss %d", (int)options->loss);
   VT_TRY(check_softmax(options, error));
+  VT_TRY(check_glove(options, error));
   VT_TRY(check_count("dim", options->dim, 1, 4096, error));
   VT_TRY(check_count("window", options->window, 1, 1000, error));
   bool sampled = options->loss == VT_LOSS_NEGATIVE_SAMPLING;

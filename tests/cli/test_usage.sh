@@ -63,8 +63,8 @@ usage "--kernel is 'fast'; it must be one of $("$VECTRAIL" info --kernels | sed 
   "$see" train text.txt --run run --kernel fast
 
 # What other trainers can and this version cannot is refused by name; contradictions too.
-usage "--model is 'glove'; it must be skipgram or cbow" "$see" train text.txt --run run --model glove
-usage "--loss is 'mse'; it must be ns, hs or softmax" "$see" train text.txt --run run --loss mse
+usage "--model is 'lsa'; it must be skipgram, cbow or glove" "$see" train text.txt --run run --model lsa
+usage "--loss is 'mse'; it must be ns, hs, softmax or squares" "$see" train text.txt --run run --loss mse
 usage "--batch is 'all'; it must be 'full' or a whole number from 1 to 65536" "$see" train text.txt --run run --batch all
 usage "--batch is '0'; it must be 'full' or a whole number from 1 to 65536" "$see" train text.txt --run run --batch 0
 usage "-cbow 1 and -sg 1 ask for different models" "$see" train text.txt --run run -cbow 1 -sg 1

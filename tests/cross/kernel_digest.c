@@ -110,6 +110,45 @@ static void softmax_parts(const struct vt_kernel *kernel) {
   }
 }
 
+/* Blocks of GloVe's records on six rows of each table, which meet again and again. */
+static void glove(const struct vt_kernel *kernel) {
+  enum { SIDE = 6, RECORDS = 40, WIDTH_MAX = 80 };
+  static _Alignas(64) float tables[2][SIDE][2 * WIDTH_MAX], l2[WIDTH_MAX];
+  struct vt_glove_record records[RECORDS];
+  for (size_t width = 16; width <= WIDTH_MAX; width += 16) {
+    for (int round = 0; round < 8; round++) {
+      for (int t = 0; t < 2; t++) {
+        for (int row = 0; row < SIDE; row++) {
+          float *x = tables[t][row];
+          for (size_t k = 0; k < width; k++) x[k] = next(round == 5 ? 30.0F : 0.5F), x[width + k] = 1;
+          x[width - 1 - (size_t)t] = 1;
+          x[2 * width - 1 - (size_t)t] = INFINITY;
+        }
+      }
+      for (size_t k = 0; k < width; k++) l2[k] = k + 2 < width ? 0.001F : 0;
+      for (int k = 0; k < RECORDS; k++)
+        records[k] = (struct vt_glove_record){(uint32_t)(k * 7 % SIDE), (uint32_t)(k * 5 / 3 % SIDE), next(0.5F) + 0.5F,
+                                              next(5.0F)};
+      if (round == 7) records[RECORDS / 2].log_count = NAN;
+      struct vt_glove block = {.input = tables[0][0],
+                               .output = tables[1][0],
+                               .stride = 2 * WIDTH_MAX,
+                               .width = width,
+                               .records = records,
+                               .count = RECORDS,
+                               .rate = 0.05F,
+                               .l2 = round % 2 == 1 ? l2 : NULL};
+      kernel->glove_loss(&block);
+      float losses[2] = {(float)block.loss};
+      kernel->glove(&block);
+      losses[1] = (float)block.loss;
+      take(losses, 2);
+      for (int t = 0; t < 2; t++)
+        for (int row = 0; row < SIDE; row++) take(tables[t][row], 2 * width);
+    }
+  }
+}
+
 static void run(const struct vt_kernel *kernel) {
   static const float scales[] = {0.005F, 0.5F, 4.0F}, poisons[] = {NAN, INFINITY, -INFINITY, 3e38F};
   digest = 0xcbf29ce484222325;
@@ -134,6 +173,7 @@ static void run(const struct vt_kernel *kernel) {
   }
   sigmoids(kernel);
   softmax_parts(kernel);
+  glove(kernel);
   printf("%s %016" PRIx64 "\n", kernel->name, digest);
 }
 

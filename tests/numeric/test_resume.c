@@ -256,6 +256,16 @@ static void softmax(struct vt_train_request *request) {
   request->record.output = true;
 }
 
+static void glove(struct vt_train_request *request) {
+  request->train.model = VT_MODEL_GLOVE;
+  request->train.loss = VT_LOSS_SQUARES;
+  request->train.optimizer = VT_OPTIMIZER_ADAGRAD;
+  request->train.held_out = 0;
+  request->train.l2 = 1e-5;
+  request->train.lr = 0.1;
+  request->record.output = true;
+}
+
 static void stopped_anywhere_it_ends_the_same(void **state) {
   void (*change)(struct vt_train_request *) = *(void (*const *)(struct vt_train_request *)) * state;
   struct vtt_folder *folder = vtt_folder_create();
@@ -688,7 +698,7 @@ static void a_finished_run_stays_as_it_is(void **state) {
 }
 
 static void (*const changes[])(struct vt_train_request *) = {plain,          cbow,    hierarchical, penalty,
-                                                             strong_penalty, adagrad, softmax};
+                                                             strong_penalty, adagrad, softmax,      glove};
 
 int main(void) {
 #define STOPPED(index)                                                                                                 \
@@ -704,6 +714,7 @@ int main(void) {
       STOPPED(4),
       STOPPED(5),
       STOPPED(6),
+      STOPPED(7),
       cmocka_unit_test(stopped_again_and_again),
       cmocka_unit_test(what_came_after_the_checkpoint_is_done_again),
       cmocka_unit_test(stopped_while_reading_it_leaves_nothing),

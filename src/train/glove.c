@@ -1,0 +1,508 @@
+/*
+ * glove.c: the engine of GloVe: counting, putting the records in order, and AdaGrad on them.
+ *
+ * A step of the run is a stratum: of each group of rows one block, no two of them with a group of columns in common
+ * (glove_records.h). Its blocks are trained at the same time, each record after the other and in place: nothing is
+ * merged, and the result is that of training the blocks one by one in any order. After as many steps as there are
+ * groups each record has been trained once; the strata come in an order drawn for each epoch.
+ *
+ * How many groups there are follows from the vocabulary and the dimension: the rows of a block should fit the cache of
+ * one core. Counting waits for vt_engine_begin: the run is in place by then, and whoever is stopped while counting can
+ * go on with it, by counting again.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/pool.h"
+#include "base/rng.h"
+#include "text/cooccur.h"
+#include "train/engine_type.h"
+#include "train/glove_records.h"
+#include "train/probe.h"
+
+#define CACHE_BYTES ((uint64_t)1 << 20)
+#define GROUPS_LEAST 16
+#define FIRST_SQUARES 1.0F /* of every element: so the first steps are no longer than the rate times the gradient */
+
+struct glove {
+  struct vt_engine base;
+  const struct vt_kernel *kernel;
+  struct vt_pool *pool;
+  uint32_t words, dim, groups;
+  size_t width;                  /* of a row; as many sums of squares stand behind it */
+  float *tables[VT_TABLE_COUNT]; /* words x 2 width */
+  float *l2;                     /* width; NULL without a penalty */
+  struct vt_table seen[VT_TABLE_COUNT];
+  bool seen_is_current[VT_TABLE_COUNT];
+  struct vt_glove_records records;
+  bool begun;
+  /* Of a step, by block. */
+  struct outcome {
+    double loss;
+    double step_squared;
+    uint32_t bad_row[VT_TABLE_COUNT]; /* the first that left the numbers, or UINT32_MAX */
+  } * outcomes;
+  float *before; /* by worker: the rows of a block as they were */
+  size_t before_floats;
+  uint32_t shift;
+  atomic_uint next;
+  /* Of the probe: of each record the derivative of the mean by its difference; of a row its gradient, zeros between. */
+  double *pulls;
+  double *gradient;
+};
+
+static float *row_of(const struct glove *engine, int table, uint32_t row) {
+  return engine->tables[table] + (size_t)row * 2 * engine->width;
+}
+
+/* Rows of a group. */
+static uint32_t group_rows(const struct glove *engine, uint32_t group) {
+  return (engine->words - group + engine->groups - 1) / engine->groups;
+}
+
+/* ---- making and freeing ------------------------------------------------------------------------------------------ */
+
+static uint32_t groups_for(uint32_t words, size_t width) {
+  uint64_t bytes = (uint64_t)words * width * 2 * VT_TABLE_COUNT * sizeof(float);
+  uint32_t groups = GROUPS_LEAST;
+  while (groups < VT_GLOVE_GROUPS_MAX && bytes / groups * 4 > 5 * CACHE_BYTES) groups *= 2;
+  while (groups > words) groups /= 2;
+  return groups;
+}
+
+/* Vectors start as those of the other models do, each table from a stream of its own; biases when all is counted. */
+static void start_row(const struct glove *engine, int t, uint32_t row) {
+  float *x = row_of(engine, t, row), *squares = x + engine->width;
+  const uint32_t dim = engine->dim, one = t == VT_TABLE_INPUT ? dim + 1 : dim;
+  struct vt_rng rng = vt_rng_make(VT_RNG_INIT, engine->base.options.seed, (uint64_t)t, row);
+  for (uint32_t k = 0; k < dim; k++) x[k] = (vt_rng_unit(&rng) - 0.5F) / (float)dim;
+  for (size_t k = 0; k < engine->width; k++) squares[k] = FIRST_SQUARES;
+  x[one] = 1;
+  squares[one] = INFINITY;
+}
+
+static enum vt_status create_tables(struct glove *engine, struct vt_error *error) {
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    VT_TRY(vt_table_init(&engine->seen[t], engine->words, engine->dim, error));
+    engine->tables[t] = vt_alloc_aligned(engine->words, 2 * engine->width * sizeof(float));
+    if (engine->tables[t] == NULL) return VT_FAIL_MEMORY(error, engine->words * 2 * engine->width * sizeof(float));
+    for (uint32_t row = 0; row < engine->words; row++) start_row(engine, t, row);
+  }
+  if (engine->base.options.l2 == 0) return VT_OK;
+  engine->l2 = vt_alloc_aligned(engine->width, sizeof *engine->l2);
+  return engine->l2 == NULL ? VT_FAIL_MEMORY(error, engine->width * sizeof *engine->l2) : VT_OK;
+}
+
+static enum vt_status create_work(struct glove *engine, struct vt_error *error) {
+  VT_TRY(vt_pool_create(engine->base.options.threads, &engine->pool, error));
+  engine->before_floats = (size_t)group_rows(engine, 0) * engine->width * VT_TABLE_COUNT;
+  engine->before = vt_alloc_aligned_raw((size_t)engine->base.options.threads, engine->before_floats * sizeof(float));
+  engine->outcomes = vt_alloc_zero(engine->groups, sizeof *engine->outcomes);
+  engine->pulls = vt_alloc(VT_PROBE_PAIRS, sizeof *engine->pulls);
+  engine->gradient = vt_alloc_zero((size_t)engine->dim + 2, sizeof *engine->gradient);
+  if (engine->before == NULL || engine->outcomes == NULL || engine->pulls == NULL || engine->gradient == NULL)
+    return VT_FAIL_MEMORY(error, (size_t)engine->base.options.threads * engine->before_floats * sizeof(float));
+  return VT_OK;
+}
+
+static enum vt_status create(struct vt_engine *base, struct vt_error *error) {
+  struct glove *engine = (struct glove *)base;
+  engine->records.file.descriptor = -1;
+  VT_TRY(vt_kernel_choose(base->options.kernel, &engine->kernel, error));
+  base->kernel = base->options.kernel = engine->kernel->name;
+  engine->words = (uint32_t)vt_vocab_size(base->vocab);
+  engine->dim = base->options.dim;
+  engine->width = ((size_t)engine->dim + 2 + 15) / 16 * 16;
+  engine->groups = groups_for(engine->words, engine->width);
+  base->state.steps = (uint64_t)engine->groups * base->options.epochs;
+  VT_TRY(create_tables(engine, error));
+  return create_work(engine, error);
+}
+
+static void release(struct vt_engine *base) {
+  struct glove *engine = (struct glove *)base;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    vt_free_aligned(engine->tables[t]);
+    vt_table_release(&engine->seen[t]);
+  }
+  vt_free_aligned(engine->l2);
+  vt_free_aligned(engine->before);
+  vt_free(engine->outcomes);
+  vt_free(engine->pulls);
+  vt_free(engine->gradient);
+  vt_glove_records_release(&engine->records);
+  vt_pool_free(engine->pool);
+}
+
+/* ---- the start of the biases --------------------------------------------------------------------------------------
+ */
+
+/* Biases start where the loss is least while all vectors are 0: a fit of b_i + c_j to log X_ij by weighted least
+ * squares, rows and columns in turn. Otherwise the vectors would learn how frequent words are, before the biases can.
+ */
+#define FIT_SWEEPS 5
+
+struct fit {
+  struct glove *engine;
+  double *biases[VT_TABLE_COUNT]; /* by word */
+  double *sums[2];                /* of weight x rest, and of weight */
+  int side;                       /* whose biases are fitted */
+};
+
+/* The words of a group, from all blocks of that group's rows (or columns). */
+static void fit_group(const struct fit *fit, uint32_t group) {
+  const struct glove *engine = fit->engine;
+  const uint32_t groups = engine->groups;
+  for (uint32_t word = group; word < engine->words; word += groups) fit->sums[0][word] = fit->sums[1][word] = 0;
+  for (uint32_t other = 0; other < groups; other++) {
+    size_t count;
+    const bool rows = fit->side == VT_TABLE_INPUT;
+    const struct vt_glove_record *records =
+        vt_glove_block(&engine->records, rows ? group : other, rows ? other : group, &count);
+    const double *biases = fit->biases[1 - fit->side];
+    for (size_t k = 0; k < count; k++) {
+      const uint32_t own = (rows ? records[k].row : records[k].column) * groups + group;
+      const uint32_t far = (rows ? records[k].column : records[k].row) * groups + other;
+      const double weight = (double)records[k].weight;
+      fit->sums[0][own] += weight * ((double)records[k].log_count - biases[far]);
+      fit->sums[1][own] += weight;
+    }
+  }
+  for (uint32_t word = group; word < engine->words; word += groups)
+    if (fit->sums[1][word] > 0) fit->biases[fit->side][word] = fit->sums[0][word] / fit->sums[1][word];
+}
+
+static void fit_groups(void *context, int worker) {
+  struct fit *fit = context;
+  (void)worker;
+  for (;;) {
+    uint32_t group = atomic_fetch_add_explicit(&fit->engine->next, 1, memory_order_relaxed);
+    if (group >= fit->engine->groups) return;
+    fit_group(fit, group);
+  }
+}
+
+static void fit_biases(struct fit *fit) {
+  struct glove *engine = fit->engine;
+  for (int sweep = 0; sweep < FIT_SWEEPS; sweep++) {
+    for (fit->side = 0; fit->side < VT_TABLE_COUNT; fit->side++) {
+      atomic_store_explicit(&engine->next, 0, memory_order_relaxed);
+      vt_pool_run(engine->pool, fit_groups, fit);
+    }
+    if (sweep > 0) continue;
+    /* What could stand on either side is shared out; the first fit has it all among the rows. */
+    double mean = 0;
+    for (int t = 0; t < VT_TABLE_COUNT; t++)
+      for (uint32_t word = 0; word < engine->words; word++)
+        mean += (t == VT_TABLE_INPUT ? 0.5 : -0.5) * fit->biases[t][word] / engine->words;
+    for (int t = 0; t < VT_TABLE_COUNT; t++)
+      for (uint32_t word = 0; word < engine->words; word++) fit->biases[t][word] -= t == VT_TABLE_INPUT ? mean : -mean;
+  }
+  for (int t = 0; t < VT_TABLE_COUNT; t++)
+    for (uint32_t word = 0; word < engine->words; word++)
+      row_of(engine, t, word)[engine->dim + (uint32_t)t] = (float)fit->biases[t][word];
+}
+
+static enum vt_status start_biases(struct glove *engine, struct vt_error *error) {
+  double *memory = vt_alloc_zero(engine->words, 4 * sizeof *memory);
+  if (memory == NULL) return VT_FAIL_MEMORY(error, engine->words * 4 * sizeof *memory);
+  struct fit fit = {.engine = engine};
+  for (size_t k = 0; k < 2; k++) {
+    fit.biases[k] = memory + k * engine->words;
+    fit.sums[k] = memory + (2 + k) * engine->words;
+  }
+  fit_biases(&fit);
+  vt_free(memory);
+  return VT_OK;
+}
+
+static enum vt_status begin(struct vt_engine *base, const struct vt_engine_place *place, struct vt_error *error) {
+  struct glove *engine = (struct glove *)base;
+  const struct vt_train_options *options = &base->options;
+  if (engine->begun) return VT_OK;
+  struct vt_cooccur_options count;
+  vt_cooccur_options_init(&count);
+  count.window = options->window;
+  count.sides = options->one_sided ? VT_COOCCUR_LEFT : VT_COOCCUR_BOTH;
+  count.memory_bytes = options->memory_bytes;
+  count.threads = options->threads;
+  count.folder = place->folder;
+  count.interrupt = place->interrupt;
+  const struct vt_cooccur_text text = {
+      .ids = base->ids, .entries = base->entries, .words = engine->words, .corpus = base->corpus};
+  struct vt_cooccur *counts;
+  VT_TRY(vt_cooccur_count_text(&text, &count, &counts, NULL, error));
+  vt_corpus_forget(base->corpus);
+  enum vt_status status = vt_glove_records_create(counts, options, engine->groups, place->folder, engine->pool,
+                                                  place->interrupt, &engine->records, error);
+  vt_cooccur_free(counts);
+  if (status == VT_OK && base->state.step == 0) status = start_biases(engine, error);
+  VT_TRY(status);
+  base->probe_pairs = engine->records.probe_count;
+  engine->begun = true;
+  return VT_OK;
+}
+
+/* ---- a step ------------------------------------------------------------------------------------------------------ */
+
+static struct vt_glove block_of(const struct glove *engine, uint32_t a, uint32_t b) {
+  struct vt_glove block = {.input = row_of(engine, VT_TABLE_INPUT, a),
+                           .output = row_of(engine, VT_TABLE_OUTPUT, b),
+                           .stride = (size_t)engine->groups * 2 * engine->width,
+                           .width = engine->width,
+                           .rate = (float)engine->base.state.lr,
+                           .l2 = engine->l2};
+  block.records = vt_glove_block(&engine->records, a, b, &block.count);
+  return block;
+}
+
+/* The rows of a block, put aside; and what has become of them. */
+static void keep_rows(const struct glove *engine, const uint32_t groups[VT_TABLE_COUNT], float *before) {
+  for (int t = 0; t < VT_TABLE_COUNT; t++)
+    for (uint32_t row = groups[t]; row < engine->words; row += engine->groups, before += engine->width)
+      memcpy(before, row_of(engine, t, row), engine->width * sizeof *before);
+}
+
+static void compare_rows(const struct glove *engine, const uint32_t groups[VT_TABLE_COUNT], const float *before,
+                         struct outcome *outcome) {
+  outcome->step_squared = 0;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    outcome->bad_row[t] = UINT32_MAX;
+    for (uint32_t row = groups[t]; row < engine->words; row += engine->groups, before += engine->width) {
+      const float *now = row_of(engine, t, row);
+      float lanes[16] = {0}, sum = 0;
+      for (size_t c = 0; c < engine->width; c += 16)
+        for (size_t l = 0; l < 16; l++) lanes[l] += (now[c + l] - before[c + l]) * (now[c + l] - before[c + l]);
+      for (size_t l = 0; l < 16; l++) sum += lanes[l];
+      outcome->step_squared += (double)sum;
+      if (!isfinite(sum) && outcome->bad_row[t] == UINT32_MAX) outcome->bad_row[t] = row;
+    }
+  }
+}
+
+static void train_blocks(void *context, int worker) {
+  struct glove *engine = context;
+  float *before = engine->before + (size_t)worker * engine->before_floats;
+  for (;;) {
+    uint32_t a = atomic_fetch_add_explicit(&engine->next, 1, memory_order_relaxed);
+    if (a >= engine->groups) return;
+    const uint32_t groups[VT_TABLE_COUNT] = {a, (a + engine->shift) % engine->groups};
+    struct vt_glove block = block_of(engine, groups[0], groups[1]);
+    keep_rows(engine, groups, before);
+    engine->kernel->glove(&block);
+    engine->outcomes[a].loss = block.loss;
+    compare_rows(engine, groups, before, &engine->outcomes[a]);
+  }
+}
+
+static void measure_rows(void *context, int worker) {
+  struct glove *engine = context;
+  (void)worker;
+  for (;;) {
+    uint32_t a = atomic_fetch_add_explicit(&engine->next, 1, memory_order_relaxed);
+    if (a >= engine->groups) return;
+    engine->outcomes[a].loss = 0;
+    for (uint32_t b = 0; b < engine->groups; b++) {
+      struct vt_glove block = block_of(engine, a, b);
+      engine->kernel->glove_loss(&block);
+      engine->outcomes[a].loss += block.loss;
+    }
+  }
+}
+
+static void run_workers(struct glove *engine, vt_pool_work *work) {
+  atomic_store_explicit(&engine->next, 0, memory_order_relaxed);
+  vt_pool_run(engine->pool, work, engine);
+}
+
+/* Which stratum comes at this place of an epoch. */
+static uint32_t shift_of(const struct glove *engine, uint32_t epoch, uint32_t place) {
+  uint32_t order[VT_GLOVE_GROUPS_MAX];
+  struct vt_rng rng = vt_rng_make(VT_RNG_BLOCK, engine->base.options.seed, epoch, UINT64_MAX);
+  for (uint32_t k = 0; k < engine->groups; k++) order[k] = k;
+  for (uint32_t k = engine->groups; k > 1; k--) {
+    uint32_t other = vt_rng_below(&rng, k), kept = order[k - 1];
+    order[k - 1] = order[other];
+    order[other] = kept;
+  }
+  return order[place];
+}
+
+/* Sums of the blocks, in their order; a row that left the numbers ends the training. */
+static enum vt_status account(struct glove *engine, struct vt_error *error) {
+  struct vt_engine_state *state = &engine->base.state;
+  uint32_t bad[VT_TABLE_COUNT] = {UINT32_MAX, UINT32_MAX};
+  for (uint32_t a = 0; a < engine->groups; a++) {
+    const struct outcome *outcome = &engine->outcomes[a];
+    size_t count;
+    (void)vt_glove_block(&engine->records, a, (a + engine->shift) % engine->groups, &count);
+    state->loss_sum += outcome->loss;
+    state->loss_pairs += count;
+    state->step_squared += outcome->step_squared;
+    for (int t = 0; t < VT_TABLE_COUNT; t++)
+      if (outcome->bad_row[t] < bad[t]) bad[t] = outcome->bad_row[t];
+  }
+  for (int t = 0; t < VT_TABLE_COUNT; t++)
+    if (bad[t] != UINT32_MAX)
+      return VT_FAIL_HELP(error, VT_ERROR_DIVERGED, "use a smaller learning rate (--lr)",
+                          "training diverged at step %" PRIu64 ": the %s vector of \"%s\" is no longer finite",
+                          state->step, t == VT_TABLE_INPUT ? "input" : "output",
+                          vt_vocab_text(engine->base.vocab, bad[t]));
+  return VT_OK;
+}
+
+static double record_difference(const struct glove *engine, const struct vt_glove_record *record) {
+  const float *x = row_of(engine, VT_TABLE_INPUT, record->row), *y = row_of(engine, VT_TABLE_OUTPUT, record->column);
+  double sum = -(double)record->log_count;
+  for (uint32_t k = 0; k < engine->dim + 2; k++) sum += (double)x[k] * (double)y[k];
+  return sum;
+}
+
+/* Over all records, those of the probe too. */
+static void measure_all(struct glove *engine) {
+  struct vt_engine_state *state = &engine->base.state;
+  run_workers(engine, measure_rows);
+  double sum = 0;
+  for (uint32_t a = 0; a < engine->groups; a++) sum += engine->outcomes[a].loss;
+  for (size_t k = 0; k < engine->records.probe_count; k++) {
+    double difference = record_difference(engine, &engine->records.probe[k]);
+    sum += (double)engine->records.probe[k].weight * difference * difference;
+  }
+  state->objective = sum / (double)(engine->records.count + engine->records.probe_count);
+  state->squared_error = sum / engine->records.weight;
+}
+
+static enum vt_status step(struct vt_engine *base, struct vt_error *error) {
+  struct glove *engine = (struct glove *)base;
+  struct vt_engine_state *state = &base->state;
+  const uint64_t words = vt_vocab_tokens(base->vocab);
+  const uint32_t place = (uint32_t)(state->step % engine->groups);
+  state->lr = vt_engine_rate(&base->options, (double)state->step / (double)state->steps);
+  state->step++;
+  if (state->epoch_ended) state->epoch++;
+  state->epoch_ended = place + 1 == engine->groups;
+  state->position =
+      state->epoch_ended ? base->entries : (uint64_t)((double)base->entries * (place + 1) / engine->groups);
+  state->tokens = words * (state->epoch - 1) + (uint64_t)((double)words * (place + 1) / engine->groups);
+  state->loss_sum = state->step_squared = 0;
+  state->loss_pairs = 0;
+  state->rows_moved = (uint64_t)VT_TABLE_COUNT * engine->words;
+  state->objective = state->squared_error = NAN;
+  memset(engine->seen_is_current, 0, sizeof engine->seen_is_current);
+  engine->shift = shift_of(engine, state->epoch - 1, place);
+  for (uint32_t k = 0; engine->l2 != NULL && k < engine->dim; k++)
+    engine->l2[k] = (float)(2 * state->lr * base->options.l2);
+  run_workers(engine, train_blocks);
+  VT_TRY(account(engine, error));
+  if (state->epoch_ended) measure_all(engine);
+  return VT_OK;
+}
+
+/* ---- looking in -------------------------------------------------------------------------------------------------- */
+
+static struct vt_engine_part part_of(const struct glove *engine, const char *name, int t, size_t from,
+                                     uint32_t columns) {
+  return (struct vt_engine_part){name,          VT_PART_F32, engine->tables[t] + from,
+                                 engine->words, columns,     2 * engine->width * sizeof(float)};
+}
+
+static size_t parts(struct vt_engine *base, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]) {
+  static const char *const names[][VT_TABLE_COUNT] = {{"input", "output"},
+                                                      {"input_bias", "output_bias"},
+                                                      {"input_squares", "output_squares"},
+                                                      {"input_bias_squares", "output_bias_squares"}};
+  const struct glove *engine = (const struct glove *)base;
+  size_t count = 0;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    const size_t bias = t == VT_TABLE_INPUT ? engine->dim : engine->dim + 1;
+    parts[count++] = part_of(engine, names[0][t], t, 0, engine->dim);
+    parts[count++] = part_of(engine, names[1][t], t, bias, 1);
+    parts[count++] = part_of(engine, names[2][t], t, engine->width, engine->dim);
+    parts[count++] = part_of(engine, names[3][t], t, engine->width + bias, 1);
+  }
+  return count;
+}
+
+static void resumed(struct vt_engine *base) {
+  struct glove *engine = (struct glove *)base;
+  memset(engine->seen_is_current, 0, sizeof engine->seen_is_current);
+}
+
+/* The vectors that are published are the sums of both tables' (Pennington et al. 2014, section 4.2). */
+static const struct vt_table *table(struct vt_engine *base, enum vt_table_role role) {
+  struct glove *engine = (struct glove *)base;
+  struct vt_table *seen = &engine->seen[role];
+  for (uint32_t row = 0; !engine->seen_is_current[role] && row < engine->words; row++) {
+    const float *v = row_of(engine, VT_TABLE_INPUT, row), *u = row_of(engine, VT_TABLE_OUTPUT, row);
+    float *to = vt_table_row(seen, row);
+    for (uint32_t k = 0; k < engine->dim; k++) to[k] = role == VT_TABLE_INPUT ? v[k] + u[k] : u[k];
+  }
+  engine->seen_is_current[role] = true;
+  return seen;
+}
+
+static struct vt_pool *pool(const struct vt_engine *base) { return ((const struct glove *)base)->pool; }
+
+static size_t biases(const struct vt_engine *base, const float *biases[VT_TABLE_COUNT]) {
+  const struct glove *engine = (const struct glove *)base;
+  biases[VT_TABLE_INPUT] = engine->tables[VT_TABLE_INPUT] + engine->dim;
+  biases[VT_TABLE_OUTPUT] = engine->tables[VT_TABLE_OUTPUT] + engine->dim + 1;
+  return 2 * engine->width;
+}
+
+/* Adds |sum of the gradients of records with the same row (or column)|^2, for stretches of them in order. */
+static double side_squared(const struct glove *engine, int t) {
+  const struct vt_glove_records *records = &engine->records;
+  double *gradient = engine->gradient;
+  const uint32_t one = t == VT_TABLE_INPUT ? engine->dim + 1 : engine->dim;
+  double squared = 0;
+  for (size_t k = 0; k < records->probe_count; k++) {
+    const size_t at = t == VT_TABLE_INPUT ? k : records->by_column[k];
+    const struct vt_glove_record *record = &records->probe[at], *next = NULL;
+    if (k + 1 < records->probe_count) next = &records->probe[t == VT_TABLE_INPUT ? k + 1 : records->by_column[k + 1]];
+    const uint32_t row = t == VT_TABLE_INPUT ? record->row : record->column;
+    const float *other = t == VT_TABLE_INPUT ? row_of(engine, VT_TABLE_OUTPUT, record->column)
+                                             : row_of(engine, VT_TABLE_INPUT, record->row);
+    for (uint32_t d = 0; d < engine->dim + 2; d++)
+      if (d != one) gradient[d] += engine->pulls[at] * (double)other[d];
+    if (next != NULL && (t == VT_TABLE_INPUT ? next->row : next->column) == row) continue;
+    for (uint32_t d = 0; d < engine->dim + 2; d++) {
+      squared += gradient[d] * gradient[d];
+      gradient[d] = 0;
+    }
+  }
+  return squared;
+}
+
+static struct vt_probe_result probe(struct vt_engine *base) {
+  const struct glove *engine = (const struct glove *)base;
+  const struct vt_glove_records *records = &engine->records;
+  struct vt_probe_result result = {.loss = NAN, .gradient = NAN};
+  if (records->probe_count == 0) return result;
+  double sum = 0;
+  for (size_t k = 0; k < records->probe_count; k++) {
+    double weight = (double)records->probe[k].weight, difference = record_difference(engine, &records->probe[k]);
+    sum += weight * difference * difference;
+    engine->pulls[k] = 2 * weight * difference / (double)records->probe_count;
+  }
+  result.loss = sum / (double)records->probe_count;
+  result.gradient = sqrt(side_squared(engine, VT_TABLE_INPUT) + side_squared(engine, VT_TABLE_OUTPUT));
+  return result;
+}
+
+const struct vt_engine_type vt_engine_glove = {
+    .bytes = sizeof(struct glove),
+    .create = create,
+    .free = release,
+    .begin = begin,
+    .step = step,
+    .parts = parts,
+    .resumed = resumed,
+    .table = table,
+    .biases = biases,
+    .pool = pool,
+    .probe = probe,
+};
