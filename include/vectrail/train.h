@@ -83,7 +83,7 @@ struct vt_train_options {
 
 VT_API void vt_train_options_init(struct vt_train_options *options);
 /* The learning rate to start with where nobody knows better: 0.025 for skip-gram, 0.1 for CBOW, whose gradient is
- * shared out among the context words, 0.05 for classic CBOW, 0.15 for AdaGrad, 0.25 for GloVe; for the exact
+ * shared out among the context words, 0.05 for classic CBOW, 0.15 for AdaGrad, 0.5 for GloVe; for the exact
  * softmax 5, with AdaGrad 0.1, with AdamW 0.005. */
 VT_API double vt_train_default_lr(const struct vt_train_options *options);
 /* Whether the options can be trained with: VT_ERROR_ARGUMENT names the first that cannot, and its range. */

@@ -400,9 +400,17 @@ static enum vt_status count(struct counter *counter, struct vt_scratch *file, ui
   return merge_runs(counter, file, bytes, error);
 }
 
+/* Gives the pages back on its way: they are no memory that counting takes. */
 static double total_of(const struct vt_cooccur *counts) {
+  const uint64_t some = (uint64_t)16 << 20;
   double total = 0;
-  for (uint32_t word = 0; word < counts->words; word++) total += (double)vt_cooccur_row_units(counts, word);
+  uint64_t kept = 0;
+  for (uint32_t word = 0; word < counts->words; word++) {
+    total += (double)vt_cooccur_row_units(counts, word);
+    if (counts->starts[word + 1] - kept < some && word + 1 < counts->words) continue;
+    vt_scratch_forget(&counts->file, (size_t)kept, (size_t)counts->starts[word + 1]);
+    kept = counts->starts[word + 1];
+  }
   return total / (double)vt_cooccur_scale(counts);
 }
 

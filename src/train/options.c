@@ -31,7 +31,7 @@ void vt_train_options_init(struct vt_train_options *options) {
 }
 
 double vt_train_default_lr(const struct vt_train_options *options) {
-  if (options->model == VT_MODEL_GLOVE) return 0.25;
+  if (options->model == VT_MODEL_GLOVE) return 0.5;
   if (options->loss == VT_LOSS_SOFTMAX)
     return options->optimizer == VT_OPTIMIZER_SGD ? 5 : options->optimizer == VT_OPTIMIZER_ADAGRAD ? 0.1 : 0.005;
   if (options->optimizer == VT_OPTIMIZER_ADAGRAD) return 0.15;
