@@ -70,8 +70,8 @@ bool options_parse(const struct option_set *sets, size_t set_count, const char *
 /* Releases the lists among the targets. */
 void options_release(const struct option_set *set);
 
-/* The value an option has now, as one would type it, into text; empty for lists, flags that are off, choices below 0 and
- * reals that are NaN. */
+/* The value an option has now, as one would type it, into text; empty for lists, flags that are off, choices below 0
+ * and reals that are NaN. */
 void option_value_text(const struct option *option, const void *target, char *text, size_t capacity);
 
 /* Edit distance of two short ASCII strings (insertion, deletion, replacement, swap of neighbours). */
