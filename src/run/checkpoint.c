@@ -146,7 +146,12 @@ static size_t lay_out(const struct vt_checkpoint *checkpoint, struct vt_tensor t
 
 /* ---- copying ----------------------------------------------------------------------------------------------------- */
 
-static size_t part_bytes(const struct vt_engine_part *part) { return (size_t)part->rows * part->stride_bytes; }
+/* To the end of the last row: where several parts share rows, what comes after it is not there to be read. */
+static size_t part_bytes(const struct vt_engine_part *part) {
+  size_t number = part->type == VT_PART_F64 ? sizeof(double) : sizeof(float);
+  if (part->rows == 0) return 0;
+  return (size_t)(part->rows - 1) * part->stride_bytes + (size_t)part->columns * number;
+}
 
 static size_t ledger_bytes(const struct vt_ledger_packed *ledger) {
   return (size_t)(ledger->count * (2 + ledger->dim) + ledger->words * (1 + ledger->dim)) * sizeof(uint64_t);
