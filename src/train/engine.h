@@ -90,6 +90,13 @@ enum vt_status vt_engine_resume(struct vt_engine *engine, const struct vt_engine
 const struct vt_table *vt_engine_table(struct vt_engine *engine, enum vt_table_role role);
 /* For observers: threads that are at rest meanwhile; NULL where this engine lends none. */
 struct vt_pool *vt_engine_pool(const struct vt_engine *engine);
+/* Measures that this engine has besides, of the step just done; each is recorded under its name. */
+typedef enum vt_status vt_engine_metric_visit(void *context, const char *name, double value, struct vt_error *error);
+enum vt_status vt_engine_metrics(struct vt_engine *engine, vt_engine_metric_visit *visit, void *context,
+                                 struct vt_error *error);
+/* Of a network, all parameters (network/shape.h); NULL: what is trained is no network. */
+struct vt_net_layout;
+const struct vt_net_layout *vt_engine_model(struct vt_engine *engine, const float **values);
 /* Static. */
 const char *vt_engine_kernel_name(const struct vt_engine *engine);
 

@@ -2,7 +2,8 @@
  * engine_type.h: what an engine is made of; engine.c knows them all, nobody else does.
  *
  * An engine trains two tables in steps: the sparse engine (sparse.c) by block-synchronous SGD, the exact softmax by
- * whole gradients, in minibatches (softmax.c) and in full batches (softmax_full.c).
+ * whole gradients, in minibatches (softmax.c) and in full batches (softmax_full.c), networks likewise, whose table of
+ * tokens is one of many matrices (network/engine.c).
  */
 #ifndef VECTRAIL_TRAIN_ENGINE_TYPE_H
 #define VECTRAIL_TRAIN_ENGINE_TYPE_H
@@ -39,6 +40,11 @@ struct vt_engine_type {
   const struct vt_table *(*table)(struct vt_engine *engine, enum vt_table_role role);
   struct vt_probe_result (*probe)(struct vt_engine *engine);
   double (*held_out_loss)(struct vt_engine *engine); /* called only where sentences are held out */
+  /* NULL: there are none. */
+  enum vt_status (*metrics)(struct vt_engine *engine, vt_engine_metric_visit *visit, void *context,
+                            struct vt_error *error);
+  /* A network's parameters and what they are; NULL: this engine trains tables alone. */
+  const struct vt_net_layout *(*model)(struct vt_engine *engine, const float **values);
   /* NULL where this engine cannot keep a ledger; keep_ledger sets engine->ledger, which is the engine's to free. */
   enum vt_status (*keep_ledger)(struct vt_engine *engine, const struct vt_ledger_options *options,
                                 struct vt_error *error);
@@ -52,6 +58,7 @@ struct vt_engine_type {
 };
 
 extern const struct vt_engine_type vt_engine_sparse, vt_engine_softmax, vt_engine_softmax_full;
+extern const struct vt_engine_type vt_engine_network; /* in src/network */
 
 /* The rate after a share of the run, by the schedule of the options. */
 double vt_engine_rate(const struct vt_train_options *options, double done);
