@@ -3,15 +3,15 @@ _vectrail() {
   local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" options="" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="help --help --version train resume info neighbors similarity analogy eval export import measure diagnose experiment compare explain serve report"
+    words="help --help --version train resume info neighbors similarity analogy eval export import measure diagnose experiment compare explain serve report theory"
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
     return
   fi
   case "${COMP_WORDS[1]}" in
   help)
-    mapfile -t COMPREPLY < <(compgen -W "train resume info neighbors similarity analogy eval export import measure diagnose experiment compare explain serve report" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "train resume info neighbors similarity analogy eval export import measure diagnose experiment compare explain serve report theory" -- "$word")
     return ;;
-  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --batch --l2 --until --held-out --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --ledger --ledger-spans --ledger-sources --cbow --sg --hs --color --quiet -q --help -h" ;;
+  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --batch --start --l2 --until --held-out --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --ledger --ledger-spans --ledger-sources --cbow --sg --hs --color --quiet -q --help -h" ;;
   resume) options="--threads --kernel --checkpoint --json --color --quiet -q --help -h" ;;
   info) options="--metric --kernels --json --color --quiet -q --help -h" ;;
   neighbors) options="--count -k --words-file --over-time --step --threads --json --color --quiet -q --help -h" ;;
@@ -27,12 +27,13 @@ _vectrail() {
   explain) options="--toward --centered --by --count -k --over-time --step --json --color --quiet -q --help -h" ;;
   serve) options="--port --threads --color --quiet -q --help -h" ;;
   report) options="--output -o --words --threads --json --color --quiet -q --help -h" ;;
+  theory) options="--corpus --modes --points --analogy --picture -o --threads --curves --json --color --quiet -q --help -h" ;;
   *) return ;;
   esac
   case "${COMP_WORDS[1]} $before" in
   "train --tokens") words="words space" ;;
   "train --model") words="skipgram cbow" ;;
-  "train --loss") words="ns hs softmax" ;;
+  "train --loss") words="ns hs softmax quadratic" ;;
   "train --schedule") words="linear constant cosine" ;;
   "train --optimizer") words="sgd adagrad adamw" ;;
   "train --until") words="end converged" ;;
@@ -57,6 +58,7 @@ _vectrail() {
   "explain --color") words="auto always never" ;;
   "serve --color") words="auto always never" ;;
   "report --color") words="auto always never" ;;
+  "theory --color") words="auto always never" ;;
   esac
   if [ -n "$words" ]; then
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

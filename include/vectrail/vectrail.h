@@ -22,6 +22,7 @@
 #include "vectrail/diagnose.h"
 #include "vectrail/experiment.h"
 #include "vectrail/ledger.h"
+#include "vectrail/theory.h"
 #include "vectrail/view.h"
 #include "vectrail/serve.h"
 

@@ -2,7 +2,8 @@
  * engine_type.h: what an engine is made of; engine.c knows them all, nobody else does.
  *
  * An engine trains two tables in steps: the sparse engine (sparse.c) by block-synchronous SGD, the exact softmax by
- * whole gradients, in minibatches (softmax.c) and in full batches (softmax_full.c).
+ * whole gradients, in minibatches (softmax.c) and in full batches (softmax_full.c). The quadratic model (quadratic.c)
+ * has one table in both roles.
  */
 #ifndef VECTRAIL_TRAIN_ENGINE_TYPE_H
 #define VECTRAIL_TRAIN_ENGINE_TYPE_H
@@ -50,7 +51,7 @@ struct vt_engine_type {
   enum vt_status (*wait)(struct vt_engine *engine, struct vt_error *error);
 };
 
-extern const struct vt_engine_type vt_engine_sparse, vt_engine_softmax, vt_engine_softmax_full;
+extern const struct vt_engine_type vt_engine_sparse, vt_engine_softmax, vt_engine_softmax_full, vt_engine_quadratic;
 
 /* The rate after a share of the run, by the schedule of the options. */
 double vt_engine_rate(const struct vt_train_options *options, double done);

@@ -73,7 +73,6 @@ static struct {
   int (*unlinkat)(int, const char *, int);
   void *(*mmap)(void *, size_t, int, int, int, off_t);
   int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-  int (*pthread_getattr_np)(pthread_t, pthread_attr_t *);
 } below;
 
 /* A function pointer from dlsym, without a cast that ISO C forbids. */
@@ -100,7 +99,6 @@ static void find_all(void) {
   find(&below.unlinkat, "unlinkat");
   find(&below.mmap, "mmap");
   find(&below.pthread_create, "pthread_create");
-  find(&below.pthread_getattr_np, "pthread_getattr_np");
 }
 
 static void refuse(const char *text) {
@@ -152,11 +150,8 @@ __attribute__((destructor)) static void end(void) {
   if (file >= 0) close(file);
 }
 
-static _Thread_local bool sparing;
-
 static bool fails(enum kind kind) {
   if (kind != ALLOC) find_all();
-  if (sparing) return false;
   long number = atomic_fetch_add(&counts[kind], 1) + 1;
   bool hit = (int)kind == armed_kind && (number == armed_at || (armed_on && number > armed_at));
   if (hit) errno = armed_errno;
@@ -365,15 +360,6 @@ void *mmap64(void *address, size_t bytes, int protection, int flags, int descrip
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument) {
   return fails(THREAD) ? EAGAIN : below.pthread_create(thread, attributes, start, argument);
-}
-
-/* The sanitizer asks where a new thread's stack lies, and gives up the process where the answer finds no memory. */
-int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes) {
-  find_all();
-  sparing = true;
-  int code = below.pthread_getattr_np(thread, attributes);
-  sparing = false;
-  return code;
 }
 
 #pragma GCC visibility pop
