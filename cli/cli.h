@@ -39,7 +39,8 @@ struct command {
 
 extern const struct command command_train, command_resume, command_info, command_neighbors, command_similarity,
     command_analogy, command_eval, command_export, command_import, command_measure, command_diagnose,
-    command_experiment, command_compare, command_explain, command_serve, command_report, command_theory;
+    command_experiment, command_compare, command_explain, command_serve, command_report, command_theory, command_svd,
+    command_sweep;
 
 /* The options of struct common_settings. */
 extern const struct option common_options[];
