@@ -11,7 +11,7 @@ _vectrail() {
   help)
     mapfile -t COMPREPLY < <(compgen -W "train resume info neighbors similarity analogy eval export import measure diagnose experiment compare explain serve report" -- "$word")
     return ;;
-  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --batch --l2 --until --held-out --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --ledger --ledger-spans --ledger-sources --cbow --sg --hs --color --quiet -q --help -h" ;;
+  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --batch --l2 --until --held-out --seed --block-tokens --blocks --sync --sync-every --replicas --kernel --threads --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --ledger --ledger-spans --ledger-sources --cbow --sg --hs --color --quiet -q --help -h" ;;
   resume) options="--threads --kernel --checkpoint --json --color --quiet -q --help -h" ;;
   info) options="--metric --kernels --json --color --quiet -q --help -h" ;;
   neighbors) options="--count -k --words-file --over-time --step --threads --json --color --quiet -q --help -h" ;;
@@ -36,6 +36,7 @@ _vectrail() {
   "train --schedule") words="linear constant cosine" ;;
   "train --optimizer") words="sgd adagrad adamw" ;;
   "train --until") words="end converged" ;;
+  "train --sync") words="exact periodic" ;;
   "train --color") words="auto always never" ;;
   "resume --color") words="auto always never" ;;
   "info --color") words="auto always never" ;;

@@ -48,6 +48,8 @@ static const struct setting {
     {"seed", KIND_U64, AT(train.seed), NULL},
     {"block_tokens", KIND_U32, AT(train.block_tokens), NULL},
     {"blocks", KIND_U32, AT(train.blocks), NULL},
+    {"replicas", KIND_U32, AT(train.replicas), NULL},
+    {"sync_every", KIND_U32, AT(train.sync_every), NULL},
     {"snapshots", KIND_U32, AT(record.snapshots), NULL},
     {"float32", KIND_FLAG, AT(record.float32), NULL},
     {"save_output", KIND_FLAG, AT(record.output), NULL},
