@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The page: its sources are sound, the built page that is kept is theirs, and it does in a browser what it should.
 # label: optimised
+# label: alone
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -167,7 +167,7 @@ export class Shell {
 
   private drawPane(): void {
     this.mapPane.setAttribute("aria-label", t.views.map);
-    const tools = mapTools(this.app, this.map, () => {
+    const tools = mapTools(this.app, () => {
       const canvas = this.map.picture();
       canvas?.toBlob((blob) => blob && download("map.png", blob), "image/png");
     });

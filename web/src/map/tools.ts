@@ -4,12 +4,10 @@ import type { App } from "../app.ts";
 import { button, download, h } from "../dom.ts";
 import { csvOf } from "../chart/model.ts";
 import { number, t } from "../i18n.ts";
-import { WordBox } from "../search.ts";
 import type { ColorMode } from "../store.ts";
 import { colors, hue } from "../theme.ts";
-import type { MapView } from "./map.ts";
 
-export function mapTools(app: App, map: MapView, savePicture: () => void): HTMLElement {
+export function mapTools(app: App, savePicture: () => void): HTMLElement {
   const { store } = app, s = store.state;
   const check = (key: "labels" | "trails" | "lines", label: string): HTMLElement =>
     h("label", { class: "check" }, h("input", { type: "checkbox", checked: s[key], onchange: (event: Event) => store.set({ [key]: (event.target as HTMLInputElement).checked }) }), label);
@@ -17,7 +15,7 @@ export function mapTools(app: App, map: MapView, savePicture: () => void): HTMLE
   const more = h("details", { class: "chart-menu map-menu" }, h("summary", { "aria-label": t.mapMenu, title: t.mapMenu }, "⋯"),
     h("div", { class: "menu" }, check("lines", t.lines),
       h("label", { class: "check" }, t.renderer, rendererSelect(app)),
-      button(t.saveAs("PNG"), savePicture), button(t.saveAs("CSV"), () => saveTable(app)), axesForm(app, map)));
+      button(t.saveAs("PNG"), savePicture), button(t.saveAs("CSV"), () => saveTable(app))));
   return h("div", { class: "map-tools" }, h("div", { class: "segments", role: "group", "aria-label": t.colorBy }, color("cluster", t.byCluster), color("movement", t.byMovement)),
     check("labels", t.labels), check("trails", t.trails), more);
 }
@@ -27,30 +25,6 @@ function rendererSelect(app: App): HTMLElement {
   for (const [value, label] of [["auto", t.automatic], ["gl", "WebGL"], ["cpu", "Canvas"]] as const) select.append(h("option", { value, selected: store.state.renderer === value }, label));
   select.addEventListener("change", () => store.set({ renderer: select.value as "auto" }));
   return select;
-}
-
-// The plane of two axes that the user names, man - woman by king - queen.
-function axesForm(app: App, map: MapView): HTMLElement {
-  const { store, run } = app, words: (number | null)[] = store.state.axes ? [...store.state.axes] : [null, null, null, null];
-  const apply = h("button", { type: "button", class: "primary", disabled: words.includes(null) }, t.showPlane);
-  const boxes = words.map((word, k) => {
-    const box = new WordBox(app, () => t.axisWord(k), (chosen) => {
-      words[k] = chosen;
-      box.input.value = app.run!.textOf(chosen);
-      apply.disabled = words.includes(null);
-    });
-    if (word !== null && run) box.input.value = run.textOf(word);
-    return box.element;
-  });
-  apply.addEventListener("click", () => {
-    if (!words.includes(null)) store.set({ axes: words as number[], camera: null });
-    map.fit();
-  });
-  return h("fieldset", { class: "axes" }, h("legend", {}, t.ownAxes), h("div", {}, "x ", boxes[0]!, "→", boxes[1]!), h("div", {}, "y ", boxes[2]!, "→", boxes[3]!), apply,
-    store.state.axes ? button(t.ownMap, () => {
-      store.set({ axes: null, camera: null });
-      map.fit();
-    }) : null);
 }
 
 function saveTable(app: App): void {
