@@ -98,8 +98,8 @@ let refreshing = false;
 async function pulsed(run: Run, pulse: Pulse): Promise<void> {
   if (app.run !== run) return;
   if (pulse.view === run.map?.view) run.setProgress(pulse);
-  if (pulse.generation === run.summary.generation) return;
-  await refresh();
+  if (pulse.generation !== run.summary.generation) await refresh();
+  else if (run.map && run.words.texts.length > 0 && !run.complete) void run.loadMap(app.clock.frame).catch(fail);
 }
 
 async function refresh(): Promise<void> {
@@ -107,18 +107,15 @@ async function refresh(): Promise<void> {
   if (!run || refreshing) return;
   refreshing = true;
   try {
-    const before = run.map?.view, first = !run.map;
-    await run.readSummary();
-    if (app.run !== run) return;
-    if (run.map && run.map.view !== before) {
-      if (first) await run.loadWords();
+    const first = !run.map;
+    if (await run.renew()) {
+      if (app.run !== run) return;
       app.clock.setFrames(run.frames);
-      run.makeRoom();
       shell.runChanged();
-      const loading = run.loadMap(app.clock.frame);
-      void loading.catch(fail);
+      void run.loadMap(app.clock.frame).catch(fail);
       if (first) choose(run, fromAddress(location.hash, base()));
     }
+    if (app.run !== run) return;
     shell.drawVerdict();
     shell.drawNotices();
     shell.dataChanged("summary");

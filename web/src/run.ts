@@ -1,7 +1,7 @@
 // run.ts: a run as the page holds it: its summary, words, and the positions of all words at all frames in one array. The
 // last frame is fetched first, so that there is a picture at once; the others follow while the user looks.
 
-import { Refused, pause, runPath, type Source } from "./source.ts";
+import { Gone, Refused, pause, runPath, type Source } from "./source.ts";
 import type { MapFacts, Summary, Words } from "./types.ts";
 
 const CHUNK_BYTES = 4 << 20;
@@ -92,19 +92,57 @@ export class Run {
     this.clusters = null;
   }
 
-  // Fetches all of the map; `first` is the frame to begin with. Where the run has got new snapshots meanwhile, gives up:
-  // the summary is read again then, and this is called anew.
+  // Fetches what of the map is not there yet; `first` is the frame to begin with. Where the run has got new snapshots
+  // meanwhile, gives up: renew() is called then. Where the server is gone, keeps what it has and is called anew.
+  private loading: number | null = null; // the view that is being fetched
   async loadMap(first = this.frames - 1): Promise<void> {
-    if (!this.map) return;
+    if (!this.map || this.loading === this.map.view) return;
+    const { view } = this.map;
+    this.loading = view;
     try {
-      await this.fetchFrames(first, 1);
-      if (first !== this.frames - 1) await this.fetchFrames(this.frames - 1, 1);
-      await this.fetchClusters();
-      for (let f = 0; f < this.frames; ) f += await this.fetchFrames(f, Math.max(1, Math.floor(CHUNK_BYTES / (4 * this.mapWords))));
-      for (let f = 0; f < this.frames; ) f += await this.fetchMovement(f, Math.max(1, Math.floor(CHUNK_BYTES / this.mapWords)));
+      if (!this.have[first]) await this.fetchFrames(first, 1);
+      if (!this.have[this.frames - 1]) await this.fetchFrames(this.frames - 1, 1);
+      if (!this.clusters) await this.fetchClusters();
+      const atOnce = (bytes: number): number => Math.max(1, Math.floor(CHUNK_BYTES / (bytes * this.mapWords)));
+      for (let f; (f = this.have.indexOf(false)) >= 0; ) await this.fetchFrames(f, atOnce(4));
+      for (let f; (f = this.haveMovement.indexOf(false)) >= 0; ) await this.fetchMovement(f, atOnce(1));
     } catch (cause) {
+      if (this.map.view !== view) return; // another call fetches the newer map
       if (cause instanceof Refused && cause.status === 409) this.changed("view");
-      else if (!this.stop.signal.aborted) throw cause;
+      else if (!this.stop.signal.aborted && !(cause instanceof Gone && this.have.includes(true))) throw cause;
+    } finally {
+      if (this.loading === view) this.loading = null;
+    }
+  }
+  get complete(): boolean {
+    return this.clusters !== null && this.have.every(Boolean) && this.haveMovement.every(Boolean);
+  }
+
+  // Reads the summary anew. New snapshots mean a new map, on which every point is elsewhere: the map that is there stays
+  // until the last frame of the new one has come, so that nothing that happens on the way empties the picture. True where
+  // the map is another one.
+  async renew(): Promise<boolean> {
+    const before = this.map;
+    for (;;) {
+      const summary = await this.source.json<Summary>(runPath(this.id), {}, this.stop.signal), { map } = summary;
+      if (!map || map.view === before?.view) {
+        this.summary = summary;
+        this.readProgress();
+        return false;
+      }
+      try {
+        const last = map.steps.length - 1;
+        const bytes = await this.source.bytes(runPath(this.id, "frames"), { first: last, count: 1, view: map.view }, this.stop.signal);
+        if (!before) await this.loadWords();
+        this.summary = summary;
+        this.progress = { positions: 0, clusters: false, movement: 0 };
+        this.readProgress();
+        this.makeRoom();
+        this.keepFrames(last, bytes);
+        return true;
+      } catch (cause) {
+        if (!(cause instanceof Refused && cause.status === 409)) throw cause; // newer still: once more
+      }
     }
   }
 
@@ -125,39 +163,53 @@ export class Run {
     }
   }
 
-  private async fetchFrames(first: number, count: number): Promise<number> {
+  // An answer that came after the map had become another one is of no use.
+  private async sameView(answer: Promise<ArrayBuffer>): Promise<ArrayBuffer> {
+    const { view } = this.view, bytes = await answer;
+    if (this.view.view !== view) throw new Refused(409, "a newer map");
+    return bytes;
+  }
+
+  private async fetchFrames(first: number, count: number): Promise<void> {
     const from = Math.min(first, this.frames - 1);
     await this.until(() => this.progress.positions >= this.frames - from);
     const ask = { first, count: Math.min(count, this.frames - first), ...this.view };
-    const bytes = await this.source.bytes(runPath(this.id, "frames"), ask, this.stop.signal);
-    const got = Math.floor(bytes.byteLength / (4 * this.mapWords));
-    this.positions.set(new Int16Array(bytes, 0, got * 2 * this.mapWords), first * 2 * this.mapWords);
-    for (let f = first; f < first + got; f++) this.have[f] = true;
+    const bytes = await this.sameView(this.source.bytes(runPath(this.id, "frames"), ask, this.stop.signal));
+    this.keepFrames(first, bytes);
     this.changed("frames");
-    return Math.max(1, got);
   }
 
-  private async fetchMovement(first: number, count: number): Promise<number> {
+  private keepFrames(first: number, bytes: ArrayBuffer): void {
+    const got = Math.floor(bytes.byteLength / (4 * this.mapWords));
+    if (got === 0) throw new Error("an answer without a frame");
+    this.positions.set(new Int16Array(bytes, 0, got * 2 * this.mapWords), first * 2 * this.mapWords);
+    this.have.fill(true, first, first + got);
+  }
+
+  private async fetchMovement(first: number, count: number): Promise<void> {
     await this.until(() => this.progress.movement >= this.frames);
     const ask = { first, count: Math.min(count, this.frames - first), ...this.view };
-    const bytes = await this.source.bytes(runPath(this.id, "movement"), ask, this.stop.signal);
+    const bytes = await this.sameView(this.source.bytes(runPath(this.id, "movement"), ask, this.stop.signal));
     const got = Math.floor(bytes.byteLength / this.mapWords);
     this.movement.set(new Uint8Array(bytes, 0, got * this.mapWords), first * this.mapWords);
-    for (let f = first; f < first + got; f++) this.haveMovement[f] = true;
+    if (got === 0) throw new Error("an answer without a frame");
+    this.haveMovement.fill(true, first, first + got);
     this.changed("movement");
-    return Math.max(1, got);
   }
 
   private async fetchClusters(): Promise<void> {
     await this.until(() => this.progress.clusters);
-    const bytes = await this.source.bytes(runPath(this.id, "clusters"), this.view, this.stop.signal);
+    const bytes = await this.sameView(this.source.bytes(runPath(this.id, "clusters"), this.view, this.stop.signal));
     this.clusters = new Uint8Array(bytes);
-    if (this.map!.clusters.length === 0) await this.readSummary();
+    if (this.map!.clusters.length === 0) await this.readClusterFacts();
     this.changed("clusters");
   }
 
-  async readSummary(): Promise<void> {
-    this.summary = await this.source.json<Summary>(runPath(this.id), {}, this.stop.signal);
+  // The clusters' names came with the answer after theirs; of a newer map they are not wanted here.
+  private async readClusterFacts(): Promise<void> {
+    const summary = await this.source.json<Summary>(runPath(this.id), {}, this.stop.signal);
+    if (summary.map?.view !== this.map?.view) throw new Refused(409, "a newer map");
+    this.summary = summary;
     this.readProgress();
   }
 
@@ -165,7 +217,6 @@ export class Run {
     const { map } = this;
     if (map) this.setProgress({ positions: map.positions, clusters: map.clusters.length > 0, movement: map.movement });
   }
-
 
   // The words of greatest movement at a frame among the most frequent ones, without those that hardly move.
   moversAt(frame: number, most: number, among = 3000): number[] {

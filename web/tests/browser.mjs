@@ -49,8 +49,20 @@ const state = (page) => page.evaluate(() => ({ ...window.vectrail.app.store.stat
 const ready = (page) => page.waitForFunction(() => {
   const run = window.vectrail?.app.run;
   return run && run.frames > 0 && run.have.length === run.frames && run.have.every(Boolean) && run.clusters && run.haveMovement.every(Boolean) && Number(document.querySelector(".map-pane .map")?.dataset.drawn) > 0;
-}, undefined, { timeout: 20000 });
+}, undefined, { timeout: 40000 });
 const idle = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 60)))));
+
+// What a reader would see sooner or later: asks again until it holds, for a busy machine may need a while; then fails with what was wrong last.
+async function sooner(check, wait = 15000) {
+  for (const until = Date.now() + wait; ;) {
+    try {
+      return await check();
+    } catch (cause) {
+      if (!(cause instanceof assert.AssertionError) || Date.now() > until) throw cause;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
 
 // Pixels of the map that are not its ground, and a sum that says whether two pictures are the same.
 const pixels = (page) => page.evaluate(() => {
@@ -97,7 +109,7 @@ step("opens with a map, a verdict and the way to play", async ({ context, main, 
   assert.equal(await page.getAttribute(".map-pane .map", "data-renderer"), "gl");
   const shown = await pixels(page);
   assert.ok(shown.share > 0.005, `almost nothing is drawn: ${shown.share}`);
-  assert.ok((await page.evaluate(() => window.vectrail.shell.map.placedLabels().length)) > 20);
+  await sooner(async () => assert.ok((await page.evaluate(() => window.vectrail.shell.map.placedLabels().length)) > 20));
 });
 
 step("plays between snapshots and stands on them", async ({ shared: { page } }) => {
@@ -108,23 +120,27 @@ step("plays between snapshots and stands on them", async ({ shared: { page } }) 
   assert.ok((await state(page)).playing);
   await page.waitForFunction(() => window.vectrail.app.clock.position > 9);
   await page.keyboard.press(" ");
-  const paused = await state(page);
-  assert.ok(!paused.playing && paused.position === paused.frame && paused.frame >= 3);
-  assert.notEqual((await pixels(page)).sum, before.sum);
+  await sooner(async () => {
+    const paused = await state(page);
+    assert.ok(!paused.playing && paused.position === paused.frame && paused.frame >= 3);
+  });
+  await sooner(async () => assert.notEqual((await pixels(page)).sum, before.sum));
 });
 
 step("scrubs by slider and keys, and says where it is", async ({ shared: { page } }) => {
   const slider = page.locator(".timeline .slider"), box = await slider.boundingBox();
   await page.mouse.click(box.x + box.width * 0.5, box.y + box.height / 2);
-  const middle = await state(page);
-  assert.ok(middle.frame > 0 && middle.position === middle.frame);
+  const middle = await sooner(async () => {
+    const now = await state(page);
+    assert.ok(now.frame > 0 && now.frame < (await page.evaluate(() => window.vectrail.app.clock.frames - 1)) && now.position === now.frame);
+    return now;
+  });
   await page.keyboard.press("ArrowRight");
-  assert.equal((await state(page)).frame, middle.frame + 1);
-  assert.match(await slider.getAttribute("aria-valuetext"), /^step [\d,]+.*snapshot \d+ of \d+$/);
+  await sooner(async () => assert.equal((await state(page)).frame, middle.frame + 1));
+  await sooner(async () => assert.match(await slider.getAttribute("aria-valuetext"), /^step [\d,]+.*snapshot \d+ of \d+$/));
   await page.locator(".stage").first().focus();
   await page.keyboard.press("Shift+ArrowRight");
-  const epoch = await state(page);
-  assert.ok(epoch.frame > middle.frame);
+  await sooner(async () => assert.ok((await state(page)).frame > middle.frame));
   await page.keyboard.press("End");
   await page.waitForFunction(() => !location.hash.includes("step="));
   await page.keyboard.press("Home");
@@ -143,12 +159,12 @@ step("finds a word, tells its story, and a pair's", async ({ shared: { page }, w
   await page.fill(".inspector-head input", words[1]);
   await page.keyboard.press("Enter");
   await page.waitForFunction(() => document.querySelectorAll(".inspector .chart .curve").length >= 2);
-  assert.match(await page.textContent(".inspector .lead"), new RegExp(`${words[0]} and ${words[1]}`));
+  await sooner(async () => assert.match(await page.textContent(".inspector .lead"), new RegExp(`${words[0]} and ${words[1]}`)));
   const parts = await page.evaluate(() => fetch(`/api/runs/0/explain?word=${window.vectrail.app.store.state.words[0]}&toward=${window.vectrail.app.store.state.words[1]}&centered=1&k=1000`).then((r) => r.json()));
   const sum = parts.baseline + parts.start + parts.rest + parts.contributions.reduce((s, c) => s + c.contribution, 0);
   assert.ok(Math.abs(sum - parts.cosine) < 1e-4, `${sum} is not ${parts.cosine}`);
-  assert.notEqual((await pixels(page)).sum, alone.sum);
-  assert.ok(new URL(page.url()).hash.includes(`word=${words[0]}&word=${words[1]}`));
+  await sooner(async () => assert.notEqual((await pixels(page)).sum, alone.sum));
+  await sooner(async () => assert.ok(new URL(page.url()).hash.includes(`word=${words[0]}&word=${words[1]}`)));
   await axe(page, "a pair");
 });
 
@@ -158,7 +174,7 @@ step("says why a word is not there", async ({ shared: { page }, words }) => {
   await page.keyboard.press("/");
   await page.keyboard.type(words[0] + "q");
   await page.waitForSelector(".found .why");
-  assert.match(await page.textContent(".found .why"), /is not among the [\d,]+ words/);
+  await sooner(async () => assert.match(await page.textContent(".found .why"), /is not among the [\d,]+ words/));
   assert.ok((await page.locator(".found li").allTextContents()).some((text) => text.startsWith(words[0])), "spelt nearly so");
   await page.keyboard.press("Escape");
   await page.locator(".stage").first().focus();
@@ -166,14 +182,17 @@ step("says why a word is not there", async ({ shared: { page }, words }) => {
 
 step("is the same by WebGL and by the plain canvas", async ({ shared: { page } }) => {
   await page.keyboard.press("f");
-  await page.waitForFunction(() => window.vectrail.app.store.state.camera === null);
+  await page.waitForFunction(() => window.vectrail.app.store.state.camera === null && !window.vectrail.shell.map.flying);
   await page.evaluate(() => window.vectrail.app.store.set({ labels: false }));
+  await idle(page);
   const gl = await pixels(page);
   await page.evaluate(() => window.vectrail.app.store.set({ renderer: "cpu" }));
   await idle(page);
-  assert.equal(await page.getAttribute(".map-pane .map", "data-renderer"), "cpu");
-  const cpu = await pixels(page);
-  assert.ok(Math.abs(cpu.drawn / gl.drawn - 1) < 0.35, `${gl.drawn} and ${cpu.drawn} pixels`);
+  await sooner(async () => assert.equal(await page.getAttribute(".map-pane .map", "data-renderer"), "cpu"));
+  await sooner(async () => {
+    const cpu = await pixels(page);
+    assert.ok(Math.abs(cpu.drawn / gl.drawn - 1) < 0.35, `${gl.drawn} and ${cpu.drawn} pixels`);
+  });
   await page.evaluate(() => window.vectrail.app.store.set({ renderer: "auto", labels: true }));
 });
 
@@ -181,25 +200,25 @@ step("goes on when the graphics card is taken away", async ({ shared: { page } }
   await page.evaluate(() => document.querySelector(".map-pane canvas.points").getContext("webgl2").getExtension("WEBGL_lose_context").loseContext());
   await page.waitForFunction(() => document.querySelector(".map-pane .map").dataset.renderer === "cpu");
   assert.ok((await pixels(page)).share > 0.005);
-  assert.match(await page.textContent(".map-note"), /graphics card/);
+  await sooner(async () => assert.match(await page.textContent(".map-note"), /graphics card/));
 });
 
 step("speaks Vietnamese, and is dark", async ({ shared: { page } }) => {
   await page.click(".lang");
-  assert.equal(await page.evaluate(() => document.documentElement.lang), "vi");
-  assert.match(await page.textContent(".tabs"), /Bản đồ/);
+  await sooner(async () => assert.equal(await page.evaluate(() => document.documentElement.lang), "vi"));
+  await sooner(async () => assert.match(await page.textContent(".tabs"), /Bản đồ/));
   await axe(page, "Vietnamese");
   const light = await pixels(page);
   await page.keyboard.press("d");
-  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
-  assert.notEqual((await pixels(page)).sum, light.sum);
+  await sooner(async () => assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark"));
+  await sooner(async () => assert.notEqual((await pixels(page)).sum, light.sum));
   await axe(page, "dark");
   await page.click(".lang");
 });
 
 step("answers about health", async ({ shared: { page } }) => {
   await page.keyboard.press("2");
-  await page.waitForSelector(".health .answers .finding, .health .answers .fine", { timeout: 20000 });
+  await page.waitForSelector(".health .answers .finding, .health .answers .fine", { timeout: 40000 });
   await page.waitForSelector(".health table.sortable tbody tr:nth-child(20)");
   assert.ok((await page.locator(".health .chart").count()) >= 6);
   const first = await page.textContent(".sortable tbody tr:first-child th");
@@ -223,10 +242,10 @@ step("answers about health", async ({ shared: { page } }) => {
 
 step("compares two moments, and two runs", async ({ shared: { page } }) => {
   await page.keyboard.press("3");
-  await page.waitForSelector(".compare .least tbody tr", { timeout: 20000 });
+  await page.waitForSelector(".compare .least tbody tr", { timeout: 40000 });
   await page.waitForFunction(() => document.querySelectorAll(".compare .chart").length >= 6);
   await page.selectOption(".side:nth-child(2) select", "1");
-  await page.waitForFunction(() => /seed/.test(document.querySelector(".compare")?.textContent ?? ""), undefined, { timeout: 20000 });
+  await page.waitForFunction(() => /seed/.test(document.querySelector(".compare")?.textContent ?? ""), undefined, { timeout: 40000 });
   await page.waitForFunction(() => Number(document.querySelectorAll(".compare .map")[1].dataset.drawn) > 0);
   await axe(page, "compare");
 });
@@ -251,7 +270,7 @@ step("fits a phone", async ({ browser, shared }) => {
   for (const view of ["map", "health", "compare"]) {
     await page.evaluate((name) => window.vectrail.app.store.set({ view: name }), view);
     await idle(page);
-    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 390, `${view} is wider than the phone`);
+  await sooner(async () => assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 390, `${view} is wider than the phone`));
   }
   await axe(page, "phone");
   assert.deepEqual(page.complaints, []);
@@ -264,17 +283,18 @@ step("shows a training as it goes on, and keeps what it has when the server ends
   await new Promise((resolve) => setTimeout(resolve, 700));
   const { child, address } = await serve("live");
   const page = await open(context, address);
-  await page.waitForFunction(() => window.vectrail?.app.run?.frames > 0, undefined, { timeout: 15000 });
+  await page.waitForFunction(() => window.vectrail && Number(document.querySelector(".map-pane .map")?.dataset.drawn) > 0, undefined, { timeout: 60000 });
   const before = await page.evaluate(() => window.vectrail.app.run.frames);
   assert.match(await page.textContent("#verdict"), /Training now/);
-  await page.waitForFunction((frames) => window.vectrail.app.run.frames > frames && window.vectrail.app.clock.frame === window.vectrail.app.run.frames - 1, before, { timeout: 15000 });
+  await page.waitForFunction((frames) => window.vectrail.app.run.frames > frames && window.vectrail.app.clock.frame === window.vectrail.app.run.frames - 1, before, { timeout: 60000 });
   await stop(trainer);
   await stop(child);
-  await page.waitForSelector(".notice.warn", { timeout: 15000 });
-  assert.match(await page.textContent(".notice.warn"), /server is gone.*vectrail serve/s);
-  let share = 0; // the map may just be drawn anew
-  for (const until = Date.now() + 15000; share <= 0.001 && Date.now() < until; await idle(page)) share = (await pixels(page)).share;
-  assert.ok(share > 0.001, `the map shows ${share} of its pixels`);
+  await page.waitForSelector(".notice.warn", { timeout: 30000 });
+  await sooner(async () => assert.match(await page.textContent(".notice.warn"), /server is gone.*vectrail serve/s));
+  await sooner(async () => {
+    const { share } = await pixels(page); // the map may just be drawn anew
+    assert.ok(share > 0.001, `the map shows ${share} of its pixels`);
+  });
   await page.close();
 });
 
@@ -282,8 +302,8 @@ step("has words for runs that are not as they should be", async ({ context }) =>
   const { child, address } = await serve("one", "few", "cut", "wild");
   for (const [id, text] of [[0, /one snapshot/], [1, /Only 1\d words/], [2, /cut off at step.*vectrail resume cut/s], [3, /diverged/i]]) {
     const page = await open(context, `${address}#run=${id}`);
-    await page.waitForFunction(() => document.querySelector(".notice"), undefined, { timeout: 15000 });
-    assert.match((await page.locator(".notice").allTextContents()).join(" "), text);
+    await page.waitForFunction(() => document.querySelector(".notice"), undefined, { timeout: 30000 });
+    await sooner(async () => assert.match((await page.locator(".notice").allTextContents()).join(" "), text));
     await axe(page, `run ${id}`);
     assert.deepEqual(page.complaints, []);
     await page.close();
@@ -292,7 +312,7 @@ step("has words for runs that are not as they should be", async ({ context }) =>
   const none = await serve();
   const page = await open(context, none.address);
   await page.waitForSelector(".state code");
-  assert.match(await page.textContent(".state code"), /vectrail train/);
+  await sooner(async () => assert.match(await page.textContent(".state code"), /vectrail train/));
   await axe(page, "no runs");
   await page.close();
   await stop(none.child);

@@ -52,6 +52,9 @@ export class MapView implements Part {
     else this.app.store.set({ camera });
     this.schedule();
   }
+  get flying(): boolean {
+    return this.flight !== null;
+  }
   get kind(): string {
     return this.renderer?.kind ?? "none";
   }
