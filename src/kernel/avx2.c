@@ -77,6 +77,7 @@ typedef __m256 vr;
 #define vr_set1 vf_set1
 #define vr_add vf_add
 #define vr_sub vf_sub
+#define vr_mul vf_mul
 #define vr_div vf_div
 static inline __m256 vr_sqrt(__m256 a) { return _mm256_sqrt_ps(a); }
 #define vr_fma vf_fma
@@ -107,6 +108,9 @@ const struct vt_kernel vt_kernel_avx2 = {
     .glove = avx2_glove,
     .glove_loss = avx2_glove_loss,
     .dot = avx2_dot,
+    .bag_mean = avx2_bag_mean,
+    .bag_take = avx2_bag_take,
+    .bag_give = avx2_bag_give,
     .largest = avx2_largest,
     .exp_sum = avx2_exp_sum,
     .sigmoid = avx2_sigmoid,

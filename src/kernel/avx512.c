@@ -82,6 +82,7 @@ static inline void vr_store(float *p, __m256 v) { _mm256_store_ps(p, v); }
 static inline __m256 vr_set1(float x) { return _mm256_set1_ps(x); }
 static inline __m256 vr_add(__m256 a, __m256 b) { return _mm256_add_ps(a, b); }
 static inline __m256 vr_sub(__m256 a, __m256 b) { return _mm256_sub_ps(a, b); }
+static inline __m256 vr_mul(__m256 a, __m256 b) { return _mm256_mul_ps(a, b); }
 static inline __m256 vr_div(__m256 a, __m256 b) { return _mm256_div_ps(a, b); }
 static inline __m256 vr_sqrt(__m256 a) { return _mm256_sqrt_ps(a); }
 static inline __m256 vr_fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
@@ -123,6 +124,9 @@ const struct vt_kernel vt_kernel_avx512 = {
     .glove = avx512_glove,
     .glove_loss = avx512_glove_loss,
     .dot = avx512_dot,
+    .bag_mean = avx512_bag_mean,
+    .bag_take = avx512_bag_take,
+    .bag_give = avx512_bag_give,
     .largest = avx512_largest,
     .exp_sum = avx512_exp_sum,
     .sigmoid = avx512_sigmoid,

@@ -141,6 +141,20 @@ struct vt_glove_double {
   double loss;
 };
 
+/*
+ * A bag of rows whose mean is trained (CBOW). bag_mean: mean = (row_0 + row_1 + ...) (1 / count), summed in order;
+ * moved is the same, delta zero. bag_take, after a step that moved `moved`: delta += moved - mean; moved = mean again.
+ * bag_give: row_i += share delta, fused, one row after the other, so that a row that is there twice gets it twice.
+ */
+struct vt_bag {
+  float *const *rows;
+  size_t count; /* at least 1 */
+  size_t width; /* of mean, moved and delta, which are aligned as rows */
+  float *mean;
+  float *moved;
+  float *delta;
+};
+
 struct vt_kernel {
   const char *name;
   bool (*runs_here)(void);
@@ -149,6 +163,9 @@ struct vt_kernel {
   void (*glove)(struct vt_glove *block);
   void (*glove_loss)(struct vt_glove *block); /* the loss alone; nothing moves */
   float (*dot)(const float *a, const float *b, size_t width);
+  void (*bag_mean)(const struct vt_bag *bag);
+  void (*bag_take)(const struct vt_bag *bag);
+  void (*bag_give)(const struct vt_bag *bag, float share);
   /* For softmax; count a multiple of 16, values 64-byte aligned. exp_sum: values become e^(value - shift), value -
    * shift at most 87 and taken for -87 below that; returns their sum. With a NaN among the values the sum is one. */
   float (*largest)(const float *values, size_t count);

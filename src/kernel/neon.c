@@ -81,6 +81,7 @@ typedef float32x4_t vr;
 #define vr_set1 vf_set1
 #define vr_add vf_add
 #define vr_sub vf_sub
+#define vr_mul vf_mul
 #define vr_div vf_div
 #define vr_sqrt vf_sqrt
 #define vr_fma vf_fma
@@ -108,6 +109,9 @@ const struct vt_kernel vt_kernel_neon = {
     .glove = neon_glove,
     .glove_loss = neon_glove_loss,
     .dot = neon_dot,
+    .bag_mean = neon_bag_mean,
+    .bag_take = neon_bag_take,
+    .bag_give = neon_bag_give,
     .largest = neon_largest,
     .exp_sum = neon_exp_sum,
     .sigmoid = neon_sigmoid,

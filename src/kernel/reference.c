@@ -73,6 +73,7 @@ typedef float vr;
 #define vr_set1 vf_set1
 #define vr_add vf_add
 #define vr_sub vf_sub
+#define vr_mul vf_mul
 #define vr_div vf_div
 #define vr_sqrt vf_sqrt
 #define vr_fma vf_fma
@@ -100,6 +101,9 @@ const struct vt_kernel vt_kernel_reference = {
     .glove = reference_glove,
     .glove_loss = reference_glove_loss,
     .dot = reference_dot,
+    .bag_mean = reference_bag_mean,
+    .bag_take = reference_bag_take,
+    .bag_give = reference_bag_give,
     .largest = reference_largest,
     .exp_sum = reference_exp_sum,
     .sigmoid = reference_sigmoid,

@@ -1,9 +1,9 @@
 /*
- * row_template.h: the kernels that touch single rows: the merge of a superstep and dot products.
+ * row_template.h: the kernels that touch single rows: the merge of a superstep, dot products, and bags of rows.
  *
  * Written over registers vr of VR_LANES floats, which divides VT_KERNEL_PAD, since rows of the tables end with their
- * pads: vr_zero() vr_load(p) vr_store(p, v) vr_set1(x) vr_add vr_sub vr_div vr_sqrt vr_fma(a, b, c) = a b + c, and
- * vr_fold(sum), which folds 16 lanes by the tree of kernel.h.
+ * pads: vr_zero() vr_load(p) vr_store(p, v) vr_set1(x) vr_add vr_sub vr_mul vr_div vr_sqrt vr_fma(a, b, c) = a b + c,
+ * and vr_fold(sum), which folds 16 lanes by the tree of kernel.h.
  */
 #define ROW_PARTS (16 / VR_LANES)
 
@@ -93,4 +93,41 @@ static float KERNEL(dot)(const float *a, const float *b, size_t width) {
   for (; c + 16 <= width; c += 16) KERNEL(dot_columns)(a + c, b + c, sum, ROW_PARTS);
   if (c < width) KERNEL(dot_columns)(a + c, b + c, sum, ROW_PARTS / 2);
   return vr_fold(sum);
+}
+
+ALWAYS_INLINE void KERNEL(bag_mean_columns)(const struct vt_bag *bag, size_t c, float share, const int parts) {
+  vr sum[ROW_PARTS];
+  UNROLL for (int p = 0; p < parts; p++) sum[p] = vr_load(bag->rows[0] + c + (size_t)p * VR_LANES);
+  for (size_t i = 1; i < bag->count; i++)
+    UNROLL for (int p = 0; p < parts; p++) sum[p] = vr_add(sum[p], vr_load(bag->rows[i] + c + (size_t)p * VR_LANES));
+  UNROLL for (int p = 0; p < parts; p++) {
+    vr mean = vr_mul(sum[p], vr_set1(share));
+    vr_store(bag->mean + c + (size_t)p * VR_LANES, mean);
+    vr_store(bag->moved + c + (size_t)p * VR_LANES, mean);
+    vr_store(bag->delta + c + (size_t)p * VR_LANES, vr_zero());
+  }
+}
+
+static void KERNEL(bag_mean)(const struct vt_bag *bag) {
+  const float share = 1 / (float)bag->count;
+  size_t c = 0;
+  for (; c + 16 <= bag->width; c += 16) KERNEL(bag_mean_columns)(bag, c, share, ROW_PARTS);
+  if (c < bag->width) KERNEL(bag_mean_columns)(bag, c, share, ROW_PARTS / 2);
+}
+
+static void KERNEL(bag_take)(const struct vt_bag *bag) {
+  for (size_t c = 0; c < bag->width; c += VR_LANES) {
+    vr mean = vr_load(bag->mean + c);
+    vr_store(bag->delta + c, vr_add(vr_load(bag->delta + c), vr_sub(vr_load(bag->moved + c), mean)));
+    vr_store(bag->moved + c, mean);
+  }
+}
+
+static void KERNEL(bag_give)(const struct vt_bag *bag, float share) {
+  const vr shares = vr_set1(share);
+  for (size_t i = 0; i < bag->count; i++) {
+    float *row = bag->rows[i];
+    for (size_t c = 0; c < bag->width; c += VR_LANES)
+      vr_store(row + c, vr_fma(shares, vr_load(bag->delta + c), vr_load(row + c)));
+  }
 }

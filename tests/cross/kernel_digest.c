@@ -80,6 +80,22 @@ static void merge(const struct vt_kernel *kernel, size_t dim, size_t copies, flo
   take(squares, ROW_FLOATS);
 }
 
+static void bag(const struct vt_kernel *kernel, size_t dim, size_t count) {
+  float *members[ROWS];
+  for (size_t i = 0; i < count; i++) members[i] = rows[i] + 8;
+  struct vt_bag b = {.rows = members,
+                     .count = count,
+                     .width = vt_kernel_width(dim),
+                     .mean = rows[ROWS - 3] + 8,
+                     .moved = rows[ROWS - 2] + 8,
+                     .delta = rows[ROWS - 1] + 8};
+  kernel->bag_mean(&b);
+  for (size_t k = 0; k < dim; k++) b.moved[k] += next(0.5F);
+  kernel->bag_take(&b);
+  kernel->bag_give(&b, 0.3F);
+  for (size_t r = 0; r < ROWS; r++) take(rows[r], ROW_FLOATS);
+}
+
 /* Rows shifted by half a cache line, as rows of a table may lie: dim is at most 67, so there is room. */
 static void fill_shifted(size_t dim, float scale) {
   memset(rows, 0, sizeof rows);
@@ -169,6 +185,8 @@ static void run(const struct vt_kernel *kernel) {
       float product = kernel->dot(rows[1] + 8, rows[2] + 8, vt_kernel_width(dim));
       take(&product, 1);
       merge(kernel, dim, copies, copies % 2 == 0 ? 0.5F : 100.0F, copies % 3 == 0);
+      fill_shifted(dim, 0.5F);
+      bag(kernel, dim, copies);
     }
   }
   sigmoids(kernel);

@@ -316,6 +316,50 @@ static void single_rows_of_every_length_half_a_line_off(void **state) {
   }
 }
 
+/* The definition in kernel.h: the sum and the shares in extended precision, a row that is there twice gets both. */
+static void bags_of_every_length_half_a_line_off(void **state) {
+  (void)state;
+  enum { ROWS = 5 };
+  for (size_t kernel = 0; kernel < vt_kernel_count(); kernel++) {
+    if (!vt_kernel_runs_here(kernel)) continue;
+    for (size_t dim = 1; dim <= 67; dim++) {
+      for (size_t count = 1; count <= ROWS + 1; count++) {
+        _Alignas(64) float rows[ROWS][96] = {{0}}, own[3][96] = {{0}}, before[ROWS][96];
+        struct vt_rng rng = vt_rng_make(VT_RNG_TEST, 12, dim, count);
+        for (int r = 0; r < ROWS; r++)
+          for (size_t k = 0; k < dim; k++) rows[r][8 + k] = uniform(&rng, 0.5F);
+        memcpy(before, rows, sizeof rows);
+        float *members[ROWS + 1] = {rows[0] + 8, rows[1] + 8, rows[2] + 8, rows[3] + 8, rows[4] + 8, rows[1] + 8};
+        struct vt_bag bag = {.rows = members,
+                             .count = count,
+                             .width = vt_kernel_width(dim),
+                             .mean = own[0] + 8,
+                             .moved = own[1] + 8,
+                             .delta = own[2] + 8};
+        vt_kernel_at(kernel)->bag_mean(&bag);
+        assert_memory_equal(bag.mean, bag.moved, bag.width * sizeof(float));
+        for (int step = 1; step <= 2; step++) {
+          for (size_t k = 0; k < dim; k++) bag.moved[k] += 0.25F * (float)step;
+          vt_kernel_at(kernel)->bag_take(&bag);
+          assert_memory_equal(bag.mean, bag.moved, bag.width * sizeof(float));
+        }
+        vt_kernel_at(kernel)->bag_give(&bag, 0.5F);
+        for (size_t k = 0; k < dim; k++) {
+          long double sum = 0;
+          for (size_t i = 0; i < count; i++) sum += (long double)before[i < ROWS ? i : 1][8 + k];
+          assert_true(fabsl((long double)bag.mean[k] - sum / (long double)count) <= 0x1p-22L);
+          assert_true(fabsf(bag.delta[k] - 0.75F) <= 0x1p-22F);
+          for (size_t r = 0; r < ROWS; r++) {
+            float given = r < count ? r == 1 && count > ROWS ? 0.75F : 0.375F : 0;
+            assert_true(fabsf(rows[r][8 + k] - before[r][8 + k] - given) <= 0x1p-21F);
+          }
+        }
+        for (size_t k = dim; k < bag.width; k++) assert_true(bag.mean[k] == 0 && bag.delta[k] == 0);
+      }
+    }
+  }
+}
+
 /* ---- merge ----------------------------------------------------------------------------------------------------- */
 
 /* The definition in kernel.h, in double. */
@@ -505,6 +549,7 @@ int main(void) {
       cmocka_unit_test(dot_is_near_and_the_same),
       cmocka_unit_test(every_length_against_extended_precision),
       cmocka_unit_test(single_rows_of_every_length_half_a_line_off),
+      cmocka_unit_test(bags_of_every_length_half_a_line_off),
       cmocka_unit_test(merge_adds_and_caps),
       cmocka_unit_test(merge_by_adagrad),
       cmocka_unit_test(merge_gives_the_same_bits),

@@ -20,11 +20,11 @@ struct vt_objective_scratch {
   uint32_t *contexts;      /* of the centres */
   struct vt_targets_scratch *targets_scratch;
   struct vt_centres centres;
-  uint64_t trained; /* centres */
-  bool booking;     /* the block holds words of the ledger */
-  float *mean;      /* h; three rows, aligned and padded as a step wants them */
-  float *moved;     /* h after a step */
-  float *delta;     /* sum of the steps of h */
+  uint64_t trained;  /* centres */
+  bool booking;      /* the block holds words of the ledger */
+  float **rows;      /* of the bag: the contexts' */
+  float *memory;     /* of the bag's own three rows, aligned and padded as a step wants them */
+  struct vt_bag bag; /* its mean is h */
 };
 
 static void capacities(const struct vt_train_options *options, uint32_t entries, uint32_t out[VT_TABLE_COUNT]) {
@@ -37,7 +37,8 @@ static void scratch_free(struct vt_objective_scratch *scratch) {
   vt_free(scratch->tokens);
   vt_free(scratch->contexts);
   vt_targets_scratch_free(scratch->targets_scratch);
-  vt_free_aligned(scratch->mean);
+  vt_free(scratch->rows);
+  vt_free_aligned(scratch->memory);
   vt_free_aligned(scratch);
 }
 
@@ -48,52 +49,40 @@ static enum vt_status scratch_create(const struct vt_train_options *options, uin
   size_t stride = (vt_kernel_width(options->dim) + 15) / 16 * 16;
   scratch->tokens = vt_alloc(entries, sizeof *scratch->tokens);
   scratch->contexts = vt_alloc(4 * (size_t)options->window, sizeof *scratch->contexts);
-  scratch->mean = vt_alloc_aligned(3 * stride, sizeof *scratch->mean);
+  scratch->rows = vt_alloc(2 * (size_t)options->window, sizeof *scratch->rows);
+  scratch->memory = vt_alloc_aligned(3 * stride, sizeof *scratch->memory);
   enum vt_status status = vt_targets_scratch_create(&scratch->targets_scratch, error);
-  if (status == VT_OK && (scratch->tokens == NULL || scratch->contexts == NULL || scratch->mean == NULL))
+  if (status == VT_OK &&
+      (scratch->tokens == NULL || scratch->contexts == NULL || scratch->rows == NULL || scratch->memory == NULL))
     status = VT_FAIL_MEMORY(error, entries * sizeof *scratch->tokens);
   if (status != VT_OK) {
     scratch_free(scratch);
     return status;
   }
-  scratch->moved = scratch->mean + stride;
-  scratch->delta = scratch->moved + stride;
+  memset(scratch->memory, 0, 3 * stride * sizeof *scratch->memory); /* what follows a row must be zero */
+  scratch->bag = (struct vt_bag){.rows = scratch->rows,
+                                 .width = vt_kernel_width(options->dim),
+                                 .mean = scratch->memory,
+                                 .moved = scratch->memory + stride,
+                                 .delta = scratch->memory + 2 * stride};
   *out = scratch;
   return VT_OK;
 }
 
-static void form_mean(struct vt_objective_scratch *scratch, const struct vt_working_set *inputs,
-                      const struct vt_centre *centre) {
-  size_t width = scratch->step.width;
-  float *restrict mean = scratch->mean;
-  memset(mean, 0, width * sizeof *mean);
-  for (uint32_t c = 0; c < centre->context_count; c++) {
-    const float *restrict row = vt_working_set_row(inputs, centre->contexts[c]);
-    for (size_t k = 0; k < width; k++) mean[k] += row[k];
-  }
-  float share = 1 / (float)centre->context_count;
-  for (size_t k = 0; k < width; k++) mean[k] *= share;
-}
-
-/* Steps over all targets with h held; scratch->delta is what h would have moved. */
+/* Steps over all targets with h held; the bag's delta is what h would have moved. */
 static void train_targets(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
                           struct vt_block *block, const struct vt_centre *centre) {
   bool booked = scratch->booking && block->ledger->row_count > 0;
-  size_t width = scratch->step.width;
-  float *restrict delta = scratch->delta;
-  const float *restrict mean = scratch->mean, *restrict moved = scratch->moved;
   bool measure = scratch->trained++ % VT_LOSS_EVERY == 0;
-  memset(delta, 0, width * sizeof *delta);
   for (int first = 0; first < centre->targets.count;) {
     int from = first;
     first += vt_targets_fill(&centre->targets, first, block, &scratch->step);
-    memcpy(scratch->moved, mean, width * sizeof *mean);
     if (booked) vt_block_ledger_before(block->ledger, &scratch->step);
     setup->kernel->step(&scratch->step);
     if (booked)
       vt_block_ledger_after(block->ledger, setup->kernel, &scratch->step, &block->sets[VT_TABLE_OUTPUT],
                             &centre->targets, from, centre->word);
-    for (size_t k = 0; k < width; k++) delta[k] += moved[k] - mean[k];
+    setup->kernel->bag_take(&scratch->bag);
     if (measure) block->loss_sum += vt_targets_loss(&scratch->step);
   }
   if (measure) block->loss_pairs++;
@@ -103,19 +92,16 @@ static void train_centre(const struct vt_objective_setup *setup, struct vt_objec
                          struct vt_block *block, const struct vt_centre *centre) {
   const uint32_t count = centre->context_count;
   struct vt_working_set *inputs = &block->sets[VT_TABLE_INPUT];
-  size_t width = scratch->step.width;
-  form_mean(scratch, inputs, centre);
+  for (uint32_t c = 0; c < count; c++) scratch->rows[c] = vt_working_set_row(inputs, centre->contexts[c]);
+  scratch->bag.count = count;
+  setup->kernel->bag_mean(&scratch->bag);
   float share = setup->options->cbow_classic ? 1 : 1 / (float)count;
   if (scratch->booking) {
     vt_block_ledger_clear(block->ledger);
     for (uint32_t c = 0; c < count; c++) vt_block_ledger_note(block->ledger, centre->contexts[c], 0, (double)share);
   }
   train_targets(setup, scratch, block, centre);
-  const float *restrict delta = scratch->delta;
-  for (uint32_t c = 0; c < count; c++) {
-    float *restrict row = vt_working_set_row(inputs, centre->contexts[c]);
-    for (size_t k = 0; k < width; k++) row[k] += share * delta[k];
-  }
+  setup->kernel->bag_give(&scratch->bag, share);
 }
 
 static void train_block(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
@@ -124,7 +110,7 @@ static void train_block(const struct vt_objective_setup *setup, struct vt_object
   scratch->step.width = block->sets[VT_TABLE_INPUT].table->width;
   scratch->step.rate = block->rate;
   scratch->step.input_count = 1;
-  scratch->step.inputs[0] = scratch->moved;
+  scratch->step.inputs[0] = scratch->bag.moved;
   for (int j = 0; j < 2 * VT_STEP_SCORE_STRIDE; j++) scratch->step.labels[j] = 0;
   vt_targets_begin(setup, scratch->targets_scratch, block);
   uint32_t count = vt_window_tokens(setup, block, scratch->tokens);
