@@ -17,6 +17,7 @@
 #endif
 
 #define HEADER_BYTES_MAX ((uint64_t)100 * 1000 * 1000) /* the format's own limit */
+#define PIECE_BYTES ((size_t)256 << 10) /* hashed, then written */
 #define META_KEY "__metadata__"
 
 static const struct {
@@ -106,9 +107,15 @@ struct sink {
   struct sha256_ctx *hash;
 };
 
+/* In pieces, so that what was hashed is still in the cache when it is written. */
 static enum vt_status put(const struct sink *sink, const void *data, size_t bytes, struct vt_error *error) {
-  if (sink->hash != NULL) sha256_update(sink->hash, bytes, data);
-  return sink->output == NULL ? VT_OK : vt_output_write(sink->output, data, bytes, error);
+  const unsigned char *at = data;
+  for (size_t piece; bytes > 0; at += piece, bytes -= piece) {
+    piece = bytes < PIECE_BYTES ? bytes : PIECE_BYTES;
+    if (sink->hash != NULL) sha256_update(sink->hash, piece, at);
+    if (sink->output != NULL) VT_TRY(vt_output_write(sink->output, at, piece, error));
+  }
+  return VT_OK;
 }
 
 static enum vt_status put_tensor(const struct sink *sink, const struct vt_tensor *tensor, struct vt_error *error) {
