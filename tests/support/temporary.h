@@ -15,6 +15,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Whether TSan watches: it takes twenty times as long, and what it looks for does not show in the results. */
+#if defined(__SANITIZE_THREAD__)
+#define vtt_under_tsan true
+#else
+#define vtt_under_tsan false
+#endif
+
 struct vtt_folder;
 
 /* A fresh, empty folder below $TMPDIR, or /tmp where that is not set. */
