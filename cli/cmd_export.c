@@ -16,10 +16,18 @@ static struct export_settings {
   const char *output;
   int format; /* place in the choices, one above the enum: 0 is "auto" */
   uint64_t step;
+  bool over_time;
+  int words;
   bool json;
 } settings;
 
-static void prepare(void) { settings = (struct export_settings){.step = VT_STEP_LAST}; }
+#define X(id, name, second, text) name,
+static const char *const format_names[] = {VT_EXPORT_MAP(X)};
+#undef X
+
+static void prepare(void) { settings = (struct export_settings){.step = VT_STEP_LAST, .words = 200}; }
+
+#define FORMAT_TENSORBOARD ((int)(sizeof format_names / sizeof *format_names)) /* of settings.format */
 
 #define AT(field) .offset = offsetof(struct export_settings, field)
 static const struct option options[] = {
@@ -35,9 +43,9 @@ static const struct option options[] = {
      .value = "NAME",
      AT(format),
 #define X(id, name, second, text) name,
-     .choices = {"auto", VT_EXPORT_MAP(X)},
+     .choices = {"auto", VT_EXPORT_MAP(X) "tensorboard"},
 #undef X
-     .help = "auto goes by the extension: .txt or .vec, .bin, .npy, .safetensors, .tsv"},
+     .help = "auto goes by the extension: .txt or .vec, .bin, .npy, .safetensors, .tsv, or .tfevents in the name"},
     {.kind = OPTION_U64,
      .name = "step",
      .value = "S",
@@ -45,11 +53,27 @@ static const struct option options[] = {
      .high = UINT64_MAX,
      .unset = "the last",
      .help = "the snapshot at step S, or the last one before it"},
+    {.kind = OPTION_FLAG,
+     .name = "over-time",
+     AT(over_time),
+     .help = "for the projector: words at every snapshot, joined by lines"},
+    {.kind = OPTION_INT,
+     .name = "words",
+     .value = "N",
+     AT(words),
+     .low = 1,
+     .high = 100000,
+     .help = "with --over-time: the N most frequent words"},
     {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print what was written as one JSON object"},
 };
 
+static bool is_tensorboard(void) {
+  if (settings.format != 0) return settings.format == FORMAT_TENSORBOARD + 1;
+  const char *slash = strrchr(settings.output, '/');
+  return strstr(slash != NULL ? slash : settings.output, "tfevents") != NULL;
+}
+
 static enum exit_status choose_format(enum vt_export_format *format) {
-  if (settings.output == NULL) return report_usage("export", "export needs a file to write to: -o FILE");
   if (settings.format > 0) {
     *format = (enum vt_export_format)(settings.format - 1);
     return EXIT_DONE;
@@ -91,12 +115,9 @@ static void print_written(const struct vt_vectors *vectors, enum vt_export_forma
   }
 }
 
-static enum exit_status run(const struct common_settings *common, const struct text_list *operands) {
-  enum vt_export_format format = VT_EXPORT_W2V_TEXT;
-  enum exit_status status = choose_format(&format);
-  if (status != EXIT_DONE) return status;
+static enum exit_status export_vectors(const char *path, enum vt_export_format format, bool quiet) {
   struct view view;
-  status = view_open(&view, operands->items[0], settings.step);
+  enum exit_status status = view_open(&view, path, settings.step);
   if (status != EXIT_DONE) return status;
   struct vt_error error;
   interrupt_defer(); /* a file is whole or not there: the export is finished first */
@@ -105,9 +126,70 @@ static enum exit_status run(const struct common_settings *common, const struct t
   else if (interrupt_flag)
     status = EXIT_INTERRUPTED;
   else
-    print_written(view.vectors, format, common->quiet);
+    print_written(view.vectors, format, quiet);
   view_close(&view);
   return status;
+}
+
+static void print_story(const char *format, const char *what, uint64_t count, const char *second, bool quiet) {
+  if (settings.json) {
+    json_t *object = json_new_object();
+    json_put(object, "path", json_new_text(settings.output));
+    if (second[0] != '\0') json_put(object, "second_path", json_new_text(second));
+    json_put(object, "format", json_new_text(format));
+    json_put(object, what, json_new_count(count));
+    json_print_line(object);
+  } else if (!quiet) {
+    char text[NUMBER_TEXT_BYTES];
+    printf("wrote %s %s as %s: ", format_count(count, text), what, format);
+    print_clean(stdout, settings.output);
+    if (second[0] != '\0') fputs(", ", stdout);
+    print_clean(stdout, second);
+    putchar('\n');
+  }
+}
+
+/* What belongs to the whole run rather than to one snapshot of it. */
+static enum exit_status export_story(const char *path, bool tensorboard, bool quiet) {
+  struct vt_run *run;
+  struct vt_error error;
+  if (vt_run_open(path, &run, &error) != VT_OK) return report_error(&error);
+  interrupt_defer();
+  uint64_t values = 0;
+  size_t points = 0;
+  enum vt_status done = tensorboard
+                            ? vt_export_events(run, settings.output, &values, &error)
+                            : vt_export_trajectories(run, (size_t)settings.words, settings.output, &points, &error);
+  vt_run_close(run);
+  if (done != VT_OK) return report_error(&error);
+  if (interrupt_flag) return EXIT_INTERRUPTED;
+  char second[4200] = "";
+  if (!tensorboard) second_path(settings.output, ".metadata.tsv", second, sizeof second);
+  if (tensorboard)
+    print_story("tensorboard", "values", values, "", quiet);
+  else
+    print_story("projector", "points", points, second, quiet);
+  return EXIT_DONE;
+}
+
+static enum exit_status run(const struct common_settings *common, const struct text_list *operands) {
+  enum vt_export_format format = VT_EXPORT_W2V_TEXT;
+  if (settings.output == NULL) return report_usage("export", "export needs a file to write to: -o FILE");
+  bool tensorboard = is_tensorboard();
+  if ((tensorboard || settings.over_time) && settings.step != VT_STEP_LAST)
+    return report_usage("export", "--step is of one snapshot, and %s of them all",
+                        tensorboard ? "tensorboard" : "--over-time");
+  if (tensorboard && strstr(settings.output, "tfevents") == NULL)
+    return report_usage("export", "TensorBoard looks for files with tfevents in their name: "
+                                  "-o logs/events.out.tfevents.first");
+  if (tensorboard && settings.over_time) return report_usage("export", "--over-time goes with --format projector");
+  if (tensorboard) return export_story(operands->items[0], true, common->quiet);
+  enum exit_status status = choose_format(&format);
+  if (status != EXIT_DONE) return status;
+  if (settings.over_time && format != VT_EXPORT_PROJECTOR)
+    return report_usage("export", "--over-time goes with --format projector");
+  if (settings.over_time) return export_story(operands->items[0], false, common->quiet);
+  return export_vectors(operands->items[0], format, common->quiet);
 }
 
 const struct command command_export = {
@@ -115,7 +197,9 @@ const struct command command_export = {
     .operands = "DIR -o FILE [options]",
     .summary = "write the vectors for other programs",
     .about = "Writes the vectors of a run as word2vec text or binary, NumPy, safetensors or for TensorBoard's "
-             "projector. Formats that hold no words get a second file with them beside the first. FILE.sha256 holds "
+             "projector, there with --over-time as the ways that words took; or, as tensorboard, all that the run "
+             "measured as an event file. Formats that hold no words get a second file with them beside the first. "
+             "FILE.sha256 holds "
              "the checksums, "
              "for 'sha256sum -c' and for every command of vectrail that reads the file.",
     .example = "vectrail export runs/first -o vectors.bin",

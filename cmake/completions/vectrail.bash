@@ -19,7 +19,7 @@ _vectrail() {
   similarity) options="--over-time --step --json --color --quiet -q --help -h" ;;
   analogy) options="--count -k --step --json --color --quiet -q --help -h" ;;
   eval) options="--similarity --analogy --restrict --over-time --step --threads --json --color --quiet -q --help -h" ;;
-  export) options="--output -o --format --step --json --color --quiet -q --help -h" ;;
+  export) options="--output -o --format --step --over-time --words --json --color --quiet -q --help -h" ;;
   import) options="--run --append --force --steps --format --vocab --tensor --float16 --json --color --quiet -q --help -h" ;;
   measure) options="--word --only --pairs --cooccurrence --corpus --sample-words --sample-among --neighbor-words --among --clusters --threads --series --csv --json --color --quiet -q --help -h" ;;
   diagnose) options="--threads --json --color --quiet -q --help -h" ;;
@@ -48,7 +48,7 @@ _vectrail() {
   "similarity --color") words="auto always never" ;;
   "analogy --color") words="auto always never" ;;
   "eval --color") words="auto always never" ;;
-  "export --format") words="auto w2v-text w2v-binary npy safetensors projector" ;;
+  "export --format") words="auto w2v-text w2v-binary npy safetensors projector tensorboard" ;;
   "export --color") words="auto always never" ;;
   "import --format") words="auto w2v-text w2v-binary glove npy safetensors" ;;
   "import --color") words="auto always never" ;;

@@ -5,7 +5,9 @@
 #define VECTRAIL_EXPORT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
+#include "vectrail/run.h"
 #include "vectrail/status.h"
 #include "vectrail/vectors.h"
 
@@ -38,6 +40,18 @@ VT_API const char *vt_export_second_extension(enum vt_export_format format);
  * file is replaced. */
 VT_API enum vt_status vt_export(const struct vt_vectors *vectors, enum vt_export_format format, const char *path,
                                 struct vt_error *error);
+
+/* Where the `words` most frequent words were at every snapshot of a run, for the projector of TensorBoard: a point for
+ * each word at each snapshot as TSV, and beside it, in .metadata.tsv, word, step, count and "__seq_next__", by which
+ * the projector joins the points of a word. *points (may be NULL): how many. Errors and files as with vt_export;
+ * VT_ERROR_EMPTY where there is no snapshot. Memory: all points, in float32. */
+VT_API enum vt_status vt_export_trajectories(struct vt_run *run, size_t words, const char *path, size_t *points,
+                                             struct vt_error *error);
+
+/* All metrics of a run, its rate, and its cosines of pairs ("cosine/A B"), as an event file of TensorBoard, which finds
+ * files with "tfevents" in their name. Times are seconds of training. *written (may be NULL): how many values. The
+ * file is written beside, synced and renamed. */
+VT_API enum vt_status vt_export_events(struct vt_run *run, const char *path, uint64_t *written, struct vt_error *error);
 
 #ifdef __cplusplus
 }

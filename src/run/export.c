@@ -87,10 +87,10 @@ static void release(struct staged *staged) {
   }
 }
 
-static enum vt_status name_files(struct staged *staged, enum vt_export_format format, const char *path,
+static enum vt_status name_files(struct staged *staged, const struct vt_export_writers *writing, const char *path,
                                  struct vt_error *error) {
-  bool two = writers[format].words != NULL;
-  if (two) staged->paths[WORDS] = second_path(path, names[format].second_extension);
+  bool two = writing->words != NULL;
+  if (two) staged->paths[WORDS] = second_path(path, writing->words_extension);
   staged->paths[VECTORS] = vt_copy_string(path);
   staged->paths[CHECKSUMS] = vt_checksum_path(path);
   if ((two && staged->paths[WORDS] == NULL) || staged->paths[VECTORS] == NULL || staged->paths[CHECKSUMS] == NULL)
@@ -99,15 +99,15 @@ static enum vt_status name_files(struct staged *staged, enum vt_export_format fo
 }
 
 /* Writes all files beside their places. */
-static enum vt_status stage(struct staged *staged, const struct vt_vectors *vectors, enum vt_export_format format,
+static enum vt_status stage(struct staged *staged, const struct vt_export_writers *writing, const void *source,
                             struct vt_error *error) {
-  writer *const write[] = {[WORDS] = writers[format].words, [VECTORS] = writers[format].vectors};
+  vt_export_writer *const write[] = {[WORDS] = writing->words, [VECTORS] = writing->vectors};
   char sha256[2][VT_SHA256_TEXT_BYTES];
   for (int k = WORDS; k <= VECTORS; k++) {
     if (staged->paths[k] == NULL) continue;
     VT_TRY(vt_output_open(staged->paths[k], &staged->outputs[k], error));
     vt_output_hash(staged->outputs[k]);
-    VT_TRY(write[k](vectors, staged->outputs[k], error));
+    VT_TRY(write[k](source, staged->outputs[k], error));
     VT_TRY(vt_output_sha256(staged->outputs[k], sha256[k], error));
   }
   VT_TRY(vt_output_open(staged->paths[CHECKSUMS], &staged->outputs[CHECKSUMS], error));
@@ -134,13 +134,37 @@ static enum vt_status put_in_place(struct staged *staged, struct vt_error *error
   return status;
 }
 
-enum vt_status vt_export(const struct vt_vectors *vectors, enum vt_export_format format, const char *path,
-                         struct vt_error *error) {
-  if ((size_t)format >= FORMAT_COUNT) return VT_FAIL(error, VT_ERROR_ARGUMENT, "there is no format %d", (int)format);
+enum vt_status vt_export_files(const struct vt_export_writers *writing, const void *source, const char *path,
+                               struct vt_error *error) {
   struct staged staged = {0};
-  enum vt_status status = name_files(&staged, format, path, error);
-  if (status == VT_OK) status = stage(&staged, vectors, format, error);
+  enum vt_status status = name_files(&staged, writing, path, error);
+  if (status == VT_OK) status = stage(&staged, writing, source, error);
   if (status == VT_OK) status = put_in_place(&staged, error);
   release(&staged);
   return status;
+}
+
+struct vectors_source {
+  const struct vt_vectors *vectors;
+  enum vt_export_format format;
+};
+
+static enum vt_status write_vectors(const void *source, struct vt_output *output, struct vt_error *error) {
+  const struct vectors_source *from = source;
+  return writers[from->format].vectors(from->vectors, output, error);
+}
+
+static enum vt_status write_words(const void *source, struct vt_output *output, struct vt_error *error) {
+  const struct vectors_source *from = source;
+  return writers[from->format].words(from->vectors, output, error);
+}
+
+enum vt_status vt_export(const struct vt_vectors *vectors, enum vt_export_format format, const char *path,
+                         struct vt_error *error) {
+  if ((size_t)format >= FORMAT_COUNT) return VT_FAIL(error, VT_ERROR_ARGUMENT, "there is no format %d", (int)format);
+  const struct vt_export_writers writing = {.vectors = write_vectors,
+                                            .words = writers[format].words == NULL ? NULL : write_words,
+                                            .words_extension = names[format].second_extension};
+  const struct vectors_source source = {vectors, format};
+  return vt_export_files(&writing, &source, path, error);
 }

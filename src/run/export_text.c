@@ -55,10 +55,10 @@ static enum vt_status write_row(struct vt_output *output, const float *row, size
 }
 
 /* VT_ERROR_FORMAT for a word with one of these characters in it: the file could not be read back. */
-static enum vt_status check_words(const struct vt_vectors *vectors, const char *forbidden, const char *help,
+static enum vt_status check_words(const struct vt_vocab *vocab, size_t count, const char *forbidden, const char *help,
                                   struct vt_error *error) {
-  for (size_t id = 0; id < vectors->rows; id++) {
-    const char *word = vt_vocab_text(vectors->vocab, (uint32_t)id);
+  for (size_t id = 0; id < count; id++) {
+    const char *word = vt_vocab_text(vocab, (uint32_t)id);
     if (strpbrk(word, forbidden) != NULL)
       return VT_FAIL_HELP(error, VT_ERROR_FORMAT, help,
                           "word %zu, \"%s\", has white space that this format cannot hold", id, word);
@@ -67,7 +67,7 @@ static enum vt_status check_words(const struct vt_vectors *vectors, const char *
 }
 
 enum vt_status vt_export_check_w2v_words(const struct vt_vectors *vectors, struct vt_error *error) {
-  return check_words(vectors, " \t\n\v\f\r", "export as npy, safetensors or projector", error);
+  return check_words(vectors->vocab, vectors->rows, " \t\n\v\f\r", "export as npy, safetensors or projector", error);
 }
 
 enum vt_status vt_export_w2v_text(const struct vt_vectors *vectors, struct vt_output *output, struct vt_error *error) {
@@ -80,14 +80,22 @@ enum vt_status vt_export_w2v_text(const struct vt_vectors *vectors, struct vt_ou
   return VT_OK;
 }
 
+enum vt_status vt_export_tsv_row(struct vt_output *output, const float *row, size_t dim, struct vt_error *error) {
+  return write_row(output, row, dim, '\t', true, error);
+}
+
+enum vt_status vt_export_check_tsv_words(const struct vt_vocab *vocab, size_t count, struct vt_error *error) {
+  return check_words(vocab, count, "\t\n\r", "export as npy or safetensors", error);
+}
+
 enum vt_status vt_export_tsv(const struct vt_vectors *vectors, struct vt_output *output, struct vt_error *error) {
   for (size_t id = 0; id < vectors->rows; id++)
-    VT_TRY(write_row(output, vectors->data + id * vectors->dim, vectors->dim, '\t', true, error));
+    VT_TRY(vt_export_tsv_row(output, vectors->data + id * vectors->dim, vectors->dim, error));
   return VT_OK;
 }
 
 enum vt_status vt_export_word_list(const struct vt_vectors *vectors, struct vt_output *output, struct vt_error *error) {
-  VT_TRY(check_words(vectors, "\n\r", "train on text without line breaks inside words", error));
+  VT_TRY(check_words(vectors->vocab, vectors->rows, "\n\r", "train on text without line breaks inside words", error));
   for (size_t id = 0; id < vectors->rows; id++) {
     VT_TRY(write_text(output, vt_vocab_text(vectors->vocab, (uint32_t)id), error));
     VT_TRY(write_text(output, "\n", error));
@@ -96,7 +104,7 @@ enum vt_status vt_export_word_list(const struct vt_vectors *vectors, struct vt_o
 }
 
 enum vt_status vt_export_metadata(const struct vt_vectors *vectors, struct vt_output *output, struct vt_error *error) {
-  VT_TRY(check_words(vectors, "\t\n\r", "export as npy or safetensors", error));
+  VT_TRY(vt_export_check_tsv_words(vectors->vocab, vectors->rows, error));
   VT_TRY(write_text(output, "word\tcount\n", error));
   for (size_t id = 0; id < vectors->rows; id++) {
     VT_TRY(write_text(output, vt_vocab_text(vectors->vocab, (uint32_t)id), error));

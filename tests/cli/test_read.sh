@@ -146,6 +146,43 @@ vectrail export run -o early.npy --step 0 --quiet
 expect_out ""
 cmp -s a.npy early.npy && fail "another step, other vectors"
 
+# What is of the whole run: the ways of words for the projector, and what was measured for TensorBoard.
+vectrail export run -o ways.tsv --over-time --words 4 --json
+expect_json 'd["format"] == "projector" and d["points"] == 24 and d["second_path"] == "ways.metadata.tsv"'
+python3 - <<'PYTHON' || fail "the ways of words are not those of the snapshots"
+import json, subprocess, os
+rows = [line.rstrip("\n").split("\t") for line in open("ways.metadata.tsv", encoding="utf-8")]
+assert rows[0] == ["word", "step", "count", "__seq_next__"], rows[0]
+points = [[float(x) for x in line.split("\t")] for line in open("ways.tsv")]
+assert len(points) == len(rows) - 1 == 24
+for k, (word, step, count, following) in enumerate(rows[1:]):
+    assert following == ("" if k % 6 == 5 else str(k + 1)), (k, following)
+    assert word == rows[1 + k - k % 6][0]
+last = int(rows[6][1])
+subprocess.run([os.environ["VECTRAIL"], "export", "run", "-o", "last.tsv", "--step", str(last), "--quiet"], check=True)
+table = [[float(x) for x in line.split("\t")] for line in open("last.tsv")]
+assert [points[6 * w + 5] for w in range(4)] == table[:4]
+PYTHON
+vectrail export run -o events.out.tfevents.run
+expect_out_has "values as tensorboard"
+python3 "$SOURCE/tests/support/event_file.py" events.out.tfevents.run >events.json || fail "TensorBoard could not read that"
+vectrail info run --metric loss --json
+python3 - "$out" <<'PYTHON' || fail "the events are not the run's metrics"
+import json, struct, sys
+events, told = json.load(open("events.json")), json.loads(sys.argv[1])
+single = lambda x: struct.unpack("<f", struct.pack("<f", x))[0]
+points = told["points"] if "points" in told else told["loss"]
+assert [[p[0], p[2]] for p in events["loss"]] == [[p["step"], single(p["value"])] for p in points]
+assert events["lr"][0][1] <= events["lr"][-1][1] and events["lr"][-1][0] > 0
+PYTHON
+for wrong in "-o x.npy --over-time" "-o x.tsv --over-time --step 0" "-o x --format tensorboard" "-o a.tfevents --over-time" \
+  "-o a.tfevents --step 3" "-o x.tsv --over-time --words 0"; do
+  # shellcheck disable=SC2086 # words
+  vectrail export run $wrong
+  expect_status 2
+done
+[ -e x.npy ] || [ -e x.tsv ] || [ -e x ] && fail "a refused export leaves nothing"
+
 # Words that are typed with other bytes than the text had.
 # shellcheck disable=SC1110,SC1112 # the curly apostrophe is meant
 printf 'Hà Nội là thủ đô của Việt Nam don’t\n%.0s' $(seq 20) >vietnam.txt

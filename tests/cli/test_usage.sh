@@ -82,7 +82,7 @@ usage "eval needs a test: --similarity FILE... or --analogy FILE" "'vectrail hel
 usage "export needs a file to write to: -o FILE" "'vectrail help export' shows what there is" export run
 usage "the extension of out.dat tells no format; add --format NAME" "'vectrail help export' shows what there is" \
   export run -o out.dat
-usage "--format is 'glove'; it must be auto, w2v-text, w2v-binary, npy, safetensors or projector" \
+usage "--format is 'glove'; it must be auto, w2v-text, w2v-binary, npy, safetensors, projector or tensorboard" \
   "'vectrail help export' shows what there is" export run -o out.dat --format glove
 usage "info needs a run folder" "'vectrail help info' shows what there is" info
 usage "--kernels is about this program, not about a run folder; it stands alone" \
