@@ -23,7 +23,7 @@
 #include "run/snapshot.h"
 #include "run/store.h"
 
-#define ROWS_WAITING_MAX 16384
+#define BYTES_WAITING_MAX ((size_t)48 << 20) /* of rows */
 #define SNAPSHOTS_WAITING_MAX 2
 #define COMMIT_SECONDS 1.0
 #define VALUES_MAX 6
@@ -37,6 +37,7 @@ struct item {
   struct vt_checkpoint *copy;             /* what of it is ours to free */
   enum vt_store_table table;
   struct vt_store_value values[VALUES_MAX];
+  size_t bytes; /* of a row, with all it points to */
 };
 
 struct vt_recorder {
@@ -49,7 +50,7 @@ struct vt_recorder {
   pthread_cond_t changed; /* anything below */
   struct item *first;
   struct item *last;
-  size_t rows_waiting;
+  size_t bytes_waiting;     /* of rows */
   size_t snapshots_waiting; /* queued or being written */
   bool checkpoint_waiting;  /* likewise */
   bool busy;                /* the thread holds items or an open transaction */
@@ -195,7 +196,7 @@ static void *write_all(void *context) {
     struct item *list = recorder->first;
     bool failed = recorder->failed;
     recorder->first = recorder->last = NULL;
-    recorder->rows_waiting = 0;
+    recorder->bytes_waiting = 0;
     recorder->busy = true;
     pthread_cond_broadcast(&recorder->changed);
     pthread_mutex_unlock(&recorder->mutex);
@@ -221,20 +222,21 @@ static enum vt_status failure(const struct vt_recorder *recorder, struct vt_erro
 static enum vt_status append(struct vt_recorder *recorder, struct item *item, struct vt_error *error) {
   bool is_snapshot = item->snapshot != NULL;
   pthread_mutex_lock(&recorder->mutex);
-  while (!recorder->failed && (recorder->rows_waiting >= ROWS_WAITING_MAX ||
+  while (!recorder->failed && (recorder->bytes_waiting >= BYTES_WAITING_MAX ||
                                (is_snapshot && recorder->snapshots_waiting >= SNAPSHOTS_WAITING_MAX)))
     pthread_cond_wait(&recorder->changed, &recorder->mutex);
   enum vt_status status = failure(recorder, error);
   if (status == VT_OK) {
-    if (recorder->last == NULL)
+    bool was_empty = recorder->first == NULL; /* only then does the thread wait for something to write */
+    if (was_empty)
       recorder->first = item;
     else
       recorder->last->next = item;
     recorder->last = item;
-    recorder->rows_waiting++;
+    recorder->bytes_waiting += item->bytes;
     if (is_snapshot) recorder->snapshots_waiting++;
     if (item->checkpoint != NULL) recorder->checkpoint_waiting = true;
-    pthread_cond_broadcast(&recorder->changed);
+    if (was_empty) pthread_cond_broadcast(&recorder->changed);
   }
   pthread_mutex_unlock(&recorder->mutex);
   if (status != VT_OK) item_free(item);
@@ -248,7 +250,7 @@ static enum vt_status append_row(struct vt_recorder *recorder, enum vt_store_tab
   for (size_t k = 0; k < count; k++) bytes += values[k].bytes;
   struct item *item = vt_alloc(bytes, 1);
   if (item == NULL) return VT_FAIL_MEMORY(error, bytes);
-  *item = (struct item){.table = table};
+  *item = (struct item){.table = table, .bytes = bytes};
   char *at = (char *)(item + 1);
   for (size_t k = 0; k < count; k++) {
     item->values[k] = values[k];

@@ -69,7 +69,7 @@ static const struct table tables[VT_STORE_TABLES] = {
     [VT_STORE_LEDGER] = {6,
                          "CREATE TABLE ledger(word INTEGER NOT NULL, source INTEGER NOT NULL, role TEXT NOT NULL, "
                          "span INTEGER NOT NULL, updates INTEGER NOT NULL, vector BLOB NOT NULL, "
-                         "PRIMARY KEY(word, source, role, span));",
+                         "PRIMARY KEY(word, span, role, source)) WITHOUT ROWID;",
                          "INSERT OR REPLACE INTO ledger(word, source, role, span, updates, vector) VALUES(?,?,?,?,?,?)",
                          "SELECT word, source, role, span, updates, vector FROM ledger "
                          "ORDER BY word, source, role, span"},

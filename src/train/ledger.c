@@ -10,6 +10,7 @@
 #include "train/ledger.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -195,14 +196,19 @@ static void find_factors(const double *changes, const float *row, const float *s
   for (uint32_t c = 0; c < dim; c++) factors[c] *= cap / length;
 }
 
-/* Books what one block noted; total[dim] takes all of it. */
+/* Books what one block noted; total[dim] takes all of it. The sums of a word lie anywhere in some megabytes: their
+ * places, and then they themselves, are asked for ahead. */
+#define INDEX_AHEAD 8
+#define SUMS_AHEAD 4
 static void take_block(struct watched *watched, const struct vt_ledger_sums *from, uint32_t dim, const double *factors,
                        double *total) {
   for (size_t e = 0; e < from->count; e++) {
+    if (e + INDEX_AHEAD < from->count) vt_ledger_sums_prefetch_index(&watched->sums, from->keys[e + INDEX_AHEAD]);
+    if (e + SUMS_AHEAD < from->count) vt_ledger_sums_prefetch(&watched->sums, from->keys[e + SUMS_AHEAD]);
     double *to = vt_ledger_sums_at(&watched->sums, from->keys[e], from->updates[e]);
     watched->failed = watched->failed || to == NULL;
     if (to == NULL) return;
-    const double *vector = from->vectors + e * dim;
+    const double *restrict vector = from->vectors + e * dim;
     for (uint32_t c = 0; c < dim; c++) {
       double applied = factors[c] * vector[c];
       to[c] += applied;
@@ -323,6 +329,30 @@ static void find_owing(const struct vt_ledger *ledger, size_t k, const struct vt
   for (uint32_t c = 0; c < ledger->dim; c++) owing[c] = (double)(owed * row[c]) - (double)row[c];
 }
 
+/* A sum, by role and then source: what reads and writes it in that order goes through memory and file in one piece. */
+struct placed {
+  uint64_t place;
+  uint32_t entry;
+};
+
+static int compare_places(const void *a, const void *b) {
+  uint64_t x = ((const struct placed *)a)->place, y = ((const struct placed *)b)->place;
+  return (x > y) - (x < y);
+}
+
+/* Free with vt_free; NULL when out of memory. */
+static struct placed *sorted_sums(const struct vt_ledger_sums *sums) {
+  struct placed *order = vt_alloc(sums->count + 1, sizeof *order); /* of none, too */
+  if (order == NULL) return NULL;
+  for (size_t e = 0; e < sums->count; e++) {
+    uint64_t key = sums->keys[e];
+    order[e] =
+        (struct placed){(key & ROLE_MASK) << (64 - VT_LEDGER_ROLE_BITS) | key >> VT_LEDGER_ROLE_BITS, (uint32_t)e};
+  }
+  qsort(order, sums->count, sizeof *order, compare_places);
+  return order;
+}
+
 static enum vt_status close_word(struct vt_ledger *ledger, size_t k, const struct vt_table *input,
                                  const struct vt_decay *decay, vt_ledger_visit *visit, void *context,
                                  struct vt_error *error) {
@@ -334,16 +364,22 @@ static enum vt_status close_word(struct vt_ledger *ledger, size_t k, const struc
   VT_TRY(vt_ledger_check(ledger, error));
   find_owing(ledger, k, input, decay, owing);
   for (uint32_t c = 0; c < dim; c++) sum[c] = owing[c] - before[c];
-  for (size_t e = 0; e < watched->sums.count; e++) {
+  struct placed *order = sorted_sums(&watched->sums);
+  if (order == NULL) return VT_FAIL_MEMORY(error, watched->sums.count * sizeof *order);
+  enum vt_status status = VT_OK;
+  for (size_t at = 0; at < watched->sums.count && status == VT_OK; at++) {
+    size_t e = order[at].entry;
     uint64_t key = watched->sums.keys[e], updates = watched->sums.updates[e];
     const double *vector = watched->sums.vectors + e * dim;
     if (key == decay_key) {
       for (uint32_t c = 0; c < dim; c++) sum[c] += vector[c];
       decay_updates = updates;
     } else {
-      VT_TRY(visit(context, watched->id, key >> VT_LEDGER_ROLE_BITS, role_of(key), updates, vector, error));
+      status = visit(context, watched->id, key >> VT_LEDGER_ROLE_BITS, role_of(key), updates, vector, error);
     }
   }
+  vt_free(order);
+  VT_TRY(status);
   if (decay != NULL || decay_updates > 0)
     VT_TRY(visit(context, watched->id, watched->id, VT_LEDGER_DECAY, decay_updates, sum, error));
   vt_ledger_sums_clear(&watched->sums);

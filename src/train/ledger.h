@@ -105,7 +105,10 @@ void vt_block_ledger_end(const struct vt_ledger *ledger, struct vt_block_ledger 
 static inline void vt_block_ledger_clear(struct vt_block_ledger *block) { block->row_count = 0; }
 /* ... but row `input`, which is that of a slot, if the slot is watched. One that is noted again (CBOW) takes its share
  * again. */
-void vt_block_ledger_note(struct vt_block_ledger *block, uint32_t slot, int input, double share);
+void vt_block_ledger_note_watched(struct vt_block_ledger *block, uint32_t slot, int input, double share);
+static inline void vt_block_ledger_note(struct vt_block_ledger *block, uint32_t slot, int input, double share) {
+  if (block->marks[slot] != 0) vt_block_ledger_note_watched(block, slot, input, share); /* hardly ever */
+}
 /* Around kernel->step, where row_count > 0: the step's outputs are the targets from `first` on, drawn for the word
  * `centre`. */
 void vt_block_ledger_before(struct vt_block_ledger *block, const struct vt_step *step);

@@ -32,8 +32,7 @@ void vt_block_ledger_end(const struct vt_ledger *ledger, struct vt_block_ledger 
     if (block->slots[k] != VT_NO_SLOT) block->marks[block->slots[k]] = 0;
 }
 
-void vt_block_ledger_note(struct vt_block_ledger *block, uint32_t slot, int input, double share) {
-  if (block->marks[slot] == 0) return;
+void vt_block_ledger_note_watched(struct vt_block_ledger *block, uint32_t slot, int input, double share) {
   uint32_t word = block->marks[slot] - 1;
   for (size_t r = 0; r < block->row_count; r++) {
     if (block->rows[r].word != word) continue;

@@ -82,6 +82,20 @@ double *vt_ledger_sums_at(struct vt_ledger_sums *sums, uint64_t key, uint64_t up
   return vector;
 }
 
+void vt_ledger_sums_prefetch_index(const struct vt_ledger_sums *sums, uint64_t key) {
+  if (sums->index_size > 0) __builtin_prefetch(&sums->index[(size_t)vt_mix64(key) & (sums->index_size - 1)]);
+}
+
+void vt_ledger_sums_prefetch(const struct vt_ledger_sums *sums, uint64_t key) {
+  if (sums->index_size == 0) return;
+  uint32_t found = sums->index[(size_t)vt_mix64(key) & (sums->index_size - 1)]; /* mostly this one */
+  if (found == NONE) return;
+  __builtin_prefetch(&sums->keys[found]);
+  __builtin_prefetch(&sums->updates[found], 1);
+  const double *vector = sums->vectors + (size_t)found * sums->dim;
+  for (uint32_t k = 0; k < sums->dim; k += 8) __builtin_prefetch(vector + k, 1);
+}
+
 /* ---- pruning ----------------------------------------------------------------------------------------------------- */
 
 struct ranked {

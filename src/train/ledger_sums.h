@@ -30,6 +30,9 @@ void vt_ledger_sums_clear(struct vt_ledger_sums *sums);
 
 /* The vector of a key, zero at first, with `updates` more noted; valid until the next call. NULL: out of memory. */
 double *vt_ledger_sums_at(struct vt_ledger_sums *sums, uint64_t key, uint64_t updates);
+/* For a key that is to be added to soon: its place in the index, and, when that is in the cache, the sum itself. */
+void vt_ledger_sums_prefetch_index(const struct vt_ledger_sums *sums, uint64_t key);
+void vt_ledger_sums_prefetch(const struct vt_ledger_sums *sums, uint64_t key);
 
 /* Keeps, of the keys whose lowest bits under `mask` are `value`, the `keep` longest vectors (equal ones: by smaller
  * key) and adds the others to the entry `others`, which is kept and not counted. False: out of memory, nothing is
