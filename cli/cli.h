@@ -32,6 +32,8 @@ struct command {
   /* Where the options go. prepare fills in the defaults, so that help shows those that really apply. */
   void *settings;
   void (*prepare)(void);
+  /* Defaults that depend on what was typed, before the options are read; NULL: there are none. */
+  enum exit_status (*prepare_for)(int argc, char **argv);
   size_t operands_low, operands_high;
   const char *operands_missing; /* the cause when there are too few: "neighbors needs a run folder and a word" */
   enum exit_status (*run)(const struct common_settings *common, const struct text_list *operands);
@@ -39,7 +41,8 @@ struct command {
 
 extern const struct command command_train, command_resume, command_info, command_neighbors, command_similarity,
     command_analogy, command_eval, command_export, command_import, command_measure, command_diagnose, command_cooccur,
-    command_experiment, command_compare, command_explain, command_replay, command_serve, command_report;
+    command_experiment, command_generate, command_compare, command_explain, command_replay, command_serve,
+    command_report;
 
 /* The options of struct common_settings. */
 extern const struct option common_options[];

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/stat.h>
+
 #include "cli.h"
+#include "exercise.h"
 #include "interrupt.h"
 #include "json.h"
 #include "report.h"
@@ -14,7 +17,8 @@
 
 static struct experiment_settings {
   const char *run;
-  bool json;
+  bool json, exercise, stability;
+  uint32_t epochs, runs; /* 0: not given */
   struct text_list synonyms, analogies;
   struct vt_experiment_request request;
 } settings;
@@ -32,7 +36,27 @@ static const struct option options[] = {
      .aside = true,
      .value = "DIR",
      AT(run),
-     .help = "the folder to make for the three runs; required"},
+     .help = "the folder to make for the runs; required but for --exercise and --stability, where it is exercise, or "
+             "stability, in the folder runs"},
+    {.kind = OPTION_FLAG,
+     .name = "exercise",
+     .aside = true,
+     AT(exercise),
+     .help =
+         "instead of the claims: a feed-forward next-word model on one small text, its figures beside a reference's"},
+    {.kind = OPTION_FLAG,
+     .name = "stability",
+     .aside = true,
+     AT(stability),
+     .help = "the same training from ten starts, sixteen epochs each: what stays the same"},
+    {.kind = OPTION_U32,
+     .name = "runs",
+     .value = "N",
+     AT(runs),
+     .low = 2,
+     .high = 1000,
+     .unset = "10",
+     .help = "how many, with --stability"},
     {.kind = OPTION_FLAG,
      .name = "force",
      .aside = true,
@@ -58,9 +82,10 @@ static const struct option options[] = {
     {.kind = OPTION_U32,
      .name = "epochs",
      .value = "N",
-     AT(request.epochs),
+     AT(epochs),
      .low = 1,
      .high = 1000000,
+     .unset = "10; exercise 25, stability 16",
      .help = "passes over the text"},
     {.kind = OPTION_REAL,
      .name = "l2",
@@ -199,7 +224,36 @@ static void announce(void *context, const char *name) {
   fprintf(stderr, "training %s\n", name);
 }
 
+static enum exit_status run_exercise(const struct common_settings *common, const struct text_list *operands) {
+  if (settings.exercise && settings.stability)
+    return report_usage("experiment", "--exercise and --stability are two experiments; name one");
+  const char *name = settings.exercise ? "exercise" : "stability";
+  if (operands->count == 0)
+    return report_usage("experiment", "--%s needs a text, such as one book: vectrail experiment --%s FILE", name, name);
+  struct vt_exercise_request request;
+  vt_exercise_request_init(&request);
+  request.folder = settings.run;
+  request.force = settings.request.force;
+  if (settings.run == NULL) { /* a place of its own, which the next one may have */
+    (void)mkdir("runs", 0777);
+    request.folder = settings.exercise ? "runs/exercise" : "runs/stability";
+    request.force = true;
+  }
+  request.inputs = operands->items;
+  request.input_count = operands->count;
+  request.epochs = settings.epochs > 0 ? settings.epochs : settings.exercise ? 25 : 16;
+  if (settings.runs > 0) request.runs = settings.runs;
+  request.seed = settings.request.seed;
+  request.threads = settings.request.threads;
+  request.interrupt = &interrupt_flag;
+  if (!common->quiet) request.training = announce;
+  interrupt_defer();
+  return settings.exercise ? exercise_run(&request, settings.json) : exercise_stability_run(&request, settings.json);
+}
+
 static enum exit_status run(const struct common_settings *common, const struct text_list *operands) {
+  if (settings.exercise || settings.stability) return run_exercise(common, operands);
+  if (settings.epochs > 0) settings.request.epochs = settings.epochs;
   if (settings.run == NULL) return report_usage("experiment", "experiment needs a folder for its runs: --run DIR");
   if (operands->count == 0 && settings.synonyms.count + settings.analogies.count > 0)
     return report_usage("experiment",

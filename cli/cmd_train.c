@@ -30,7 +30,9 @@ static struct train_settings {
   const char *run;
   bool force;
   bool json;
-  int model, loss, schedule, optimizer, tokens; /* places in the choices, which are the values of the enums */
+  /* Places in the choices, which are the values of the enums. */
+  int model, loss, schedule, optimizer, tokens, positions, preset;
+  bool untied;
   const char *vocab;
   const char *kernel;
   struct text_list watch, pairs, ledger;
@@ -45,18 +47,53 @@ static struct train_settings {
   struct vt_record_options record;
 } settings;
 
+/* What the parts of the request say, for the choices. */
+static void take_choices(void) {
+  settings.model = (int)settings.train.model;
+  settings.loss = (int)settings.train.loss;
+  settings.schedule = (int)settings.train.schedule;
+  settings.optimizer = (int)settings.train.optimizer;
+  settings.positions = (int)settings.train.network.positions;
+  settings.untied = !settings.train.network.tied;
+  settings.tokens = (int)settings.corpus.tokens;
+}
+
 static void prepare(void) {
   settings = (struct train_settings){
       .cbow = -1, .skipgram = -1, .hierarchical = -1, .symmetric = -1, .alpha = NAN, .x_max = NAN}; /* not given */
   vt_corpus_options_init(&settings.corpus);
   vt_train_options_init(&settings.train);
   vt_record_options_init(&settings.record);
-  settings.model = (int)settings.train.model;
-  settings.schedule = (int)settings.train.schedule;
+  take_choices();
   settings.loss = settings.optimizer = -1; /* the model's own, as the next two, unless one is given */
   settings.train.lr = 0;
   settings.train.epochs = 0;
-  settings.tokens = (int)settings.corpus.tokens;
+}
+
+/* The last value of an option that is written --name VALUE or --name=VALUE, with one dash or two; or NULL. */
+static const char *typed_value(int argc, char **argv, const char *name) {
+  const char *value = NULL;
+  for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+    const char *at = argv[i];
+    if (*at != '-') continue;
+    at += strspn(at, "-");
+    size_t length = strlen(name);
+    if (strncmp(at, name, length) != 0) continue;
+    if (at[length] == '=') value = at + length + 1;
+    if (at[length] == '\0' && i + 1 < argc) value = argv[i + 1];
+  }
+  return value;
+}
+
+/* A network and a preset bring defaults of their own; what is typed wins over them, wherever it stands. */
+static enum exit_status prepare_for(int argc, char **argv) {
+  const char *model = typed_value(argc, argv, "model"), *preset = typed_value(argc, argv, "preset");
+  const enum vt_model before = settings.train.model;
+  if (preset != NULL && strcmp(preset, "exercise") == 0) vt_train_preset_exercise(&settings.corpus, &settings.train);
+  if (model != NULL && strcmp(model, "nnlm") == 0) vt_train_options_for(&settings.train, VT_MODEL_NNLM);
+  if (model != NULL && strcmp(model, "transformer") == 0) vt_train_options_for(&settings.train, VT_MODEL_TRANSFORMER);
+  if (settings.train.model != before) take_choices();
+  return EXIT_DONE;
 }
 
 #define AT(field) .offset = offsetof(struct train_settings, field)
@@ -99,8 +136,9 @@ static const struct option options[] = {
      .name = "tokens",
      .value = "RULE",
      AT(tokens),
-     .choices = {"words", "space"},
-     .help = "what a word is: a run of letters and digits, or what stands between blanks"},
+     .choices = {"words", "space", "letters"},
+     .help = "what a word is: a run of letters and digits; what stands between blanks; or a run of two or more ASCII "
+             "letters, made small"},
     {.kind = OPTION_FLAG, .name = "fold-case", AT(corpus.fold_case), .help = "fold upper and lower case together"},
     {.kind = OPTION_U64,
      .name = "min-count",
@@ -140,15 +178,23 @@ static const struct option options[] = {
      .name = "model",
      .value = "NAME",
      AT(model),
-     .choices = {"skipgram", "cbow", "glove"},
-     .help = "skipgram: each context word predicts the centre word; cbow: their mean does; glove: products of "
-             "vectors fit the logarithms of counts"},
+     .choices = {"skipgram", "cbow", "glove", "nnlm", "transformer"},
+     .help =
+         "skipgram: each context word predicts the centre word; cbow: their mean does; glove: products of "
+         "vectors fit the logarithms of counts; nnlm, transformer: networks that predict the next word (see below)"},
+    {.kind = OPTION_CHOICE,
+     .name = "preset",
+     .aside = true,
+     .value = "NAME",
+     AT(preset),
+     .choices = {"none", "exercise"},
+     .help = "settings that belong together; exercise: nnlm as in the course's exercise, 25 epochs on one small text"},
     {.kind = OPTION_CHOICE,
      .name = "loss",
      .value = "NAME",
      AT(loss),
      .choices = {"ns", "hs", "softmax", "squares"},
-     .unset = "ns; glove: squares",
+     .unset = "ns; glove: squares; networks: softmax",
      .help = "the objective; ns: negative sampling; hs: hierarchical softmax; softmax: over all words, exactly; "
              "squares: glove's"},
     {.kind = OPTION_FLAG,
@@ -206,7 +252,8 @@ static const struct option options[] = {
      AT(train.lr),
      .above_low = true,
      .real_high = 1000,
-     .unset = "0.025; cbow: 0.1, cbow-classic: 0.05; adagrad: 0.15; softmax: 5, adagrad 0.1, adamw 0.005; glove: 0.5",
+     .unset = "0.025; cbow: 0.1, cbow-classic: 0.05; adagrad: 0.15; softmax: 5, adagrad 0.1, adamw 0.005; glove: 0.5; "
+              "networks: 0.001, sgd 0.1",
      .help = "learning rate at the start"},
     {.kind = OPTION_CHOICE,
      .name = "schedule",
@@ -219,14 +266,15 @@ static const struct option options[] = {
      .value = "NAME",
      AT(optimizer),
      .choices = {"sgd", "adagrad", "adamw"},
-     .unset = "sgd; glove: adagrad",
+     .unset = "sgd; glove: adagrad; networks: adamw",
      .help = "how gradients become steps; adagrad: smaller ones where much has moved already; adamw: with softmax"},
     {.kind = OPTION_TEXT,
      .name = "batch",
      .value = "N|full",
      AT(batch),
-     .unset = "512",
-     .help = "with softmax, pairs in a step; full: all of the text, one step an epoch, with the exact gradient"},
+     .unset = "512; nnlm 32, transformer 8",
+     .help = "with softmax, pairs in a step; full: all of the text, one step an epoch, with the exact gradient; with a "
+             "network, samples in a step"},
     {.kind = OPTION_REAL,
      .name = "l2",
      .value = "X",
@@ -305,6 +353,101 @@ static const struct option options[] = {
      WHOLE(1, 1024),
      .unset = "the processors there are",
      .help = "threads; the result does not depend on them"},
+
+    {.kind = OPTION_HEADING, .help = "Networks (--model nnlm, --model transformer)"},
+    {.kind = OPTION_U32,
+     .name = "context",
+     .value = "N",
+     AT(train.network.context),
+     WHOLE(1, 65536),
+     .unset = "128; nnlm 6",
+     .help = "words that the next one is predicted from"},
+    {.kind = OPTION_U32,
+     .name = "stride",
+     .value = "N",
+     AT(train.network.stride),
+     WHOLE(1, UINT32_MAX),
+     .unset = "3",
+     .help = "nnlm: words from sample to sample"},
+    {.kind = OPTION_U32,
+     .name = "hidden",
+     .value = "N",
+     AT(train.network.hidden),
+     WHOLE(1, 65536),
+     .help = "nnlm: length of the hidden layer"},
+    {.kind = OPTION_U32,
+     .name = "layers",
+     .value = "N",
+     AT(train.network.layers),
+     WHOLE(1, 60),
+     .help = "transformer: blocks"},
+    {.kind = OPTION_U32,
+     .name = "heads",
+     .value = "N",
+     AT(train.network.heads),
+     WHOLE(1, 64),
+     .help = "transformer: attention heads of a block; must divide --dim"},
+    {.kind = OPTION_CHOICE,
+     .name = "positions",
+     .value = "KIND",
+     AT(positions),
+     .choices = {"learned", "sinusoidal", "rotary"},
+     .help = "transformer: how the place of a word is told"},
+    {.kind = OPTION_REAL,
+     .name = "rotary-share",
+     .value = "X",
+     AT(train.network.rotary_share),
+     .above_low = true,
+     .real_high = 1,
+     .help = "transformer: with rotary positions, the share of a head that is turned"},
+    {.kind = OPTION_FLAG,
+     .name = "untied",
+     AT(untied),
+     .help = "transformer: an output matrix of its own, instead of the word vectors"},
+    {.kind = OPTION_FLAG,
+     .name = "parallel",
+     AT(train.network.parallel),
+     .help = "transformer: attention and MLP side by side, as in GPT-NeoX"},
+    {.kind = OPTION_FLAG,
+     .name = "exact-gelu",
+     AT(train.network.exact_gelu),
+     .help = "transformer: GELU by the error function, not by tanh"},
+    {.kind = OPTION_SHARE,
+     .name = "dropout",
+     .value = "SHARE",
+     AT(train.network.dropout),
+     .real_high = 0.9,
+     .help = "transformer: what is left out at random in each step"},
+    {.kind = OPTION_REAL,
+     .name = "weight-decay",
+     .value = "X",
+     AT(train.network.decay),
+     .real_high = 10,
+     .help = "shrinks the weights by rate x X at each step"},
+    {.kind = OPTION_REAL,
+     .name = "clip",
+     .value = "X",
+     AT(train.network.clip),
+     .real_high = 1e9,
+     .unset = "1; nnlm 0",
+     .help = "longest gradient that is taken as it is; 0: any"},
+    {.kind = OPTION_U32,
+     .name = "warmup",
+     .value = "N",
+     AT(train.network.warmup),
+     WHOLE(0, UINT32_MAX),
+     .unset = "100; nnlm 0",
+     .help = "steps in which the rate rises"},
+    {.kind = OPTION_U32,
+     .name = "accumulate",
+     .value = "N",
+     AT(train.network.accumulate),
+     WHOLE(1, 65536),
+     .help = "batches whose gradients make one step"},
+    {.kind = OPTION_FLAG,
+     .name = "routes",
+     AT(train.network.routes),
+     .help = "measure through which parts of the network the gradient of the word vectors comes"},
 
     {.kind = OPTION_HEADING, .help = "Recording"},
     {.kind = OPTION_U32,
@@ -468,6 +611,10 @@ static enum exit_status settle_model(void) {
   settings.train.model = (enum vt_model)settings.model;
   settings.train.loss = (enum vt_loss)settings.loss;
   settings.train.schedule = (enum vt_schedule)settings.schedule;
+  settings.train.network.positions = (enum vt_positions)settings.positions;
+  settings.train.network.tied = !settings.untied;
+  if (vt_model_is_network(settings.train.model) && settings.loss != VT_LOSS_SOFTMAX)
+    return report_usage("train", "a network's loss is the exact softmax; leave --loss out");
   if (settings.batch != NULL && !parse_batch(settings.batch, &settings.train.batch))
     return report_usage("train", "--batch is '%.100s'; it must be 'full' or a whole number from 1 to %d",
                         settings.batch, VT_BATCH_MAX);
@@ -509,6 +656,7 @@ static enum exit_status check_settings(const struct text_list *operands) {
     return report_usage("train", "--binary 1 says how to write --output FILE, which is not given");
   if (settings.corpus.phrases > 0 && settings.vocab != NULL)
     return report_usage("train", "--phrases makes new words, and with --vocab there can be none");
+  if (settings.tokens == VT_TOKENS_LETTERS) settings.corpus.fold_case = true;
   enum exit_status status = settle_model();
   if (status == EXIT_DONE) status = check_kernel();
   /* Better now than after the training. */
@@ -548,7 +696,7 @@ static bool read_pairs(bool words_rule, struct text_list *pairs) {
 
 static enum exit_status load_inputs(struct text_list *watch, struct text_list *pairs, struct text_list *ledger,
                                     struct vt_vocab **vocab) {
-  bool words_rule = settings.tokens == (int)VT_TOKENS_WORDS;
+  bool words_rule = settings.tokens != (int)VT_TOKENS_SPACE;
   if (!read_pairs(words_rule, pairs)) return EXIT_FAILED;
   bool fold_case = settings.corpus.fold_case;
   if (!watch_words_read("--watch", &settings.watch, words_rule, fold_case, watch)) return EXIT_FAILED;
@@ -647,6 +795,7 @@ const struct command command_train = {
     .option_count = OPTION_COUNT,
     .settings = &settings,
     .prepare = prepare,
+    .prepare_for = prepare_for,
     .operands_low = 1,
     .operands_high = SIZE_MAX,
     .operands_missing = "train needs a corpus: a file of text, or - for standard input",

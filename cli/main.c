@@ -18,9 +18,10 @@
 #include "vectrail/version.h"
 
 static const struct command *const commands[] = {
-    &command_train,      &command_resume,  &command_cooccur, &command_info,   &command_neighbors, &command_similarity,
-    &command_analogy,    &command_eval,    &command_export,  &command_import, &command_measure,   &command_diagnose,
-    &command_experiment, &command_compare, &command_explain, &command_replay, &command_serve,     &command_report,
+    &command_train,      &command_resume,   &command_cooccur,  &command_info,       &command_neighbors,
+    &command_similarity, &command_analogy,  &command_eval,     &command_export,     &command_import,
+    &command_measure,    &command_diagnose, &command_generate, &command_experiment, &command_compare,
+    &command_explain,    &command_replay,   &command_serve,    &command_report,
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
@@ -106,7 +107,9 @@ static enum exit_status run_command(const struct command *command, int argc, cha
       {command->options, command->option_count, command->settings},
       {common_options, common_option_count, &common},
   };
-  enum exit_status status = EXIT_USAGE;
+  enum exit_status status = command->prepare_for == NULL ? EXIT_DONE : command->prepare_for(argc, argv);
+  if (status != EXIT_DONE) return status;
+  status = EXIT_USAGE;
   if (options_parse(sets, 2, command->name, argc, argv, &operands)) status = run_parsed(command, &common, &operands);
   options_release(&sets[0]);
   text_list_release(&operands);

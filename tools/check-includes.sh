@@ -29,7 +29,7 @@ awk '
     allowed["kernel"] = "kernel/ vectrail/kernel.h vectrail/status.h base/error.h"
     allowed["train"] = "train/ base/ text/ kernel/ dist/ vectrail/"
     allowed["network"] = "network/ base/ text/ kernel/ train/ vectrail/"
-    allowed["run"] = "run/ base/ text/ train/ dist/ vectrail/"
+    allowed["run"] = "run/ base/ text/ kernel/ train/ network/ dist/ vectrail/"
     allowed["analysis"] = "analysis/ base/ text/ kernel/ run/ vectrail/"
     allowed["serve"] = "serve/ base/ vectrail/"
     allowed["cli"] = "vectrail/"

@@ -9,6 +9,7 @@ packages_of() {
     echo gcc libc6-dev cmake ninja-build pkg-config \
       libsqlite3-dev libzstd-dev liblzma-dev zlib1g-dev libutf8proc-dev libjansson-dev nettle-dev libopenblas-dev \
       libmicrohttpd-dev ;;
+  # tests/cli/test_torch.sh also runs where python3-torch is installed; it is large, so nobody gets it for that alone.
   test) # cmocka runs the unit tests; gensim reads our exports back; the tour of the README trains on the Bible; the last
     # line runs the kernels of processors that are not here
     echo libcmocka-dev python3 xz-utils zstd python3-numpy python3-gensim sqlite3 bible-kjv bible-kjv-text procps

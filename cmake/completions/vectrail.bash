@@ -3,15 +3,15 @@ _vectrail() {
   local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" options="" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="help --help --version train resume cooccur info neighbors similarity analogy eval export import measure diagnose experiment compare explain replay serve report"
+    words="help --help --version train resume cooccur info neighbors similarity analogy eval export import measure diagnose generate experiment compare explain replay serve report"
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
     return
   fi
   case "${COMP_WORDS[1]}" in
   help)
-    mapfile -t COMPREPLY < <(compgen -W "train resume cooccur info neighbors similarity analogy eval export import measure diagnose experiment compare explain replay serve report" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "train resume cooccur info neighbors similarity analogy eval export import measure diagnose generate experiment compare explain replay serve report" -- "$word")
     return ;;
-  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --batch --l2 --x-max --alpha --one-sided --memory --until --held-out --seed --block-tokens --blocks --kernel --threads --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --ledger --ledger-spans --ledger-sources --cbow --sg --hs --symmetric --color --quiet -q --help -h" ;;
+  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --preset --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --batch --l2 --x-max --alpha --one-sided --memory --until --held-out --seed --block-tokens --blocks --kernel --threads --context --stride --hidden --layers --heads --positions --rotary-share --untied --parallel --exact-gelu --dropout --weight-decay --clip --warmup --accumulate --routes --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --ledger --ledger-spans --ledger-sources --cbow --sg --hs --symmetric --color --quiet -q --help -h" ;;
   resume) options="--threads --kernel --checkpoint --json --color --quiet -q --help -h" ;;
   cooccur) options="--output -o --window --weight --one-sided --tokens --fold-case --min-count --max-vocab --vocab --memory --threads --json --color --quiet -q --help -h" ;;
   info) options="--metric --kernels --json --color --quiet -q --help -h" ;;
@@ -23,7 +23,8 @@ _vectrail() {
   import) options="--run --append --force --steps --format --vocab --tensor --float16 --json --color --quiet -q --help -h" ;;
   measure) options="--word --only --pairs --cooccurrence --corpus --sample-words --sample-among --neighbor-words --among --clusters --threads --series --csv --json --color --quiet -q --help -h" ;;
   diagnose) options="--threads --json --color --quiet -q --help -h" ;;
-  experiment) options="--run --force --synonyms --analogies --dim --epochs --l2 --seed --threads --json --color --quiet -q --help -h" ;;
+  generate) options="--prompt --ids --length --temperature --top --seed --next --score --threads --json --color --quiet -q --help -h" ;;
+  experiment) options="--run --exercise --stability --runs --force --synonyms --analogies --dim --epochs --l2 --seed --threads --json --color --quiet -q --help -h" ;;
   compare) options="--count -k --words --sample --restrict --align --format --vocab --tensor --threads --json --color --quiet -q --help -h" ;;
   explain) options="--toward --centered --by --count -k --over-time --step --json --color --quiet -q --help -h" ;;
   replay) options="--ledger --by --ledger-spans --ledger-sources --watch --pairs --every --snapshots --from --until --corpus --kernel --threads --json --color --quiet -q --help -h" ;;
@@ -32,12 +33,14 @@ _vectrail() {
   *) return ;;
   esac
   case "${COMP_WORDS[1]} $before" in
-  "train --tokens") words="words space" ;;
-  "train --model") words="skipgram cbow glove" ;;
+  "train --tokens") words="words space letters" ;;
+  "train --model") words="skipgram cbow glove nnlm transformer" ;;
+  "train --preset") words="none exercise" ;;
   "train --loss") words="ns hs softmax squares" ;;
   "train --schedule") words="linear constant cosine" ;;
   "train --optimizer") words="sgd adagrad adamw" ;;
   "train --until") words="end converged" ;;
+  "train --positions") words="learned sinusoidal rotary" ;;
   "train --color") words="auto always never" ;;
   "resume --color") words="auto always never" ;;
   "cooccur --weight") words="distance linear flat" ;;
@@ -54,6 +57,7 @@ _vectrail() {
   "import --color") words="auto always never" ;;
   "measure --color") words="auto always never" ;;
   "diagnose --color") words="auto always never" ;;
+  "generate --color") words="auto always never" ;;
   "experiment --color") words="auto always never" ;;
   "compare --align") words="auto always never" ;;
   "compare --format") words="auto w2v-text w2v-binary glove npy safetensors" ;;

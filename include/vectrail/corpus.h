@@ -21,9 +21,14 @@ extern "C" {
 #endif
 
 enum vt_token_rule {
-  VT_TOKENS_WORDS = 0, /* runs of Unicode letters, marks and digits, with inner apostrophes (U+2019 becomes ') */
-  VT_TOKENS_SPACE = 1  /* whatever stands between ASCII white space: text that is tokenised already */
+  VT_TOKENS_WORDS = 0,  /* runs of Unicode letters, marks and digits, with inner apostrophes (U+2019 becomes ') */
+  VT_TOKENS_SPACE = 1,  /* whatever stands between ASCII white space: text that is tokenised already */
+  VT_TOKENS_LETTERS = 2 /* runs of two or more ASCII letters, made small: the rule of a course's exercise */
 };
+
+/* "words", ...; static. And back; false: there is none of that name. */
+VT_API const char *vt_token_rule_name(enum vt_token_rule rule);
+VT_API bool vt_token_rule_find(const char *name, enum vt_token_rule *rule);
 
 /* The longest word, in bytes of UTF-8. A longer run without a break means that this is not text (VT_ERROR_FORMAT). */
 #define VT_WORD_BYTES_MAX 4096

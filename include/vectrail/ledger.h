@@ -30,7 +30,9 @@ extern "C" {
  *   "pushed"     the noise word whose output vector pushed v away
  *   "path"       hierarchical softmax: the centre word whose path was trained
  *   "document"   the sentence, from 0, in which attracted, pushed and path happened: another cut of the same updates
- *   "decay"      L2; the word itself
+ *   "output", "residual", "mlp", "head N query", "head N key", "head N value", "place N"
+ *                networks: the route that the gradient came by (docs/networks.md); the word itself
+ *   "decay"      L2, or a network's weight decay; the word itself
  *   "rounding"   float32: what the vector did beyond all that; the word itself */
 struct vt_ledger_entry {
   uint64_t span; /* named by the step at which it ends; it begins where the one before ends */
@@ -46,6 +48,9 @@ typedef enum vt_status vt_ledger_reader(void *context, const struct vt_ledger_en
  * run's last snapshot, dim. VT_ERROR_CORRUPT: a row makes no sense. */
 VT_API enum vt_status vt_run_ledger(struct vt_run *run, uint32_t word, size_t dim, vt_ledger_reader *reader,
                                     void *context, struct vt_error *error);
+/* The roles that are routes of a network: their names, static. */
+VT_API size_t vt_ledger_route_count(void);
+VT_API const char *vt_ledger_route_name(size_t index);
 /* The words that have a ledger, ascending, in *words, owned by the caller (vt_run_words_free). */
 VT_API enum vt_status vt_run_ledger_words(struct vt_run *run, uint32_t **words, size_t *count, struct vt_error *error);
 VT_API void vt_run_words_free(uint32_t *words);

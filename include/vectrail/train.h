@@ -21,7 +21,17 @@
 extern "C" {
 #endif
 
-enum vt_model { VT_MODEL_SKIPGRAM = 0, VT_MODEL_CBOW = 1, VT_MODEL_GLOVE = 2 };
+/* Nnlm and transformer are networks (docs/networks.md). */
+enum vt_model {
+  VT_MODEL_SKIPGRAM = 0,
+  VT_MODEL_CBOW = 1,
+  VT_MODEL_GLOVE = 2,
+  VT_MODEL_NNLM = 3,
+  VT_MODEL_TRANSFORMER = 4
+};
+static inline bool vt_model_is_network(enum vt_model model) { return model >= VT_MODEL_NNLM; }
+/* How a Transformer knows the place of a token: by a learned vector, by sinusoids, or by rotating queries and keys. */
+enum vt_positions { VT_POSITIONS_LEARNED = 0, VT_POSITIONS_SINUSOIDAL = 1, VT_POSITIONS_ROTARY = 2 };
 /* How the learning rate falls over the run. Linear and cosine end at lr / 10000. */
 enum vt_schedule { VT_SCHEDULE_LINEAR = 0, VT_SCHEDULE_CONSTANT = 1, VT_SCHEDULE_COSINE = 2 };
 /* How gradients become steps. SGD; AdaGrad, whose rate falls for each element as its gradients add up; AdamW, for the
@@ -40,6 +50,26 @@ enum vt_loss {
 #define VT_BATCH_FULL 0               /* as struct vt_train_options's batch */
 #define VT_BATCH_MAX 65536            /* pairs */
 #define VT_BATCH_FULL_WORDS_MAX 20000 /* the vocabulary that a full batch takes */
+
+/* What networks have besides; the others do not look at it. */
+struct vt_network_options {
+  uint32_t context; /* tokens that are looked at, 1 to 65536 [nnlm 6, transformer 128] */
+  uint32_t stride;  /* nnlm: from sample to sample, at least 1 [3] */
+  uint32_t hidden;  /* nnlm: of the hidden layer, 1 to 65536 [128] */
+  uint32_t layers;  /* transformer: 1 to 60 [4] */
+  uint32_t heads;   /* transformer: divides dim, at most 64 [4] */
+  enum vt_positions positions;
+  double rotary_share; /* of a head's dimensions that are rotated, above 0, at most 1 [1] */
+  bool tied;           /* transformer: the output matrix is the token table [true] */
+  bool parallel;       /* transformer: attention and MLP read the same row, as in GPT-NeoX [false] */
+  bool exact_gelu;     /* by erf instead of tanh, as in GPT-NeoX [false] */
+  double dropout;      /* transformer: 0 to 0.9 [0] */
+  double decay;        /* AdamW's, on matrices: v <- (1 - rate decay) v - ...; 0 to 10 [0.01] */
+  double clip;         /* the gradient's length is cut to this; 0: never [nnlm 0, transformer 1] */
+  uint32_t warmup;     /* steps in which the rate rises [nnlm 0, transformer 100] */
+  uint32_t accumulate; /* batches whose gradients make one step, 1 to 65536 [1] */
+  bool routes;         /* measure through which parts of the network the token table's gradient comes [false] */
+};
 
 /* What the optimiser does. vt_train_options_init gives the defaults in brackets. */
 struct vt_train_options {
@@ -74,14 +104,21 @@ struct vt_train_options {
   /* Share of the sentences that are never trained on, 0 to 0.5; their loss is measured with the probe's [0]. */
   double held_out;
   bool until_converged; /* end the run at the measurement at which it has converged (vectrail/measure.h) [false] */
-  const char *kernel;   /* NULL: vt_kernel_resolve decides */
-  int threads;          /* at least 1 [the processors this process may use] */
+  struct vt_network_options network;
+  const char *kernel; /* NULL: vt_kernel_resolve decides */
+  int threads;        /* at least 1 [the processors this process may use] */
   /* The processes that train together, borrowed; threads are each one's own. All pass the same request. NULL: this one
    * alone [NULL] */
   struct vt_ranks *ranks;
 };
 
 VT_API void vt_train_options_init(struct vt_train_options *options);
+/* What differs with the model, where nobody says otherwise: nnlm as in the exercise (batches of 32 samples, AdamW at a
+ * constant 0.001), transformer (8 sequences, AdamW at 0.001, cosine). */
+VT_API void vt_train_options_for(struct vt_train_options *options, enum vt_model model);
+/* The exercise that docs/networks.md describes: nnlm with the letters rule, 25 epochs; seed, threads and kernel stay.
+ */
+VT_API void vt_train_preset_exercise(struct vt_corpus_options *corpus, struct vt_train_options *train);
 /* The learning rate to start with where nobody knows better: 0.025 for skip-gram, 0.1 for CBOW, whose gradient is
  * shared out among the context words, 0.05 for classic CBOW, 0.15 for AdaGrad, 0.5 for GloVe; for the exact
  * softmax 5, with AdaGrad 0.1, with AdamW 0.005. */

@@ -41,16 +41,22 @@ struct explaining {
   size_t span_capacity;
 };
 
-static size_t role_index(const char *name) {
-  size_t k = 0;
-  while (k < ROLE_COUNT && strcmp(roles[k].name, name) != 0) k++;
-  return k;
+/* The role's own name, which is static, or NULL, and what it is; routes of a network are sources. */
+static const char *find_role(const char *name, enum kind *kind) {
+  for (size_t k = 0; k < ROLE_COUNT; k++) {
+    *kind = roles[k].kind;
+    if (strcmp(roles[k].name, name) == 0) return roles[k].name;
+  }
+  *kind = KIND_SOURCE;
+  for (size_t k = 0; k < vt_ledger_route_count(); k++)
+    if (strcmp(vt_ledger_route_name(k), name) == 0) return vt_ledger_route_name(k);
+  *kind = KIND_NONE;
+  return NULL;
 }
 
 /* Whether a row is part of the sum that is asked for. */
 static bool counts(const struct explaining *explaining, const struct vt_ledger_entry *entry, enum kind *kind) {
-  size_t role = role_index(entry->role);
-  *kind = role < ROLE_COUNT ? roles[role].kind : KIND_NONE;
+  (void)find_role(entry->role, kind);
   if (entry->span > explaining->request->step) return false;
   bool by_document = explaining->request->by == VT_EXPLAIN_BY_DOCUMENT;
   return *kind == KIND_START || *kind == KIND_BOTH || *kind == (by_document ? KIND_DOCUMENT : KIND_SOURCE);
@@ -230,7 +236,7 @@ static enum vt_status weigh_row(void *context, const struct vt_ledger_entry *ent
     return VT_OK;
   }
   const char *role =
-      kind == KIND_SOURCE && explaining->request->by == VT_EXPLAIN_BY_WORD ? net : roles[role_index(entry->role)].name;
+      kind == KIND_SOURCE && explaining->request->by == VT_EXPLAIN_BY_WORD ? net : find_role(entry->role, &kind);
   int64_t source = by_role ? -1 : entry->source;
   struct vt_contribution *to = find_contribution(explaining, source, role);
   if (to == NULL) VT_TRY(add_contribution(explaining, source, role, &to, error));

@@ -83,7 +83,7 @@ static enum vt_status record_corpus(struct vt_session *session, const struct vt_
   const struct vt_corpus_report *report = &session->report;
   VT_TRY(record_lines(session, "inputs", request->inputs, request->input_count, '\n', error));
   VT_TRY(record_hashes(session, request->input_count, error));
-  VT_TRY(meta(session, error, "tokens_rule", "%s", options->tokens == VT_TOKENS_SPACE ? "space" : "words"));
+  VT_TRY(meta(session, error, "tokens_rule", "%s", vt_token_rule_name(options->tokens)));
   VT_TRY(meta(session, error, "fold_case", "%d", options->fold_case));
   VT_TRY(meta(session, error, "min_count", "%" PRIu64, options->min_count));
   VT_TRY(meta(session, error, "max_vocab", "%" PRIu32, options->max_vocab));

@@ -109,6 +109,10 @@ static enum vt_status record_ledger(struct vt_session *session, struct vt_error 
   return vt_engine_close_ledger(session->engine, record_ledger_row, session, error);
 }
 
+static enum vt_status record_own(void *context, const char *name, double value, struct vt_error *error) {
+  return metric(context, name, value, error);
+}
+
 static enum vt_status record_step(struct vt_session *session, const struct vt_engine_state *state,
                                   struct vt_error *error) {
   const struct vt_train_progress *progress = &session->progress;
@@ -125,6 +129,7 @@ static enum vt_status record_step(struct vt_session *session, const struct vt_en
   if (!isnan(state->squared_error)) VT_TRY(metric(session, "squared_error", state->squared_error, error));
   double capped = session->rows_moved == 0 ? 0 : (double)session->rows_capped / (double)session->rows_moved;
   VT_TRY(metric(session, "capped", capped, error));
+  VT_TRY(vt_engine_metrics(session->engine, record_own, session, error));
   session->loss_sum = 0;
   session->loss_pairs = 0;
   session->rows_moved = session->rows_capped = 0;

@@ -26,7 +26,7 @@ static void recorded_options(struct vt_run *run, const struct vt_run_text_option
                              struct vt_corpus_options *options) {
   vt_corpus_options_init(options);
   const char *rule = vt_run_meta(run, "tokens_rule"), *threshold = vt_run_meta(run, "phrase_threshold");
-  options->tokens = rule != NULL && strcmp(rule, "space") == 0 ? VT_TOKENS_SPACE : VT_TOKENS_WORDS;
+  if (rule != NULL) (void)vt_token_rule_find(rule, &options->tokens);
   options->fold_case = meta_count(run, "fold_case", 0) == 1;
   options->min_count = meta_count(run, "min_count", options->min_count);
   options->max_vocab = (uint32_t)meta_count(run, "max_vocab", 0);

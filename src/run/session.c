@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "run/folder.h"
 #include "run/lock.h"
+#include "run/model_file.h"
 
 enum vt_status vt_session_prepare(struct vt_session *session, struct vt_error *error) {
   const struct vt_settings *settings = &session->settings;
@@ -49,6 +50,12 @@ static enum vt_status record_verdict(struct vt_session *session, struct vt_error
   return vt_recorder_meta(session->recorder, "converged", session->converged_step > 0 ? "1" : "0", error);
 }
 
+static enum vt_status save_model(struct vt_session *session, struct vt_error *error) {
+  const float *values;
+  const struct vt_net_layout *layout = vt_engine_model(session->engine, &values);
+  return layout == NULL ? VT_OK : vt_model_save(session->run_path, layout, values, error);
+}
+
 /* Notes how the training ended, and closes the record. That it is finished is the last thing noted: whoever finds that,
  * finds everything. Returns the first thing that went wrong. */
 static enum vt_status finish(struct vt_session *session, enum vt_status ended, struct vt_error *error) {
@@ -66,7 +73,8 @@ static enum vt_status finish(struct vt_session *session, enum vt_status ended, s
       text = early;
     }
     enum vt_status status = VT_OK;
-    if (ended == VT_OK) status = record_verdict(session, &later);
+    if (ended == VT_OK) status = save_model(session, &later);
+    if (ended == VT_OK && status == VT_OK) status = record_verdict(session, &later);
     if (status == VT_OK) status = vt_recorder_event(session->recorder, step, kind, severity, text, &later);
     if (status == VT_OK) status = vt_recorder_close(&session->recorder, &later);
     if (status == VT_OK && ended != VT_ERROR_INTERRUPTED) vt_run_folder_tidy(session->run_path);

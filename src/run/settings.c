@@ -14,8 +14,9 @@
 enum kind { KIND_U32, KIND_U64, KIND_REAL, KIND_FLAG, KIND_NAME };
 
 /* In the order of the enums. */
-static const char *const models[] = {"skipgram", "cbow", "glove", NULL};
+static const char *const models[] = {"skipgram", "cbow", "glove", "nnlm", "transformer", NULL};
 static const char *const losses[] = {"ns", "hs", "softmax", "squares", NULL};
+static const char *const positions[] = {"learned", "sinusoidal", "rotary", NULL};
 static const char *const schedules[] = {"linear", "constant", "cosine", NULL};
 static const char *const optimizers[] = {"sgd", "adagrad", "adamw", NULL};
 _Static_assert(sizeof(enum vt_model) == sizeof(unsigned) && sizeof(enum vt_loss) == sizeof(unsigned) &&
@@ -52,6 +53,22 @@ static const struct setting {
     {"seed", KIND_U64, AT(train.seed), NULL},
     {"block_tokens", KIND_U32, AT(train.block_tokens), NULL},
     {"blocks", KIND_U32, AT(train.blocks), NULL},
+    {"context", KIND_U32, AT(train.network.context), NULL},
+    {"stride", KIND_U32, AT(train.network.stride), NULL},
+    {"hidden", KIND_U32, AT(train.network.hidden), NULL},
+    {"layers", KIND_U32, AT(train.network.layers), NULL},
+    {"heads", KIND_U32, AT(train.network.heads), NULL},
+    {"positions", KIND_NAME, AT(train.network.positions), positions},
+    {"rotary_share", KIND_REAL, AT(train.network.rotary_share), NULL},
+    {"tied", KIND_FLAG, AT(train.network.tied), NULL},
+    {"parallel", KIND_FLAG, AT(train.network.parallel), NULL},
+    {"exact_gelu", KIND_FLAG, AT(train.network.exact_gelu), NULL},
+    {"dropout", KIND_REAL, AT(train.network.dropout), NULL},
+    {"weight_decay", KIND_REAL, AT(train.network.decay), NULL},
+    {"clip", KIND_REAL, AT(train.network.clip), NULL},
+    {"warmup", KIND_U32, AT(train.network.warmup), NULL},
+    {"accumulate", KIND_U32, AT(train.network.accumulate), NULL},
+    {"routes", KIND_FLAG, AT(train.network.routes), NULL},
     {"snapshots", KIND_U32, AT(record.snapshots), NULL},
     {"float32", KIND_FLAG, AT(record.float32), NULL},
     {"save_output", KIND_FLAG, AT(record.output), NULL},
@@ -216,5 +233,8 @@ enum vt_status vt_settings_check(const struct vt_settings *settings, struct vt_e
   if (!(record->checkpoint_seconds >= 0 && record->checkpoint_seconds <= VT_CHECKPOINT_SECONDS_MAX))
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "checkpoint is %g seconds; it must lie between 0 and %g",
                    record->checkpoint_seconds, VT_CHECKPOINT_SECONDS_MAX);
+  if (settings->train.model == VT_MODEL_NNLM && record->output)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT,
+                   "the output vectors of nnlm are as long as its hidden layer, so they make no table of their own");
   return vt_train_options_check(&settings->train, error);
 }

@@ -24,7 +24,7 @@
 #include "text/tokens.h"
 
 static enum vt_status init_worker(struct vt_count *count, struct vt_count_worker *worker, struct vt_error *error) {
-  unsigned flags = (count->options->fold_case ? VT_CANONICAL_FOLD : 0u) |
+  unsigned flags = (count->options->fold_case || count->options->tokens == VT_TOKENS_LETTERS ? VT_CANONICAL_FOLD : 0u) |
                    (count->options->tokens == VT_TOKENS_WORDS ? VT_CANONICAL_APOSTROPHE : 0u);
   VT_TRY(vt_word_table_init(&worker->table, error));
   VT_TRY(vt_canonical_create(flags, &worker->canonical, error));

@@ -11,6 +11,8 @@
  */
 #include "text/encode.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/pool.h"
@@ -39,6 +41,19 @@ struct encoding {
   struct vt_tally tally;
 };
 
+static const char *const rule_names[] = {"words", "space", "letters"};
+
+const char *vt_token_rule_name(enum vt_token_rule rule) { return rule_names[rule]; }
+
+bool vt_token_rule_find(const char *name, enum vt_token_rule *rule) {
+  for (size_t k = 0; k < sizeof rule_names / sizeof rule_names[0]; k++) {
+    if (strcmp(name, rule_names[k]) != 0) continue;
+    *rule = (enum vt_token_rule)k;
+    return true;
+  }
+  return false;
+}
+
 void vt_corpus_options_init(struct vt_corpus_options *options) {
   *options =
       (struct vt_corpus_options){.tokens = VT_TOKENS_WORDS, .min_count = 5, .phrase_threshold = 100, .threads = 1};
@@ -51,7 +66,7 @@ static enum vt_status check_options(const struct vt_corpus_options *options, siz
                         "no input was given");
   if (options->threads < 1) return VT_FAIL(error, VT_ERROR_ARGUMENT, "%d threads: at least 1", options->threads);
   if (options->min_count < 1) return VT_FAIL(error, VT_ERROR_ARGUMENT, "a min_count of 0: at least 1");
-  if (options->tokens != VT_TOKENS_WORDS && options->tokens != VT_TOKENS_SPACE)
+  if (options->tokens > VT_TOKENS_LETTERS)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "token rule %d is not known", (int)options->tokens);
   if (options->phrases > VT_PHRASES_MAX)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "%lu passes for phrases: at most %d", (unsigned long)options->phrases,

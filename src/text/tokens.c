@@ -9,6 +9,8 @@
  * Bytes outside ASCII are looked at one character at a time, and only in blocks that have any: their bits are set by
  * the category of the character (rule "words"), and what is not UTF-8 is counted (both rules).
  *
+ * Rule "letters": ASCII letters are inside, and runs of one are left out.
+ *
  * Rule "words": letters, marks and digits are inside; an apostrophe (' or U+2019) is inside when a word character
  * stands on either side of it. Rule "space": all but ASCII white space is inside.
  *
@@ -42,7 +44,9 @@ VT_BYTES_INLINE struct masks classify(const unsigned char *block, enum vt_token_
   if (rule == VT_TOKENS_SPACE) {
     masks.inside = ~(vt_bytes_within(block, 0, ' ', ' ') | vt_bytes_within(block, 0, '\t', '\r') | masks.high);
   } else {
-    masks.inside = vt_bytes_within(block, 0x20, 'a', 'z') | vt_bytes_within(block, 0, '0', '9');
+    masks.inside = vt_bytes_within(block, 0x20, 'a', 'z');
+    if (rule == VT_TOKENS_LETTERS) return masks;
+    masks.inside |= vt_bytes_within(block, 0, '0', '9');
     masks.apostrophe = vt_bytes_within(block, 0, '\'', '\'');
   }
   return masks;
@@ -97,8 +101,9 @@ VT_BYTES_INLINE uint64_t inside_words(struct vt_scan *scan, const struct masks *
   uint64_t inside = masks->inside;
   if (masks->high != 0) {
     uint64_t classified = classify_high(scan, masks->high, inside);
-    /* Under rule "space" every byte outside ASCII is part of a word; the characters were only checked. */
-    inside = rule == VT_TOKENS_SPACE ? inside | masks->high : classified;
+    /* Under rule "space" every byte outside ASCII is part of a word, under "letters" none; the characters were only
+     * checked. */
+    inside = rule == VT_TOKENS_WORDS ? classified : rule == VT_TOKENS_SPACE ? inside | masks->high : inside;
   }
   if (rule == VT_TOKENS_WORDS && masks->apostrophe != 0) {
     uint64_t after = inside >> 1;
@@ -171,12 +176,21 @@ VT_BYTES_INLINE size_t scan_blocks(struct vt_scan *scan, struct vt_token *tokens
   return (size_t)(out - tokens);
 }
 
+/* A single letter is no word. */
+static size_t scan_letters(struct vt_scan *scan, struct vt_token *tokens, size_t capacity) {
+  size_t count = scan_blocks(scan, tokens, capacity, VT_TOKENS_LETTERS), kept = 0;
+  for (size_t k = 0; k < count; k++)
+    if (tokens[k].bytes != 1) tokens[kept++] = tokens[k];
+  return kept;
+}
+
 size_t vt_scan_next(struct vt_scan *scan, struct vt_token *tokens, size_t capacity) {
   size_t count = 0;
   /* A batch without any token does not mean that the text is over. */
   while (count == 0 && scan->position <= scan->bytes)
-    count = scan->rule == VT_TOKENS_SPACE ? scan_blocks(scan, tokens, capacity, VT_TOKENS_SPACE)
-                                          : scan_blocks(scan, tokens, capacity, VT_TOKENS_WORDS);
+    count = scan->rule == VT_TOKENS_SPACE     ? scan_blocks(scan, tokens, capacity, VT_TOKENS_SPACE)
+            : scan->rule == VT_TOKENS_LETTERS ? scan_letters(scan, tokens, capacity)
+                                              : scan_blocks(scan, tokens, capacity, VT_TOKENS_WORDS);
   return count;
 }
 
@@ -216,5 +230,5 @@ size_t vt_tokens_cut(enum vt_token_rule rule, const unsigned char *data, size_t 
   size_t low = bytes > VT_TOKENS_CUT_WINDOW_BYTES ? bytes - VT_TOKENS_CUT_WINDOW_BYTES : 0;
   for (size_t i = bytes; i > low; i--)
     if (separates(rule, data[i - 1])) return i;
-  return rule == VT_TOKENS_WORDS ? cut_behind_character(data, low, bytes) : 0;
+  return rule != VT_TOKENS_SPACE ? cut_behind_character(data, low, bytes) : 0;
 }

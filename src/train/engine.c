@@ -19,6 +19,7 @@ double vt_engine_rate(const struct vt_train_options *options, double done) {
 
 static const struct vt_engine_type *type_for(const struct vt_train_options *options) {
   if (options->model == VT_MODEL_GLOVE) return &vt_engine_glove;
+  if (vt_model_is_network(options->model)) return &vt_engine_network;
   if (options->loss != VT_LOSS_SOFTMAX) return &vt_engine_sparse;
   return options->batch == VT_BATCH_FULL ? &vt_engine_softmax_full : &vt_engine_softmax;
 }
@@ -164,7 +165,7 @@ enum vt_status vt_engine_keep_ledger(struct vt_engine *engine, const struct vt_l
                         "a ledger is kept where one process trains, and there are %d",
                         vt_ranks_size(engine->options.ranks));
   if (engine->type->keep_ledger == NULL)
-    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "train by negative sampling or hierarchical softmax",
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "train by negative sampling or hierarchical softmax, or a network",
                         "no ledger can be kept with this loss");
   return engine->type->keep_ledger(engine, options, error);
 }
@@ -182,6 +183,15 @@ bool vt_engine_biases(const struct vt_engine *engine, const float *biases[VT_TAB
   if (engine->type->biases == NULL) return false;
   *stride = engine->type->biases(engine, biases);
   return true;
+}
+
+enum vt_status vt_engine_metrics(struct vt_engine *engine, vt_engine_metric_visit *visit, void *context,
+                                 struct vt_error *error) {
+  return engine->type->metrics == NULL ? VT_OK : engine->type->metrics(engine, visit, context, error);
+}
+
+const struct vt_net_layout *vt_engine_model(struct vt_engine *engine, const float **values) {
+  return engine->type->model == NULL ? NULL : engine->type->model(engine, values);
 }
 
 const char *vt_engine_kernel_name(const struct vt_engine *engine) { return engine->kernel; }

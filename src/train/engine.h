@@ -104,6 +104,13 @@ const struct vt_table *vt_engine_table(struct vt_engine *engine, enum vt_table_r
 struct vt_pool *vt_engine_pool(const struct vt_engine *engine);
 /* Where the model has biases, they are at biases[table][row * stride]: true. For observers, as the tables. */
 bool vt_engine_biases(const struct vt_engine *engine, const float *biases[VT_TABLE_COUNT], size_t *stride);
+/* Measures that this engine has besides, of the step just done; each is recorded under its name. */
+typedef enum vt_status vt_engine_metric_visit(void *context, const char *name, double value, struct vt_error *error);
+enum vt_status vt_engine_metrics(struct vt_engine *engine, vt_engine_metric_visit *visit, void *context,
+                                 struct vt_error *error);
+/* Of a network, all parameters (network/shape.h); NULL: what is trained is no network. */
+struct vt_net_layout;
+const struct vt_net_layout *vt_engine_model(struct vt_engine *engine, const float **values);
 /* Static. */
 const char *vt_engine_kernel_name(const struct vt_engine *engine);
 

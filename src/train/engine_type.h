@@ -3,7 +3,7 @@
  *
  * An engine trains two tables in steps: the sparse engine (sparse.c) by block-synchronous SGD, the exact softmax by
  * whole gradients, in minibatches (softmax.c) and in full batches (softmax_full.c), GloVe by strata of its counts
- * (glove.c).
+ * (glove.c), networks by whole gradients again, whose table of tokens is one of many matrices (network/engine.c).
  */
 #ifndef VECTRAIL_TRAIN_ENGINE_TYPE_H
 #define VECTRAIL_TRAIN_ENGINE_TYPE_H
@@ -46,6 +46,11 @@ struct vt_engine_type {
   size_t (*biases)(const struct vt_engine *engine, const float *biases[VT_TABLE_COUNT]);
   struct vt_probe_result (*probe)(struct vt_engine *engine);
   double (*held_out_loss)(struct vt_engine *engine); /* called only where sentences are held out */
+  /* NULL: there are none. */
+  enum vt_status (*metrics)(struct vt_engine *engine, vt_engine_metric_visit *visit, void *context,
+                            struct vt_error *error);
+  /* A network's parameters and what they are; NULL: this engine trains tables alone. */
+  const struct vt_net_layout *(*model)(struct vt_engine *engine, const float **values);
   /* NULL where this engine cannot keep a ledger; keep_ledger sets engine->ledger, which is the engine's to free, and is
    * called at step 0 or later (a replay may begin one in the middle). VT_ERROR_UNSUPPORTED: not by document. */
   enum vt_status (*keep_ledger)(struct vt_engine *engine, const struct vt_ledger_options *options,
@@ -60,6 +65,7 @@ struct vt_engine_type {
 };
 
 extern const struct vt_engine_type vt_engine_sparse, vt_engine_softmax, vt_engine_softmax_full, vt_engine_glove;
+extern const struct vt_engine_type vt_engine_network; /* in src/network */
 
 /* How many sentences end before an entry: the number of the one that begins there. Cheap where it is asked in ascending
  * order but for new epochs. */

@@ -44,12 +44,6 @@ struct vt_ledger {
   double *work;  /* 3 rows for each watched word */
 };
 
-const char *vt_ledger_role_name(enum vt_ledger_role role) {
-  static const char *const names[VT_LEDGER_ROLES] = {"start",    "attracted", "pushed",   "path",
-                                                     "document", "decay",     "rounding", "optimizer"};
-  return names[role];
-}
-
 /* ---- making and freeing ------------------------------------------------------------------------------------------ */
 
 static void release_block(struct vt_block_ledger *block, size_t words) {
@@ -264,6 +258,13 @@ void vt_ledger_after_decay(struct vt_ledger *ledger, const struct vt_table *inpu
   }
 }
 
+void vt_ledger_add(struct vt_ledger *ledger, size_t k, enum vt_ledger_role role, const double *step) {
+  struct watched *watched = &ledger->watched[k];
+  double *sum = vt_ledger_sums_at(&watched->sums, vt_ledger_key(watched->id, role), 1);
+  watched->failed = watched->failed || sum == NULL;
+  for (uint32_t c = 0; sum != NULL && c < ledger->dim; c++) sum[c] += step[c];
+}
+
 enum vt_status vt_ledger_check(const struct vt_ledger *ledger, struct vt_error *error) {
   for (size_t k = 0; k < ledger->count; k++)
     if (ledger->watched[k].failed)
@@ -371,7 +372,7 @@ static enum vt_status close_word(struct vt_ledger *ledger, size_t k, const struc
     size_t e = order[at].entry;
     uint64_t key = watched->sums.keys[e], updates = watched->sums.updates[e];
     const double *vector = watched->sums.vectors + e * dim;
-    if (key == decay_key) {
+    if (key == decay_key && decay != NULL) {
       for (uint32_t c = 0; c < dim; c++) sum[c] += vector[c];
       decay_updates = updates;
     } else {

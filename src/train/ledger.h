@@ -38,6 +38,8 @@
 #include "train/table.h"
 #include "train/working_set.h"
 
+#define VT_LEDGER_PLACES 16 /* of a context, that have roles of their own */
+#define VT_LEDGER_HEADS 64
 enum vt_ledger_role {
   VT_LEDGER_START, /* v(0); only among what is handed out at step 0 */
   VT_LEDGER_ATTRACTED,
@@ -47,13 +49,19 @@ enum vt_ledger_role {
   VT_LEDGER_DECAY,
   VT_LEDGER_ROUNDING,
   VT_LEDGER_OPTIMIZER, /* momentum: what was held back, or came later than its gradient */
-  VT_LEDGER_ROLES
+  /* Of networks: the routes that a gradient of the token table came by (network/routes.h). */
+  VT_LEDGER_OUTPUT,
+  VT_LEDGER_RESIDUAL,
+  VT_LEDGER_MLP,
+  VT_LEDGER_PLACE,                                     /* nnlm: and so many places of the context more */
+  VT_LEDGER_HEAD = VT_LEDGER_PLACE + VT_LEDGER_PLACES, /* query, key and value of each head */
+  VT_LEDGER_ROLES = VT_LEDGER_HEAD + 3 * VT_LEDGER_HEADS
 };
 /* Static. */
 const char *vt_ledger_role_name(enum vt_ledger_role role);
 
 /* How a source and a role are one key of struct vt_ledger_sums. */
-#define VT_LEDGER_ROLE_BITS 5
+#define VT_LEDGER_ROLE_BITS 8
 /* As a source: those that were folded together; no word, no sentence. */
 #define VT_LEDGER_OTHERS (UINT64_MAX >> VT_LEDGER_ROLE_BITS)
 static inline uint64_t vt_ledger_key(uint64_t source, enum vt_ledger_role role) {
@@ -137,6 +145,8 @@ void vt_ledger_take(struct vt_ledger *ledger, size_t k, uint32_t block_count, co
                     const struct vt_table *squares);
 /* After the decay of the superstep was added: rows that were paid then. */
 void vt_ledger_after_decay(struct vt_ledger *ledger, const struct vt_table *input);
+/* Books a step[dim] of the watched word k under a role; the word itself is its source. */
+void vt_ledger_add(struct vt_ledger *ledger, size_t k, enum vt_ledger_role role, const double *step);
 /* VT_ERROR_MEMORY, where anything above ran out of it. */
 enum vt_status vt_ledger_check(const struct vt_ledger *ledger, struct vt_error *error);
 

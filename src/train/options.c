@@ -25,13 +25,46 @@ void vt_train_options_init(struct vt_train_options *options) {
       .seed = 1,
       .block_tokens = 2048,
       .blocks = 8,
+      .network = {.context = 128,
+                  .stride = 1,
+                  .hidden = 128,
+                  .layers = 4,
+                  .heads = 4,
+                  .rotary_share = 1,
+                  .tied = true,
+                  .decay = 0.01,
+                  .accumulate = 1},
       .kernel = NULL,
       .threads = vt_pool_processors(),
   };
 }
 
+void vt_train_options_for(struct vt_train_options *options, enum vt_model model) {
+  options->model = model;
+  if (!vt_model_is_network(model)) return;
+  const bool nnlm = model == VT_MODEL_NNLM;
+  options->loss = VT_LOSS_SOFTMAX;
+  options->optimizer = VT_OPTIMIZER_ADAMW;
+  options->schedule = nnlm ? VT_SCHEDULE_CONSTANT : VT_SCHEDULE_COSINE;
+  options->batch = nnlm ? 32 : 8;
+  options->network.context = nnlm ? 6 : 128;
+  options->network.stride = nnlm ? 3 : 1;
+  options->network.clip = nnlm ? 0 : 1;
+  options->network.warmup = nnlm ? 0 : 100;
+}
+
+void vt_train_preset_exercise(struct vt_corpus_options *corpus, struct vt_train_options *train) {
+  vt_train_options_for(train, VT_MODEL_NNLM);
+  train->dim = 100;
+  train->epochs = 25;
+  corpus->tokens = VT_TOKENS_LETTERS;
+  corpus->fold_case = true;
+  corpus->min_count = 1;
+}
+
 double vt_train_default_lr(const struct vt_train_options *options) {
   if (options->model == VT_MODEL_GLOVE) return 0.5;
+  if (vt_model_is_network(options->model)) return options->optimizer == VT_OPTIMIZER_SGD ? 0.1 : 0.001;
   if (options->loss == VT_LOSS_SOFTMAX)
     return options->optimizer == VT_OPTIMIZER_SGD ? 5 : options->optimizer == VT_OPTIMIZER_ADAGRAD ? 0.1 : 0.005;
   if (options->optimizer == VT_OPTIMIZER_ADAGRAD) return 0.15;
@@ -87,11 +120,48 @@ static enum vt_status check_glove(const struct vt_train_options *options, struct
   return check_number("alpha", options->alpha, 0, 10, error);
 }
 
+static enum vt_status check_transformer(const struct vt_train_options *options, struct vt_error *error) {
+  const struct vt_network_options *network = &options->network;
+  VT_TRY(check_count("layers", network->layers, 1, 60, error));
+  VT_TRY(check_count("heads", network->heads, 1, 64, error));
+  if (options->dim % network->heads != 0)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "each head takes the same share of the vector",
+                        "heads is %u, which does not divide dim, %u", network->heads, options->dim);
+  if (network->positions > VT_POSITIONS_ROTARY)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown positions %d", (int)network->positions);
+  const uint32_t width = options->dim / network->heads;
+  VT_TRY(check_number("rotary-share", network->rotary_share, 0, 1, error));
+  if (network->positions == VT_POSITIONS_ROTARY && network->rotary_share * width < 1.5)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use fewer heads, a larger dim, or other positions",
+                        "rotary positions turn pairs of numbers, and a head has %u, of which %g are turned", width,
+                        network->rotary_share * width);
+  return check_number("dropout", network->dropout, 0, 0.9, error);
+}
+
+static enum vt_status check_network(const struct vt_train_options *options, struct vt_error *error) {
+  const struct vt_network_options *network = &options->network;
+  if (options->loss != VT_LOSS_SOFTMAX)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "a network's loss is the exact softmax");
+  if (options->optimizer == VT_OPTIMIZER_ADAGRAD)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "networks are trained with adamw or sgd, not with adagrad");
+  if (options->l2 > 0)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use --weight-decay", "l2 is %g; networks have no such penalty",
+                        options->l2);
+  VT_TRY(check_count("batch", options->batch, 1, VT_BATCH_MAX, error));
+  VT_TRY(check_count("context", network->context, 1, 65536, error));
+  VT_TRY(check_count("stride", network->stride, 1, UINT32_MAX, error));
+  VT_TRY(check_count("hidden", network->hidden, 1, 65536, error));
+  VT_TRY(check_number("weight-decay", network->decay, 0, 10, error));
+  VT_TRY(check_number("clip", network->clip, 0, 1e9, error));
+  VT_TRY(check_count("accumulate", network->accumulate, 1, 65536, error));
+  return options->model == VT_MODEL_TRANSFORMER ? check_transformer(options, error) : VT_OK;
+}
+
 enum vt_status vt_train_options_check(const struct vt_train_options *options, struct vt_error *error) {
-  if (options->model > VT_MODEL_GLOVE)
+  if (options->model > VT_MODEL_TRANSFORMER)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown model %d", (int)options->model);
   if (options->loss > VT_LOSS_SQUARES) return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown loss %d", (int)options->loss);
-  VT_TRY(check_softmax(options, error));
+  VT_TRY(vt_model_is_network(options->model) ? check_network(options, error) : check_softmax(options, error));
   VT_TRY(check_glove(options, error));
   VT_TRY(check_count("dim", options->dim, 1, 4096, error));
   VT_TRY(check_count("window", options->window, 1, 1000, error));

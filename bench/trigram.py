@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""A Kneser-Ney trigram beside a network: the same text, vocabulary and held-out text.
+
+usage: bench/trigram.py RUN TRAIN_TEXT HELD_OUT_TEXT
+
+Words outside RUN's vocabulary are left out of both texts, as in training, and a line end is a token. Interpolated modified
+Kneser-Ney with three discounts an order (Chen and Goodman 1998, section 4.1.6). Prints the perplexity, to be held against
+`vectrail generate RUN --score HELD_OUT_TEXT`.
+"""
+
+import collections
+import math
+import re
+import sqlite3
+import sys
+
+run, train_path, held_path = sys.argv[1:]
+database = sqlite3.connect(f"file:{run}/run.db?mode=ro", uri=True)
+vocabulary = {text: word for word, text in database.execute("SELECT id, text FROM word")}
+fold = database.execute("SELECT value FROM meta WHERE key = 'fold_case'").fetchone()[0] == "1"
+END = len(vocabulary)
+PATTERN = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+
+
+def read(path):
+    ids = [END]
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            line = line.replace("\u2019", "'")
+            found = [vocabulary[w] for w in PATTERN.findall(line.casefold() if fold else line) if w in vocabulary]
+            if found:
+                ids += found + [END]
+    return ids
+
+
+def discounts(counts):
+    n = collections.Counter(min(c, 5) for c in counts.values())
+    y = n[1] / (n[1] + 2 * n[2])
+    return [0] + [k - (k + 1) * y * n[k + 1] / n[k] for k in (1, 2, 3)]
+
+
+def order(counts):
+    """By context: how often it was followed, and the mass its discounts set free."""
+    d = discounts(counts)
+    total, free = collections.Counter(), collections.Counter()
+    for gram, count in counts.items():
+        total[gram[:-1]] += count
+        free[gram[:-1]] += d[min(count, 3)]
+    return counts, d, total, free
+
+
+text = read(train_path)
+three = collections.Counter(zip(text, text[1:], text[2:]))
+two = collections.Counter(gram[1:] for gram in three)  # continuation counts: before how many words it stood
+one = collections.Counter(gram[1:] for gram in two)
+ORDERS = [order(one), order(two), order(three)]
+print(f"{len(text):,} tokens, {len(one):,} words, {len(two):,} pairs, {len(three):,} triples")
+
+
+def probability(gram):
+    if not gram:
+        return 1 / (len(vocabulary) + 1)
+    counts, d, total, free = ORDERS[len(gram) - 1]
+    lower = probability(gram[1:])
+    seen = total[gram[:-1]]
+    if seen == 0:
+        return lower
+    count = counts[gram]
+    return (count - d[min(count, 3)]) / seen + free[gram[:-1]] / seen * lower
+
+
+held = [END] + read(held_path)
+loss = -sum(math.log(probability(gram)) for gram in zip(held, held[1:], held[2:])) / (len(held) - 2)
+print(f"{len(held) - 2:,} held out: {loss:.4f} nats each, perplexity {math.exp(loss):.2f}")
