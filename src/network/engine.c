@@ -348,7 +348,7 @@ static size_t parts(struct vt_engine *base, struct vt_engine_part parts[VT_ENGIN
     parts[count++] =
         (struct vt_engine_part){"route_sums", VT_PART_F64, engine->routes.sums, 1, routes, routes * sizeof(double)};
     if (engine->routes.moments != NULL) {
-      const uint64_t rows = vt_ledger_words(base->ledger) * routes, dim = engine->layout.shape.dim;
+      const uint64_t rows = vt_ledger_words(base->ledger) * (routes + 1), dim = engine->layout.shape.dim;
       parts[count++] = (struct vt_engine_part){"route_moments",     VT_PART_F64, engine->routes.moments, rows, dim,
                                                dim * sizeof(double)};
     }
@@ -376,7 +376,7 @@ static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger
     return VT_FAIL(error, VT_ERROR_UNSUPPORTED, "a network's ledger is kept by route, not by document");
   VT_TRY(vt_ledger_create(options, &engine->tables[VT_TABLE_INPUT], 0, 0, &base->ledger, error));
   if (!engine->has_routes) VT_TRY(create_net(engine, true, error));
-  return vt_routes_keep(&engine->routes, base->ledger, error);
+  return vt_routes_keep(&engine->routes, base->ledger, &engine->update, error);
 }
 
 static enum vt_status close_ledger(struct vt_engine *base, vt_ledger_visit *visit, void *context,

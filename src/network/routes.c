@@ -57,13 +57,24 @@ void vt_routes_release(struct vt_routes *routes) {
   *routes = (struct vt_routes){0};
 }
 
-enum vt_status vt_routes_keep(struct vt_routes *routes, struct vt_ledger *ledger, struct vt_error *error) {
+/* What a word's part number `part` has of the first moment; behind the output's, what was there before. */
+static double *moment_of(const struct vt_routes *routes, size_t k, size_t part) {
+  return routes->moments + (k * (routes->parts + 2) + part) * routes->dim;
+}
+
+enum vt_status vt_routes_keep(struct vt_routes *routes, struct vt_ledger *ledger, const struct vt_update *update,
+                              struct vt_error *error) {
   const size_t words = vt_ledger_words(ledger);
   routes->ledger = ledger;
-  routes->moments = vt_alloc_zero(words * (routes->parts + 1) * routes->dim, sizeof *routes->moments);
+  routes->moments = vt_alloc_zero(words * (routes->parts + 2) * routes->dim, sizeof *routes->moments);
   routes->before = vt_alloc(words * routes->dim, sizeof *routes->before);
-  if (routes->moments != NULL && routes->before != NULL) return VT_OK;
-  return VT_FAIL_MEMORY(error, words * (routes->parts + 1) * routes->dim * sizeof *routes->moments);
+  if (routes->moments == NULL || routes->before == NULL)
+    return VT_FAIL_MEMORY(error, words * (routes->parts + 2) * routes->dim * sizeof *routes->moments);
+  for (size_t k = 0; update->moments != NULL && k < words; k++)
+    for (size_t c = 0; c < routes->dim; c++)
+      moment_of(routes, k, routes->parts + 1)[c] =
+          (double)update->moments[vt_ledger_word(ledger, k) * routes->stride + c];
+  return VT_OK;
 }
 
 /* ---- gathering --------------------------------------------------------------------------------------------------- */
@@ -165,6 +176,7 @@ void vt_routes_measure(struct vt_routes *routes) {
 
 enum vt_ledger_role vt_routes_role(const struct vt_routes *routes, size_t part) {
   if (part == routes->parts) return VT_LEDGER_OUTPUT;
+  if (part > routes->parts) return VT_LEDGER_OPTIMIZER;
   if (routes->layout->shape.model == VT_MODEL_NNLM)
     return (enum vt_ledger_role)(VT_LEDGER_PLACE + (part < VT_LEDGER_PLACES ? part : VT_LEDGER_PLACES - 1));
   if (part == VT_ROUTE_RESIDUAL) return VT_LEDGER_RESIDUAL;
@@ -180,6 +192,7 @@ void vt_routes_before(struct vt_routes *routes, const struct vt_update *update) 
 
 /* The gradient of a part for a word; NULL: none in this step. */
 static const float *gradient_of(const struct vt_routes *routes, size_t part, uint32_t word) {
+  if (part > routes->parts) return NULL;
   if (part == routes->parts) return routes->outputs == NULL ? NULL : routes->outputs + word * routes->stride;
   uint32_t slot = routes->slots[word];
   return slot == VT_NO_TARGET ? NULL : row_of(routes, part, slot);
@@ -196,9 +209,10 @@ static void book_word(struct vt_routes *routes, const struct vt_update *update, 
     rest[c] = (double)after[c] - (double)before[c] - step[c];
   }
   vt_ledger_add(routes->ledger, k, VT_LEDGER_DECAY, step);
-  for (size_t p = 0; p <= routes->parts; p++) {
+  for (size_t p = 0; p <= routes->parts + 1; p++) {
     const float *g = gradient_of(routes, p, word);
-    double *moment = routes->moments + (k * (routes->parts + 1) + p) * dim;
+    double *moment = moment_of(routes, k, p);
+    bool any = p < routes->parts || (p == routes->parts && routes->outputs != NULL);
     for (size_t c = 0; c < dim; c++) {
       double gradient = g == NULL ? 0 : s->factor * (double)g[c];
       if (update->kind == VT_OPTIMIZER_SGD) {
@@ -209,8 +223,9 @@ static void book_word(struct vt_routes *routes, const struct vt_update *update, 
         step[c] = -s->rate * moment[c] * s->correction_1 / (sqrt(h * s->correction_2) + s->epsilon);
       }
       rest[c] -= step[c];
+      any = any || step[c] != 0;
     }
-    if (p < routes->parts || routes->outputs != NULL) vt_ledger_add(routes->ledger, k, vt_routes_role(routes, p), step);
+    if (any) vt_ledger_add(routes->ledger, k, vt_routes_role(routes, p), step);
   }
   vt_ledger_add(routes->ledger, k, VT_LEDGER_ROUNDING, rest);
 }

@@ -8,7 +8,8 @@
  *
  * For every step the length of each part is summed, and the products of the groups (output, residual, mlp, and all
  * heads' queries, keys and values) with each other. For the words of a ledger each part has a first moment of its own:
- * with h given, AdamW's step is linear in it, so their steps are the word's step but for rounding.
+ * with h given, AdamW's step is linear in it, so their steps are the word's step but for rounding. A ledger that is
+ * begun in the middle finds a moment whose parts nobody knows: its steps are the optimiser's.
  *
  * Memory: parts x (tokens of a step) rows, and twice the table where it is tied. Nothing of it reaches the training.
  */
@@ -40,7 +41,7 @@ struct vt_routes {
   double products[VT_ROUTE_GROUPS][VT_ROUTE_GROUPS];
   double *sums;    /* [parts + 1]: of norms, over all steps; a part of the engine's state */
   double *partial; /* of norms and products, by task */
-  double *moments; /* [words][parts + 1][dim]: likewise; NULL: no ledger */
+  double *moments; /* [words][parts + 2][dim]: likewise, the last what was there before the ledger; NULL: no ledger */
   struct vt_ledger *ledger;
   float *before; /* [words][dim] */
 };
@@ -48,8 +49,9 @@ struct vt_routes {
 /* tokens: that one step looks up, at most; rows: of a batch. */
 enum vt_status vt_routes_init(struct vt_routes *routes, struct vt_net_net *net, size_t tokens, struct vt_error *error);
 void vt_routes_release(struct vt_routes *routes); /* accepts an all-zero one */
-/* Of the words of a ledger too. */
-enum vt_status vt_routes_keep(struct vt_routes *routes, struct vt_ledger *ledger, struct vt_error *error);
+/* Of the words of a ledger too; the update as it is before the first step that is booked. */
+enum vt_status vt_routes_keep(struct vt_routes *routes, struct vt_ledger *ledger, const struct vt_update *update,
+                              struct vt_error *error);
 
 /* A step: begin; for each batch, after its backward pass, add; then, with the update prepared, measure; and around the
  * update's apply, before and after. */

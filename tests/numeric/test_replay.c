@@ -44,6 +44,8 @@ static const struct setting settings[] = {
     {"converged", VT_MODEL_SKIPGRAM, VT_LOSS_NEGATIVE_SAMPLING, VT_OPTIMIZER_SGD, 0.05, 0, 0, 0, 0, true, true},
     {"softmax", VT_MODEL_SKIPGRAM, VT_LOSS_SOFTMAX, VT_OPTIMIZER_ADAMW, 0.005, 1e-4, 64, 0, 0, false, true},
     {"full", VT_MODEL_SKIPGRAM, VT_LOSS_SOFTMAX, VT_OPTIMIZER_SGD, 300, 1e-5, VT_BATCH_FULL, 0, 0, false, false},
+    {"nnlm", VT_MODEL_NNLM, VT_LOSS_SOFTMAX, VT_OPTIMIZER_ADAMW, 0.003, 0, 32, 0, 0.1, false, false},
+    {"transformer", VT_MODEL_TRANSFORMER, VT_LOSS_SOFTMAX, VT_OPTIMIZER_ADAMW, 0.003, 0, 16, 0, 0, false, false},
 };
 #define SETTINGS (sizeof settings / sizeof settings[0])
 
@@ -53,6 +55,13 @@ static void train(const char *const *inputs, size_t input_count, const char *pat
   vt_corpus_options_init(&request.corpus);
   vt_train_options_init(&request.train);
   vt_record_options_init(&request.record);
+  vt_train_options_for(&request.train, setting->model);
+  if (setting->model == VT_MODEL_TRANSFORMER) {
+    request.train.network.context = 16;
+    request.train.network.layers = 2;
+    request.train.network.dropout = 0.1;
+    request.train.network.routes = true;
+  }
   request.corpus.min_count = 1;
   request.corpus.phrases = setting->phrases;
   request.train.dim = DIM;
@@ -73,7 +82,8 @@ static void train(const char *const *inputs, size_t input_count, const char *pat
   if (setting->until_converged) request.train.schedule = VT_SCHEDULE_CONSTANT;
   request.train.threads = request.corpus.threads = 2;
   request.record.snapshots = 8;
-  request.record.output = setting->held_out > 0;
+  if (vt_model_is_network(setting->model)) request.record.probes = 4;
+  request.record.output = setting->held_out > 0 && setting->model != VT_MODEL_NNLM;
   request.record.watch = request.record.ledger = watched;
   request.record.watch_count = request.record.ledger_count = ledger ? WATCHED : 0;
   request.record.watch_every = 1;
