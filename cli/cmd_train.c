@@ -36,7 +36,7 @@ static struct train_settings {
   const char *vocab;
   const char *kernel;
   struct text_list watch, pairs, ledger;
-  const char *batch;
+  const char *batch, *start;
   int until;
   const char *output;
   int binary, cbow, skipgram, hierarchical, symmetric;
@@ -193,10 +193,10 @@ static const struct option options[] = {
      .name = "loss",
      .value = "NAME",
      AT(loss),
-     .choices = {"ns", "hs", "softmax", "squares"},
+     .choices = {"ns", "hs", "softmax", "squares", "quadratic"},
      .unset = "ns; glove: squares; networks: softmax",
      .help = "the objective; ns: negative sampling; hs: hierarchical softmax; softmax: over all words, exactly; "
-             "squares: glove's"},
+             "squares: glove's; quadratic: see theory"},
     {.kind = OPTION_FLAG,
      .name = "cbow-classic",
      AT(train.cbow_classic),
@@ -251,7 +251,7 @@ static const struct option options[] = {
      .value = "X",
      AT(train.lr),
      .above_low = true,
-     .real_high = 1000,
+     .real_high = 1e12,
      .unset = "0.025; cbow: 0.1, cbow-classic: 0.05; adagrad: 0.15; softmax: 5, adagrad 0.1, adamw 0.005; glove: 0.5; "
               "networks: 0.001, sgd 0.1",
      .help = "learning rate at the start"},
@@ -272,9 +272,15 @@ static const struct option options[] = {
      .name = "batch",
      .value = "N|full",
      AT(batch),
-     .unset = "512; nnlm 32, transformer 8",
+     .unset = "512; quadratic: full; nnlm 32, transformer 8",
      .help = "with softmax, pairs in a step; full: all of the text, one step an epoch, with the exact gradient; with a "
              "network, samples in a step"},
+    {.kind = OPTION_TEXT,
+     .name = "start",
+     .value = "X",
+     AT(start),
+     .unset = "1e-6",
+     .help = "with quadratic, vectors start with lengths of about X"},
     {.kind = OPTION_REAL,
      .name = "l2",
      .value = "X",
@@ -592,6 +598,13 @@ static enum exit_status settle_glove(void) {
   return EXIT_DONE;
 }
 
+static bool parse_start(const char *text, double *start) {
+  if (text[strspn(text, "0123456789.eE-")] != '\0' || text[0] == '-') return false;
+  char *end;
+  *start = strtod(text, &end);
+  return *end == '\0' && *start > 0 && *start <= 10;
+}
+
 /* The switches of other trainers say the same as --model and --loss, and win over them; they must not contradict each
  * other. */
 static enum exit_status settle_model(void) {
@@ -618,6 +631,9 @@ static enum exit_status settle_model(void) {
   if (settings.batch != NULL && !parse_batch(settings.batch, &settings.train.batch))
     return report_usage("train", "--batch is '%.100s'; it must be 'full' or a whole number from 1 to %d",
                         settings.batch, VT_BATCH_MAX);
+  if (settings.batch == NULL && settings.train.loss == VT_LOSS_QUADRATIC) settings.train.batch = VT_BATCH_FULL;
+  if (settings.start != NULL && !parse_start(settings.start, &settings.train.start))
+    return report_usage("train", "--start is '%.100s'; it must be a number above 0, up to 10", settings.start);
   settings.train.optimizer = (enum vt_optimizer_kind)settings.optimizer;
   if (settings.train.lr == 0) settings.train.lr = vt_train_default_lr(&settings.train);
   return EXIT_DONE;

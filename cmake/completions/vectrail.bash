@@ -3,15 +3,15 @@ _vectrail() {
   local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" options="" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="help --help --version train resume cooccur info neighbors similarity analogy eval export import measure diagnose generate experiment compare explain replay serve report"
+    words="help --help --version train resume cooccur info neighbors similarity analogy eval export import measure diagnose generate experiment compare explain replay serve report theory"
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
     return
   fi
   case "${COMP_WORDS[1]}" in
   help)
-    mapfile -t COMPREPLY < <(compgen -W "train resume cooccur info neighbors similarity analogy eval export import measure diagnose generate experiment compare explain replay serve report" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "train resume cooccur info neighbors similarity analogy eval export import measure diagnose generate experiment compare explain replay serve report theory" -- "$word")
     return ;;
-  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --preset --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --batch --l2 --x-max --alpha --one-sided --memory --until --held-out --seed --block-tokens --blocks --kernel --threads --context --stride --hidden --layers --heads --positions --rotary-share --untied --parallel --exact-gelu --dropout --weight-decay --clip --warmup --accumulate --routes --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --ledger --ledger-spans --ledger-sources --cbow --sg --hs --symmetric --color --quiet -q --help -h" ;;
+  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --preset --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --batch --start --l2 --x-max --alpha --one-sided --memory --until --held-out --seed --block-tokens --blocks --kernel --threads --context --stride --hidden --layers --heads --positions --rotary-share --untied --parallel --exact-gelu --dropout --weight-decay --clip --warmup --accumulate --routes --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --ledger --ledger-spans --ledger-sources --cbow --sg --hs --symmetric --color --quiet -q --help -h" ;;
   resume) options="--threads --kernel --checkpoint --json --color --quiet -q --help -h" ;;
   cooccur) options="--output -o --window --weight --one-sided --tokens --fold-case --min-count --max-vocab --vocab --memory --threads --json --color --quiet -q --help -h" ;;
   info) options="--metric --kernels --json --color --quiet -q --help -h" ;;
@@ -30,13 +30,14 @@ _vectrail() {
   replay) options="--ledger --by --ledger-spans --ledger-sources --watch --pairs --every --snapshots --from --until --corpus --kernel --threads --json --color --quiet -q --help -h" ;;
   serve) options="--port --threads --color --quiet -q --help -h" ;;
   report) options="--output -o --words --threads --json --color --quiet -q --help -h" ;;
+  theory) options="--corpus --modes --points --analogy --picture -o --threads --curves --json --color --quiet -q --help -h" ;;
   *) return ;;
   esac
   case "${COMP_WORDS[1]} $before" in
   "train --tokens") words="words space letters" ;;
   "train --model") words="skipgram cbow glove nnlm transformer" ;;
   "train --preset") words="none exercise" ;;
-  "train --loss") words="ns hs softmax squares" ;;
+  "train --loss") words="ns hs softmax squares quadratic" ;;
   "train --schedule") words="linear constant cosine" ;;
   "train --optimizer") words="sgd adagrad adamw" ;;
   "train --until") words="end converged" ;;
@@ -68,6 +69,7 @@ _vectrail() {
   "replay --color") words="auto always never" ;;
   "serve --color") words="auto always never" ;;
   "report --color") words="auto always never" ;;
+  "theory --color") words="auto always never" ;;
   esac
   if [ -n "$words" ]; then
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

@@ -41,12 +41,16 @@ enum vt_optimizer_kind { VT_OPTIMIZER_SGD = 0, VT_OPTIMIZER_ADAGRAD = 1, VT_OPTI
 /* Squares: GloVe's, and only GloVe's (Pennington et al. 2014, equation 8), f(X) (v.u + b + c - log X)^2 for each pair
  * of words that meet, X by vectrail/cooccur.h with weights 1 / distance, f(X) = min(1, (X / x_max)^alpha). It is
  * trained by AdaGrad; the vectors that are published are the sums v + u, and the output table that can be kept is u. */
+/* Quadratic: the model whose training is known in closed form (vectrail/theory.h): one table W, and
+ * |W W' - M|^2 / (2 |M|^2) with M_ij = 2 (P_ij - P_i P_j) / (P_ij + P_i P_j), P_ij being how often two words meet. */
 enum vt_loss {
   VT_LOSS_NEGATIVE_SAMPLING = 0,
   VT_LOSS_HIERARCHICAL_SOFTMAX = 1,
   VT_LOSS_SOFTMAX = 2,
-  VT_LOSS_SQUARES = 3
+  VT_LOSS_SQUARES = 3,
+  VT_LOSS_QUADRATIC = 4
 };
+#define VT_QUADRATIC_START 1e-6
 #define VT_BATCH_FULL 0               /* as struct vt_train_options's batch */
 #define VT_BATCH_MAX 65536            /* pairs */
 #define VT_BATCH_FULL_WORDS_MAX 20000 /* the vocabulary that a full batch takes */
@@ -75,20 +79,24 @@ struct vt_network_options {
 struct vt_train_options {
   enum vt_model model;
   enum vt_loss loss;
-  uint32_t dim;              /* length of a vector, 1 to 4096 [100] */
-  uint32_t window;           /* context words each side, at most; each centre draws 1..window, 1 to 1000 [5] */
-  uint32_t negative;         /* noise words for each centre, 1 to 64; not used by hierarchical softmax [5] */
-  double noise_exponent;     /* noise is drawn with probability ~ count^exponent, 0 to 1 [0.75] */
-  double sample;             /* subsampling threshold, 0 for none [1e-4] */
-  uint32_t epochs;           /* passes over the corpus, at least 1 [5] */
-  double lr;                 /* learning rate at the start [0.025] */
+  uint32_t dim;          /* length of a vector, 1 to 4096 [100] */
+  uint32_t window;       /* context words each side, at most; each centre draws 1..window, 1 to 1000 [5] */
+  uint32_t negative;     /* noise words for each centre, 1 to 64; not used by hierarchical softmax [5] */
+  double noise_exponent; /* noise is drawn with probability ~ count^exponent, 0 to 1 [0.75] */
+  double sample;         /* subsampling threshold, 0 for none [1e-4] */
+  uint32_t epochs;       /* passes over the corpus, at least 1 [5] */
+  /* Learning rate at the start [0.025]; quadratic, up to 1e12: 0 for a twentieth of the largest that is stable. */
+  double lr;
   enum vt_schedule schedule; /* [linear] */
   /* [sgd]. AdaGrad holds the sums of squared gradients: twice the memory of the tables. */
   enum vt_optimizer_kind optimizer;
   /* Exact softmax: pairs whose mean loss makes one step; VT_BATCH_FULL: all there are in the text, as often as they
    * are expected to be drawn without subsampling, so that each step has the exact gradient and epochs are steps [512].
-   * The rate is that of the mean, so it is larger than those of the other losses. */
+   * The rate is that of the mean, so it is larger than those of the other losses.
+   * Quadratic: so many pairs that meet and as many that chance brings together; VT_BATCH_FULL: the exact gradient. */
   uint32_t batch;
+  /* Quadratic: the start is drawn from N(0, start^2 / dim), 0 for VT_QUADRATIC_START [0]. */
+  double start;
   /* Penalty lambda |row|^2 on all rows of both tables, for each word trained; 0 for none [0]. With a penalty the
    * tables are held twice. GloVe: on the two vectors of a record, for each record trained, biases excepted. */
   double l2;
@@ -121,7 +129,7 @@ VT_API void vt_train_options_for(struct vt_train_options *options, enum vt_model
 VT_API void vt_train_preset_exercise(struct vt_corpus_options *corpus, struct vt_train_options *train);
 /* The learning rate to start with where nobody knows better: 0.025 for skip-gram, 0.1 for CBOW, whose gradient is
  * shared out among the context words, 0.05 for classic CBOW, 0.15 for AdaGrad, 0.5 for GloVe; for the exact
- * softmax 5, with AdaGrad 0.1, with AdamW 0.005. */
+ * softmax 5, with AdaGrad 0.1, with AdamW 0.005; for the quadratic loss 0, which lets the engine choose. */
 VT_API double vt_train_default_lr(const struct vt_train_options *options);
 /* Whether the options can be trained with: VT_ERROR_ARGUMENT names the first that cannot, and its range. */
 VT_API enum vt_status vt_train_options_check(const struct vt_train_options *options, struct vt_error *error);

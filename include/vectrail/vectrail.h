@@ -24,6 +24,7 @@
 #include "vectrail/experiment.h"
 #include "vectrail/exercise.h"
 #include "vectrail/ledger.h"
+#include "vectrail/theory.h"
 #include "vectrail/view.h"
 #include "vectrail/serve.h"
 

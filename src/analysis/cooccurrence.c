@@ -1,6 +1,6 @@
 /*
- * cooccurrence.c: one pass over the text, encoded anew into a file that is removed while it is still open, and one over
- * its ids. Counts are a square table of the most frequent words: 16 MB.
+ * cooccurrence.c: one pass over the text, encoded anew (run_text.h), and one over its ids. Counts are a square table of
+ * the most frequent words: 16 MB.
  */
 #include "analysis/cooccurrence.h"
 
@@ -13,11 +13,6 @@
 
 #define WORDS 2000
 #define EXPECTED_LOW 5
-
-static uint64_t meta_count(const struct vt_run *run, const char *key, uint64_t otherwise) {
-  const char *text = vt_run_meta(run, key);
-  return text == NULL ? otherwise : strtoull(text, NULL, 10);
-}
 
 /* ---- counting -----------------------------------------------------------------------------------------------------
  */
@@ -113,7 +108,7 @@ static enum vt_status count_and_choose(struct vt_run *run, const struct vt_corpu
   if (counts.met == NULL || counts.meetings == NULL)
     status = VT_FAIL_MEMORY(error, counts.words * counts.words * sizeof *counts.met);
   if (status == VT_OK) {
-    count_meetings(corpus, (size_t)meta_count(run, "window", 5), &counts);
+    count_meetings(corpus, (size_t)vt_run_text_setting(run, "window", 5), &counts);
     status = choose(&counts, false, together, &found->together, &found->together_count, error);
   }
   if (status == VT_OK) status = choose(&counts, true, apart, &found->apart, &found->apart_count, error);

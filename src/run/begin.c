@@ -235,6 +235,10 @@ enum vt_status vt_train(const struct vt_train_request *request, struct vt_train_
       .progress_context = request->progress_context,
       .interrupt = request->interrupt,
   };
+  /* A start of 1e-6 and less is no number that float16 could hold. */
+  if (request->train.loss == VT_LOSS_QUADRATIC) session.settings.record.float32 = true;
+  if (request->train.loss == VT_LOSS_QUADRATIC && request->train.start == 0)
+    session.settings.train.start = VT_QUADRATIC_START;
   VT_TRY(vt_team_same(&session, request, check_request(request, &session.settings, error), error));
   enum vt_status status = vt_team_follows(&session) ? vt_team_follow(&session, error) : lead(&session, request, error);
   vt_session_result(&session, status, result);

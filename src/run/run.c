@@ -464,3 +464,23 @@ enum vt_status vt_run_rows(const struct vt_run *run, size_t index, const uint32_
   vt_safetensors_close(file);
   return status;
 }
+
+enum vt_status vt_run_output(const struct vt_run *run, size_t index, size_t dim, float *output,
+                             struct vt_error *error) {
+  const struct vt_run_snapshot *snapshot = &run->snapshots[index];
+  struct vt_safetensors *file;
+  const struct vt_tensor *input;
+  VT_TRY(open_snapshot(run, snapshot, &file, &input, error));
+  const struct vt_tensor *found = vt_safetensors_find(file, "output");
+  enum vt_status status = VT_OK;
+  if (found == NULL)
+    status = VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "train with --save-output", "%s: the run kept no output vectors",
+                          run->path);
+  else if (found->rank != 2 || found->shape[0] != vt_vocab_size(run->vocab) || found->shape[1] != dim)
+    status = VT_FAIL(error, VT_ERROR_CORRUPT, "%s/%s: the output vectors are of another shape than the input vectors",
+                     run->path, snapshot->path);
+  else
+    status = vt_tensor_to_float(found, output, error);
+  vt_safetensors_close(file);
+  return status;
+}

@@ -24,4 +24,8 @@ enum vt_status vt_run_dim(const struct vt_run *run, size_t index, size_t *dim, s
 enum vt_status vt_run_rows(const struct vt_run *run, size_t index, const uint32_t *ids, size_t count, size_t dim,
                            size_t width, float *rows, struct vt_error *error);
 
+/* The output vectors of the snapshot `index`, as output[words][dim]; VT_ERROR_UNSUPPORTED: the run did not keep them.
+ */
+enum vt_status vt_run_output(const struct vt_run *run, size_t index, size_t dim, float *output, struct vt_error *error);
+
 #endif

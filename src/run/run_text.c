@@ -16,9 +16,15 @@
 #include "base/memory.h"
 #include "run/settings.h"
 
-static uint64_t meta_count(const struct vt_run *run, const char *key, uint64_t otherwise) {
+uint64_t vt_run_text_setting(const struct vt_run *run, const char *key, uint64_t otherwise) {
   const char *text = vt_run_meta(run, key);
   return text == NULL ? otherwise : strtoull(text, NULL, 10);
+}
+
+double vt_run_text_real(const struct vt_run *run, const char *key, double otherwise) {
+  const char *text = vt_run_meta(run, key);
+  double value;
+  return text != NULL && vt_settings_parse_real(text, &value) ? value : otherwise;
 }
 
 /* The options the run was read with. A vocabulary that phrases made can only be made again; any other is given. */
@@ -27,10 +33,10 @@ static void recorded_options(struct vt_run *run, const struct vt_run_text_option
   vt_corpus_options_init(options);
   const char *rule = vt_run_meta(run, "tokens_rule"), *threshold = vt_run_meta(run, "phrase_threshold");
   if (rule != NULL) (void)vt_token_rule_find(rule, &options->tokens);
-  options->fold_case = meta_count(run, "fold_case", 0) == 1;
-  options->min_count = meta_count(run, "min_count", options->min_count);
-  options->max_vocab = (uint32_t)meta_count(run, "max_vocab", 0);
-  options->phrases = (uint32_t)meta_count(run, "phrases", 0);
+  options->fold_case = vt_run_text_setting(run, "fold_case", 0) == 1;
+  options->min_count = vt_run_text_setting(run, "min_count", options->min_count);
+  options->max_vocab = (uint32_t)vt_run_text_setting(run, "max_vocab", 0);
+  options->phrases = (uint32_t)vt_run_text_setting(run, "phrases", 0);
   if (options->phrases > 0 && threshold != NULL) (void)vt_settings_parse_real(threshold, &options->phrase_threshold);
   if (options->phrases == 0) options->vocab = vt_run_vocab(run);
   options->threads = from->threads;

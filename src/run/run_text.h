@@ -14,6 +14,10 @@
 #include "vectrail/corpus.h"
 #include "vectrail/run.h"
 
+/* A number of the run's settings, or what to take where there is none. */
+uint64_t vt_run_text_setting(const struct vt_run *run, const char *key, uint64_t otherwise);
+double vt_run_text_real(const struct vt_run *run, const char *key, double otherwise);
+
 struct vt_run_text_options {
   const char *const *inputs; /* where the text is now; none: where it was */
   size_t input_count;

@@ -23,6 +23,7 @@ enum vt_status vt_session_prepare(struct vt_session *session, struct vt_error *e
   const struct vt_ledger_options ledger = {
       .words = session->ledger, .word_count = session->ledger_count, .sources = settings->record.ledger_sources};
   if (session->ledger_count > 0) VT_TRY(vt_engine_keep_ledger(session->engine, &ledger, error));
+  if (settings->train.lr == 0) session->settings.train.lr = vt_engine_state(session->engine)->lr; /* the engine chose */
   uint64_t steps = vt_engine_state(session->engine)->steps;
   VT_TRY(vt_plan_init(&session->plan, steps, &settings->record, error));
   VT_TRY(vt_motion_init(&session->motion, vt_engine_table(session->engine, VT_TABLE_INPUT), error));

@@ -11,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "train/engine_type.h"
+
 enum kind { KIND_U32, KIND_U64, KIND_REAL, KIND_FLAG, KIND_NAME };
 
 /* In the order of the enums. */
 static const char *const models[] = {"skipgram", "cbow", "glove", "nnlm", "transformer", NULL};
-static const char *const losses[] = {"ns", "hs", "softmax", "squares", NULL};
+static const char *const losses[] = {"ns", "hs", "softmax", "squares", "quadratic", NULL};
 static const char *const positions[] = {"learned", "sinusoidal", "rotary", NULL};
 static const char *const schedules[] = {"linear", "constant", "cosine", NULL};
 static const char *const optimizers[] = {"sgd", "adagrad", "adamw", NULL};
@@ -47,6 +49,7 @@ static const struct setting {
     {"alpha", KIND_REAL, AT(train.alpha), NULL},
     {"one_sided", KIND_FLAG, AT(train.one_sided), NULL},
     {"memory_bytes", KIND_U64, AT(train.memory_bytes), NULL},
+    {"start", KIND_REAL, AT(train.start), NULL},
     {"cbow_classic", KIND_FLAG, AT(train.cbow_classic), NULL},
     {"held_out", KIND_REAL, AT(train.held_out), NULL},
     {"until_converged", KIND_FLAG, AT(train.until_converged), NULL},
@@ -220,6 +223,10 @@ enum vt_status vt_settings_read(struct vt_settings *settings, const struct vt_ru
       return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: the setting \"%s\" is \"%.64s\"", path, list[k].key, text);
   }
   return VT_OK;
+}
+
+double vt_settings_rate(const struct vt_settings *settings, uint64_t step, uint64_t steps) {
+  return vt_engine_rate(&settings->train, (double)(step - 1) / (double)steps);
 }
 
 enum vt_status vt_settings_check(const struct vt_settings *settings, struct vt_error *error) {

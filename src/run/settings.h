@@ -39,6 +39,9 @@ enum vt_status vt_settings_write_real(const char *key, double value, struct vt_r
 /* A number in that form; false where text is none. Whatever the locale. */
 bool vt_settings_parse_real(const char *text, double *value);
 
+/* The learning rate of a step, from 1, of a run of so many. */
+double vt_settings_rate(const struct vt_settings *settings, uint64_t step, uint64_t steps);
+
 /* Whether every field can be used, the names of those that cannot in the error (VT_ERROR_ARGUMENT). */
 enum vt_status vt_settings_check(const struct vt_settings *settings, struct vt_error *error);
 

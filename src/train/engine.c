@@ -20,6 +20,7 @@ double vt_engine_rate(const struct vt_train_options *options, double done) {
 static const struct vt_engine_type *type_for(const struct vt_train_options *options) {
   if (options->model == VT_MODEL_GLOVE) return &vt_engine_glove;
   if (vt_model_is_network(options->model)) return &vt_engine_network;
+  if (options->loss == VT_LOSS_QUADRATIC) return &vt_engine_quadratic;
   if (options->loss != VT_LOSS_SOFTMAX) return &vt_engine_sparse;
   return options->batch == VT_BATCH_FULL ? &vt_engine_softmax_full : &vt_engine_softmax;
 }

@@ -3,7 +3,8 @@
  *
  * An engine trains two tables in steps: the sparse engine (sparse.c) by block-synchronous SGD, the exact softmax by
  * whole gradients, in minibatches (softmax.c) and in full batches (softmax_full.c), GloVe by strata of its counts
- * (glove.c), networks by whole gradients again, whose table of tokens is one of many matrices (network/engine.c).
+ * (glove.c), networks by whole gradients again, whose table of tokens is one of many matrices (network/engine.c). The
+ * quadratic model (quadratic.c) has one table in both roles.
  */
 #ifndef VECTRAIL_TRAIN_ENGINE_TYPE_H
 #define VECTRAIL_TRAIN_ENGINE_TYPE_H
@@ -64,7 +65,8 @@ struct vt_engine_type {
   enum vt_status (*wait)(struct vt_engine *engine, struct vt_error *error);
 };
 
-extern const struct vt_engine_type vt_engine_sparse, vt_engine_softmax, vt_engine_softmax_full, vt_engine_glove;
+extern const struct vt_engine_type vt_engine_sparse, vt_engine_softmax, vt_engine_softmax_full, vt_engine_glove,
+    vt_engine_quadratic;
 extern const struct vt_engine_type vt_engine_network; /* in src/network */
 
 /* How many sentences end before an entry: the number of the one that begins there. Cheap where it is asked in ascending

@@ -65,6 +65,7 @@ void vt_train_preset_exercise(struct vt_corpus_options *corpus, struct vt_train_
 double vt_train_default_lr(const struct vt_train_options *options) {
   if (options->model == VT_MODEL_GLOVE) return 0.5;
   if (vt_model_is_network(options->model)) return options->optimizer == VT_OPTIMIZER_SGD ? 0.1 : 0.001;
+  if (options->loss == VT_LOSS_QUADRATIC) return 0; /* the engine knows what is stable */
   if (options->loss == VT_LOSS_SOFTMAX)
     return options->optimizer == VT_OPTIMIZER_SGD ? 5 : options->optimizer == VT_OPTIMIZER_ADAGRAD ? 0.1 : 0.005;
   if (options->optimizer == VT_OPTIMIZER_ADAGRAD) return 0.15;
@@ -157,12 +158,31 @@ static enum vt_status check_network(const struct vt_train_options *options, stru
   return options->model == VT_MODEL_TRANSFORMER ? check_transformer(options, error) : VT_OK;
 }
 
+static enum vt_status check_quadratic(const struct vt_train_options *options, struct vt_error *error) {
+  VT_TRY(check_number("start", options->start, 0, 10, error));
+  if (options->loss != VT_LOSS_QUADRATIC && options->start != 0)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use --loss quadratic", "start is there for the quadratic loss only");
+  if (options->loss != VT_LOSS_QUADRATIC) return VT_OK;
+  if (options->model != VT_MODEL_SKIPGRAM)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use --model skipgram",
+                        "the quadratic loss is there for skip-gram only");
+  if (options->optimizer != VT_OPTIMIZER_SGD)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use --optimizer sgd",
+                        "the quadratic loss is there to be held against theory, which is that of plain descent");
+  if (options->held_out > 0)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "leave --held-out away",
+                        "with the quadratic loss no sentences can be held out");
+  return check_count("batch", options->batch, 0, VT_BATCH_MAX, error);
+}
+
 enum vt_status vt_train_options_check(const struct vt_train_options *options, struct vt_error *error) {
   if (options->model > VT_MODEL_TRANSFORMER)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown model %d", (int)options->model);
-  if (options->loss > VT_LOSS_SQUARES) return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown loss %d", (int)options->loss);
+  if (options->loss > VT_LOSS_QUADRATIC)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown loss %d", (int)options->loss);
   VT_TRY(vt_model_is_network(options->model) ? check_network(options, error) : check_softmax(options, error));
   VT_TRY(check_glove(options, error));
+  VT_TRY(check_quadratic(options, error));
   VT_TRY(check_count("dim", options->dim, 1, 4096, error));
   VT_TRY(check_count("window", options->window, 1, 1000, error));
   bool sampled = options->loss == VT_LOSS_NEGATIVE_SAMPLING;
@@ -170,13 +190,16 @@ enum vt_status vt_train_options_check(const struct vt_train_options *options, st
   VT_TRY(check_number("noise-exponent", options->noise_exponent, 0, 1, error));
   VT_TRY(check_number("sample", options->sample, 0, 1, error));
   VT_TRY(check_count("epochs", options->epochs, 1, 1000000, error));
-  if (!(options->lr > 0)) return VT_FAIL(error, VT_ERROR_ARGUMENT, "lr is %g; it must be above 0", options->lr);
-  VT_TRY(check_number("lr", options->lr, 0, 1000, error));
+  const bool quadratic = options->loss == VT_LOSS_QUADRATIC, own_rate = quadratic && options->lr == 0;
+  if (!(options->lr > 0) && !own_rate)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "lr is %g; it must be above 0", options->lr);
+  VT_TRY(check_number("lr", options->lr, 0, quadratic ? 1e12 : 1000, error));
   if (options->schedule > VT_SCHEDULE_COSINE)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown schedule %d", (int)options->schedule);
   if (options->optimizer > VT_OPTIMIZER_ADAMW)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown optimizer %d", (int)options->optimizer);
-  VT_TRY(check_number("l2", options->l2, 0, 0.4 / options->lr, error)); /* 1 - 2 lr l2 stays well above 0 */
+  VT_TRY(
+      check_number("l2", options->l2, 0, own_rate ? 1000 : 0.4 / options->lr, error)); /* 1 - 2 lr l2 stays above 0 */
   VT_TRY(check_count("block-tokens", options->block_tokens, 16, 65536, error));
   VT_TRY(check_count("blocks", options->blocks, 1, 4096, error));
   if (options->threads < 1 || options->threads > 1024)

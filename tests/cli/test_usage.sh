@@ -42,9 +42,12 @@ count="it must be a whole number from"
 for bad in 0 -3 4097 nan inf 1.5 1e2 0x10 ' 5' '5 ' 5x 18446744073709551617 99999999999999999999 --; do
   usage "--dim is '$bad'; $count 1 to 4096" "$see" train text.txt --run run "--dim=$bad"
 done
-for bad in 0 -0.1 nan NaN inf -inf 1e400 1e-400 0x1p-3 '' 0.1x ' 0.1' 1,5 1001 . e5 0.1.2; do
-  [ -n "$bad" ] && usage "--lr is '$bad'; it must be a number above 0, up to 1000" "$see" train text.txt --run run "--lr=$bad"
+for bad in 0 -0.1 nan NaN inf -inf 1e400 1e-400 0x1p-3 '' 0.1x ' 0.1' 1,5 1e13 . e5 0.1.2; do
+  [ -n "$bad" ] && usage "--lr is '$bad'; it must be a number above 0, up to 1e+12" "$see" train text.txt --run run "--lr=$bad"
 done
+vectrail train text.txt --run run --lr 1001
+expect_error 2 "lr is 1001; it must lie between 0 and 1000"
+usage "--start is 'a'; it must be a number above 0, up to 10" "$see" train text.txt --run run --loss quadratic --start a
 usage "--window is '0'; $count 1 to 1000" "$see" train text.txt --run run --window 0
 usage "--negative is '65'; $count 0 to 64" "$see" train text.txt --run run --negative 65
 usage "--epochs is '0'; $count 1 to 1000000" "$see" train text.txt --run run --epochs 0
@@ -64,7 +67,7 @@ usage "--kernel is 'fast'; it must be one of $("$VECTRAIL" info --kernels | sed 
 
 # What other trainers can and this version cannot is refused by name; contradictions too.
 usage "--model is 'lsa'; it must be skipgram, cbow, glove, nnlm or transformer" "$see" train text.txt --run run --model lsa
-usage "--loss is 'mse'; it must be ns, hs, softmax or squares" "$see" train text.txt --run run --loss mse
+usage "--loss is 'mse'; it must be ns, hs, softmax, squares or quadratic" "$see" train text.txt --run run --loss mse
 usage "--batch is 'all'; it must be 'full' or a whole number from 1 to 65536" "$see" train text.txt --run run --batch all
 usage "--batch is '0'; it must be 'full' or a whole number from 1 to 65536" "$see" train text.txt --run run --batch 0
 usage "-cbow 1 and -sg 1 ask for different models" "$see" train text.txt --run run -cbow 1 -sg 1
