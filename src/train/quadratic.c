@@ -70,10 +70,13 @@ static void show(struct quadratic *engine) {
       vt_table_row(&engine->seen, row)[k] = (float)engine->table[(size_t)row * engine->dim + k];
 }
 
-/* Calls work for every stripe, by all threads. */
+/* Calls work for every stripe, by all threads; for one nobody else is woken. */
 static void each_stripe(struct quadratic *engine, vt_pool_work *work) {
   atomic_store_explicit(&engine->next, 0, memory_order_relaxed);
-  vt_pool_run(engine->pool, work, engine);
+  if (stripes(engine) == 1)
+    work(engine, 0);
+  else
+    vt_pool_run(engine->pool, work, engine);
 }
 
 static bool next_stripe(struct quadratic *engine, size_t *first, size_t *count) {
