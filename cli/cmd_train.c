@@ -31,7 +31,7 @@ static struct train_settings {
   bool force;
   bool json;
   /* Places in the choices, which are the values of the enums. */
-  int model, loss, schedule, optimizer, tokens, positions, preset;
+  int model, loss, schedule, optimizer, tokens, positions, preset, sync;
   bool untied;
   const char *vocab;
   const char *kernel;
@@ -345,6 +345,25 @@ static const struct option options[] = {
      AT(train.blocks),
      WHOLE(1, 4096),
      .help = "blocks in a step, after which their changes are merged"},
+    {.kind = OPTION_CHOICE,
+     .name = "sync",
+     .value = "WHEN",
+     AT(sync),
+     .choices = {"exact", "periodic"},
+     .help = "how often work is brought together; periodic: replicas train apart and are averaged, for slow networks"},
+    {.kind = OPTION_U32,
+     .name = "sync-every",
+     .value = "N",
+     AT(train.sync_every),
+     WHOLE(1, 1000000),
+     .help = "with --sync periodic, supersteps that each replica trains between averages"},
+    {.kind = OPTION_U32,
+     .name = "replicas",
+     .value = "N",
+     AT(train.replicas),
+     WHOLE(0, 4096),
+     .help =
+         "with --sync periodic, how many train apart; ranks share them, and change no result; 0: one for each rank"},
     {.kind = OPTION_TEXT,
      .name = "kernel",
      .value = "NAME",
@@ -634,6 +653,10 @@ static enum exit_status settle_model(void) {
   if (settings.batch == NULL && settings.train.loss == VT_LOSS_QUADRATIC) settings.train.batch = VT_BATCH_FULL;
   if (settings.start != NULL && !parse_start(settings.start, &settings.train.start))
     return report_usage("train", "--start is '%.100s'; it must be a number above 0, up to 10", settings.start);
+  if (settings.sync == 0 && settings.train.replicas > 0)
+    return report_usage("train", "--replicas is for --sync periodic");
+  if (settings.sync == 1 && settings.train.replicas == 0)
+    settings.train.replicas = (uint32_t)vt_ranks_size(settings.train.ranks);
   settings.train.optimizer = (enum vt_optimizer_kind)settings.optimizer;
   if (settings.train.lr == 0) settings.train.lr = vt_train_default_lr(&settings.train);
   return EXIT_DONE;

@@ -107,6 +107,11 @@ struct vt_train_options {
   uint64_t seed;         /* [1] */
   uint32_t block_tokens; /* corpus tokens in one block, 16 to 65536 [2048] */
   uint32_t blocks;       /* blocks in one superstep, 1 to 4096 [8]; never derived from threads */
+  /* 0: every superstep is brought together, exactly [0]. Else so many replicas of the tables train apart and are
+   * averaged after sync_every supersteps of each: for slow networks (docs/scaling.md); ranks share the replicas, and
+   * change no result. With sgd and without l2 only. 1 to 4096. */
+  uint32_t replicas;
+  uint32_t sync_every; /* [16] */
   /* CBOW: each context word gets the whole gradient of their mean, as in word2vec.c, not its share [false] */
   bool cbow_classic;
   /* Share of the sentences that are never trained on, 0 to 0.5; their loss is measured with the probe's [0]. */

@@ -56,6 +56,8 @@ static const struct setting {
     {"seed", KIND_U64, AT(train.seed), NULL},
     {"block_tokens", KIND_U32, AT(train.block_tokens), NULL},
     {"blocks", KIND_U32, AT(train.blocks), NULL},
+    {"replicas", KIND_U32, AT(train.replicas), NULL},
+    {"sync_every", KIND_U32, AT(train.sync_every), NULL},
     {"context", KIND_U32, AT(train.network.context), NULL},
     {"stride", KIND_U32, AT(train.network.stride), NULL},
     {"hidden", KIND_U32, AT(train.network.hidden), NULL},

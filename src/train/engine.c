@@ -32,7 +32,10 @@ static enum vt_status check_ranks(const struct vt_engine_type *type, const struc
   if (type->collect == NULL)
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "start it without mpirun, with more threads",
                         "this loss is trained by one process, and there are %d", ranks);
-  if ((uint32_t)ranks > options->blocks)
+  if (options->replicas > 0 && (uint32_t)ranks > options->replicas)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "start fewer ranks, or ask for more --replicas",
+                        "%d ranks share %" PRIu32 " replicas: some would have none", ranks, options->replicas);
+  if (options->replicas == 0 && (uint32_t)ranks > options->blocks)
     return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "start fewer ranks, or ask for more blocks (--blocks)",
                         "%d ranks share the %" PRIu32 " blocks of a step: some would have none", ranks,
                         options->blocks);
@@ -165,6 +168,9 @@ enum vt_status vt_engine_keep_ledger(struct vt_engine *engine, const struct vt_l
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "start it without mpirun, with more threads",
                         "a ledger is kept where one process trains, and there are %d",
                         vt_ranks_size(engine->options.ranks));
+  if (engine->options.replicas > 0)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "leave --sync at exact",
+                        "no ledger can be kept of replicas that are averaged");
   if (engine->type->keep_ledger == NULL)
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "train by negative sampling or hierarchical softmax, or a network",
                         "no ledger can be kept with this loss");

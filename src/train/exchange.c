@@ -102,7 +102,7 @@ static enum vt_status allocate(struct vt_exchange *exchange, struct vt_error *er
       return VT_FAIL_MEMORY(error, blocks * sizeof *exchange->received[t]);
     for (uint32_t b = 0; b < blocks; b++) exchange->own[t][b] = &parts->blocks[b].sets[t];
   }
-  exchange->slots = blocks / (uint32_t)exchange->size + 1;
+  exchange->slots = (blocks + (uint32_t)exchange->size - 1) / (uint32_t)exchange->size;
   exchange->slot_bytes = whole_lines(slot);
   exchange->packed = vt_alloc_aligned_raw(exchange->slots, exchange->slot_bytes);
   exchange->segments = vt_alloc(exchange->slots, ((size_t)exchange->size + 1) * sizeof *exchange->segments);
@@ -476,6 +476,7 @@ static bool take_chunk(struct vt_exchange *exchange, int from, const struct vt_b
     if (ids[k] >= table->rows) return false;
     memcpy(vt_table_row(table, ids[k]), rows + k * exchange->row_bytes, exchange->row_bytes);
     if (decay != NULL) decay->paid[chunk.table][ids[k]] = decay->product;
+    if (exchange->parts.replicas != NULL) vt_replicas_settle(exchange->parts.replicas, (int)chunk.table, ids[k]);
   }
   exchange->parts.mergers[chunk.table].shards[chunk.shard] = (struct vt_merge_totals){
       .step_squared = chunk.step_squared, .moved = chunk.rows, .capped = chunk.capped, .bad_row = chunk.bad_row};

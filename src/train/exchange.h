@@ -25,6 +25,7 @@
 #include "dist/ranks.h"
 #include "train/merge.h"
 #include "train/objective/objective.h"
+#include "train/replicas.h"
 
 /* Part `rank` of `things` dealt to `size` ranks in one piece each begins here; it ends where the next begins. */
 static inline uint32_t vt_deal(uint32_t things, int size, int rank) {
@@ -40,6 +41,7 @@ struct vt_exchange_parts {
   struct vt_table *tables;                            /* VT_TABLE_COUNT */
   struct vt_table *squares;                           /* likewise; NULL without AdaGrad */
   struct vt_decay *decay;                             /* NULL without L2 */
+  struct vt_replicas *replicas;                       /* NULL where every superstep is brought together */
   struct vt_merger *mergers;                          /* VT_TABLE_COUNT */
 };
 

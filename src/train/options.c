@@ -25,6 +25,7 @@ void vt_train_options_init(struct vt_train_options *options) {
       .seed = 1,
       .block_tokens = 2048,
       .blocks = 8,
+      .sync_every = 16,
       .network = {.context = 128,
                   .stride = 1,
                   .hidden = 128,
@@ -175,6 +176,17 @@ static enum vt_status check_quadratic(const struct vt_train_options *options, st
   return check_count("batch", options->batch, 0, VT_BATCH_MAX, error);
 }
 
+static enum vt_status check_replicas(const struct vt_train_options *options, struct vt_error *error) {
+  if (options->replicas == 0) return VT_OK;
+  if (options->loss == VT_LOSS_SOFTMAX || options->loss == VT_LOSS_SQUARES || options->loss == VT_LOSS_QUADRATIC ||
+      options->optimizer != VT_OPTIMIZER_SGD || options->l2 > 0)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "leave --sync at exact, or train by plain sgd without --l2",
+                        "only what plain sgd does, by negative sampling or hierarchical softmax, can be averaged now "
+                        "and then");
+  VT_TRY(check_count("sync-every", options->sync_every, 1, 1000000, error));
+  return check_count("replicas", options->replicas, 1, 4096, error);
+}
+
 enum vt_status vt_train_options_check(const struct vt_train_options *options, struct vt_error *error) {
   if (options->model > VT_MODEL_TRANSFORMER)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown model %d", (int)options->model);
@@ -204,6 +216,7 @@ enum vt_status vt_train_options_check(const struct vt_train_options *options, st
   VT_TRY(check_count("blocks", options->blocks, 1, 4096, error));
   if (options->threads < 1 || options->threads > 1024)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "threads is %d; it must lie between 1 and 1024", options->threads);
+  VT_TRY(check_replicas(options, error));
   VT_TRY(check_number("held-out", options->held_out, 0, 0.5, error));
   const char *name;
   return vt_kernel_resolve(options->kernel, &name, error);

@@ -37,8 +37,11 @@ struct sparse {
   uint32_t own_end;                                   /* ... all but where others train too */
   const struct vt_working_set **sets[VT_TABLE_COUNT]; /* the same, by table */
 
+  struct vt_replicas replicas;  /* options.replicas; else none */
   struct vt_exchange *exchange; /* with the other ranks; NULL where there are none */
   struct vt_pool *pool;
+  uint32_t replica; /* that is being trained, in a round; and the rate of the round's first block */
+  double first_lr;
   struct vt_objective_scratch **scratch;     /* by worker */
   struct vt_merger_scratch **merger_scratch; /* by worker */
   atomic_uint next_task;
@@ -118,9 +121,30 @@ static enum vt_status create_workers(struct sparse *engine, struct vt_error *err
   return VT_OK;
 }
 
+static enum vt_status create_replicas(struct sparse *engine, struct vt_error *error) {
+  const struct vt_train_options *options = &engine->base.options;
+  if (options->replicas == 0) return VT_OK;
+  int rank = vt_ranks_rank(options->ranks), size = vt_ranks_size(options->ranks);
+  return vt_replicas_init(&engine->replicas, engine->tables, options->replicas, vt_deal(options->replicas, size, rank),
+                          vt_deal(options->replicas, size, rank + 1), error);
+}
+
 static enum vt_status create_exchange(struct sparse *engine, struct vt_error *error) {
   const struct vt_train_options *options = &engine->base.options;
   if (vt_ranks_size(options->ranks) == 1) return VT_OK;
+  struct vt_replicas *replicas = &engine->replicas;
+  if (options->replicas > 0) {
+    const struct vt_exchange_parts parts = {
+        .ranks = options->ranks,
+        .blocks = replicas->blocks,
+        .blocks_max = replicas->count,
+        .sets = {replicas->sets[VT_TABLE_INPUT], replicas->sets[VT_TABLE_OUTPUT]},
+        .tables = engine->tables,
+        .replicas = replicas,
+        .mergers = engine->mergers,
+    };
+    return vt_exchange_create(&parts, &engine->exchange, error);
+  }
   const struct vt_exchange_parts parts = {
       .ranks = options->ranks,
       .blocks = engine->blocks,
@@ -167,6 +191,7 @@ static enum vt_status create_parts(struct sparse *engine, struct vt_error *error
   VT_TRY(create_tables(engine, error));
   VT_TRY(create_blocks(engine, error));
   VT_TRY(create_decay(engine, error));
+  VT_TRY(create_replicas(engine, error));
   VT_TRY(create_exchange(engine, error));
   return create_workers(engine, error);
 }
@@ -178,7 +203,9 @@ static enum vt_status create(struct vt_engine *base, struct vt_error *error) {
   base->kernel = base->options.kernel = engine->setup.kernel->name;
   base->probe_pairs = vt_probe_pairs(engine->probe);
   uint64_t blocks = vt_block_count(base->ids, base->entries, options->block_tokens, base->corpus);
-  base->state.steps = (blocks + options->blocks - 1) / options->blocks * options->epochs;
+  uint64_t a_step = options->blocks;
+  if (options->replicas > 0) a_step *= (uint64_t)options->replicas * options->sync_every;
+  base->state.steps = (blocks + a_step - 1) / a_step * options->epochs;
   return VT_OK;
 }
 
@@ -199,6 +226,7 @@ static void release(struct vt_engine *base) {
     vt_table_release(&engine->paid[t]);
   }
   vt_exchange_free(engine->exchange);
+  vt_replicas_release(&engine->replicas);
   vt_free(engine->blocks);
   vt_ledger_free(engine->base.ledger);
   vt_free_aligned(engine->set_memory);
@@ -247,7 +275,7 @@ static void train_blocks(void *context, int worker) {
     for (int t = 0; t < VT_TABLE_COUNT; t++) vt_working_set_clear(&block->sets[t]);
     engine->objective->block(&engine->setup, engine->scratch[worker], block);
     for (int t = 0; t < VT_TABLE_COUNT; t++) vt_working_set_sort(&block->sets[t]);
-    if (engine->exchange != NULL) vt_exchange_pack(engine->exchange, b);
+    if (engine->exchange != NULL && engine->base.options.replicas == 0) vt_exchange_pack(engine->exchange, b);
   }
 }
 
@@ -281,11 +309,12 @@ static void run_workers(struct sparse *engine, vt_pool_work *work) {
   vt_pool_run(engine->pool, work, engine);
 }
 
-static enum vt_status reserve_scratch(struct sparse *engine, struct vt_error *error) {
+static enum vt_status reserve_scratch(struct sparse *engine, const struct vt_working_set **const sets[VT_TABLE_COUNT],
+                                      uint32_t count, struct vt_error *error) {
   for (int worker = 0; worker < engine->base.options.threads; worker++)
     for (int t = 0; t < VT_TABLE_COUNT; t++)
-      VT_TRY(vt_merger_scratch_reserve(engine->merger_scratch[worker], engine->sets[t], engine->block_count, error));
-  return engine->exchange == NULL ? VT_OK : vt_exchange_reserve(engine->exchange, error);
+      VT_TRY(vt_merger_scratch_reserve(engine->merger_scratch[worker], sets[t], count, error));
+  return VT_OK;
 }
 
 /* Every word of the superstep has shrunk every row by its block's rate. */
@@ -297,27 +326,82 @@ static void add_decay(struct sparse *engine) {
   vt_decay_renew(&engine->decay, engine->tables);
 }
 
-/* Sums up the superstep in block and shard order, and reports a row that left the numbers. */
-static enum vt_status account(struct sparse *engine, struct vt_error *error) {
+static enum vt_status fail_diverged(const struct sparse *engine, int table, uint32_t row, uint64_t step,
+                                    struct vt_error *error) {
+  return VT_FAIL_HELP(error, VT_ERROR_DIVERGED, "use a smaller learning rate (--lr)",
+                      "training diverged at step %llu: the %s vector of \"%s\" is no longer finite",
+                      (unsigned long long)step, table == VT_TABLE_INPUT ? "input" : "output",
+                      vt_vocab_text(engine->base.vocab, row));
+}
+
+/* ---- a round of replicas (replicas.h) --------------------------------------------------------------------------- */
+
+static void merge_superstep_of_replica(void *context, int worker) {
+  struct sparse *engine = context;
+  for (;;) {
+    uint32_t task = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
+    if (task >= VT_SHARDS * VT_TABLE_COUNT) return;
+    uint32_t t = task / VT_SHARDS, shard = task % VT_SHARDS;
+    vt_merger_shard(&engine->mergers[t], engine->merger_scratch[worker], engine->sets[t], engine->block_count, shard);
+    vt_replicas_note(&engine->replicas, (int)t, shard, (uint32_t)engine->mergers[t].shards[shard].moved,
+                     engine->merger_scratch[worker]);
+  }
+}
+
+static void put_aside(void *context, int worker) {
+  struct sparse *engine = context;
+  (void)worker;
+  for (;;) {
+    uint32_t task = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
+    if (task >= VT_SHARDS * VT_TABLE_COUNT) return;
+    vt_replicas_put_aside(&engine->replicas, engine->replica, (int)(task / VT_SHARDS), task % VT_SHARDS);
+  }
+}
+
+static void pack_replicas(void *context, int worker) {
+  struct sparse *engine = context;
+  (void)worker;
+  for (;;) {
+    uint32_t r = engine->replicas.own_begin + atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
+    if (r >= engine->replicas.own_end) return;
+    vt_exchange_pack(engine->exchange, r);
+  }
+}
+
+static void average_shards(void *context, int worker) {
+  struct sparse *engine = context;
+  struct vt_replicas *replicas = &engine->replicas;
+  struct vt_merger_scratch *scratch = engine->merger_scratch[worker];
+  uint32_t first = 0, end = VT_SHARDS;
+  if (engine->exchange != NULL) vt_exchange_shards(engine->exchange, &first, &end);
+  for (;;) {
+    uint32_t task = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
+    if (task >= (end - first) * VT_TABLE_COUNT) return;
+    uint32_t t = task / (end - first), shard = first + task % (end - first);
+    vt_merger_shard(&engine->mergers[t], scratch, replicas->sets[t], replicas->count, shard);
+    if (engine->exchange != NULL) vt_exchange_merged(engine->exchange, (int)t, shard, scratch);
+    for (uint32_t k = 0; k < engine->mergers[t].shards[shard].moved; k++)
+      vt_replicas_settle(replicas, (int)t, vt_merger_touched(scratch, k));
+  }
+}
+
+/* Sums up the superstep, or the round, in block and shard order, and reports a row that left the numbers. */
+static enum vt_status account(struct sparse *engine, const struct vt_block *blocks, uint32_t count,
+                              struct vt_error *error) {
   struct vt_engine_state *state = &engine->base.state;
   state->step++;
   state->loss_sum = 0;
   state->loss_pairs = 0;
-  for (uint32_t b = 0; b < engine->block_count; b++) {
-    state->tokens += engine->blocks[b].tokens;
-    state->loss_sum += engine->blocks[b].loss_sum;
-    state->loss_pairs += engine->blocks[b].loss_pairs;
+  for (uint32_t b = 0; b < count; b++) {
+    state->tokens += blocks[b].tokens;
+    state->loss_sum += blocks[b].loss_sum;
+    state->loss_pairs += blocks[b].loss_pairs;
   }
   state->step_squared = 0;
   state->rows_moved = state->rows_capped = 0;
   for (int t = 0; t < VT_TABLE_COUNT; t++) {
     struct vt_merge_totals totals = vt_merger_totals(&engine->mergers[t]);
-    if (totals.bad_row != VT_NO_SLOT) {
-      return VT_FAIL_HELP(error, VT_ERROR_DIVERGED, "use a smaller learning rate (--lr)",
-                          "training diverged at step %llu: the %s vector of \"%s\" is no longer finite",
-                          (unsigned long long)state->step, t == VT_TABLE_INPUT ? "input" : "output",
-                          vt_vocab_text(engine->base.vocab, totals.bad_row));
-    }
+    if (totals.bad_row != VT_NO_SLOT) return fail_diverged(engine, t, totals.bad_row, state->step, error);
     state->step_squared += totals.step_squared;
     state->rows_moved += totals.moved;
     state->rows_capped += totals.capped;
@@ -333,7 +417,8 @@ static const struct vt_decay *decay_of(const struct sparse *engine) {
 static enum vt_status merge_blocks(struct sparse *engine, struct vt_error *error) {
   struct vt_ledger *ledger = engine->base.ledger;
   const struct vt_table *input = &engine->tables[VT_TABLE_INPUT];
-  enum vt_status status = reserve_scratch(engine, error);
+  enum vt_status status = reserve_scratch(engine, engine->sets, engine->block_count, error);
+  if (status == VT_OK && engine->exchange != NULL) status = vt_exchange_reserve(engine->exchange, error);
   if (engine->exchange == NULL) VT_TRY(status);
   if (ledger != NULL) vt_ledger_before_merge(ledger, engine->block_count, input, decay_of(engine));
   if (status == VT_OK) run_workers(engine, merge_shards);
@@ -345,11 +430,72 @@ static enum vt_status merge_blocks(struct sparse *engine, struct vt_error *error
   return vt_ledger_check(ledger, error);
 }
 
-static enum vt_status one_superstep(struct sparse *engine, struct vt_error *error) {
-  if (engine->base.state.epoch_ended) {
-    engine->base.state.epoch++;
-    engine->base.state.position = 0;
+/* A replica's supersteps; of another rank's, only the text is passed over. */
+static enum vt_status train_replica(struct sparse *engine, uint32_t replica, bool own, struct vt_error *error) {
+  struct vt_block *sum = &engine->replicas.blocks[replica];
+  enum vt_status status = VT_OK;
+  engine->replica = replica;
+  if (own) vt_replicas_begin(&engine->replicas, replica);
+  for (uint32_t k = 0; k < engine->base.options.sync_every && engine->base.state.position < engine->base.entries; k++) {
+    lay_out_blocks(engine);
+    if (replica == 0 && k == 0) engine->first_lr = engine->base.state.lr;
+    if (!own || status != VT_OK) continue;
+    engine->own_end = engine->block_count;
+    run_workers(engine, train_blocks);
+    status = reserve_scratch(engine, engine->sets, engine->block_count, error);
+    if (status != VT_OK) continue;
+    run_workers(engine, merge_superstep_of_replica);
+    for (uint32_t b = 0; b < engine->block_count; b++) {
+      sum->tokens += engine->blocks[b].tokens;
+      sum->loss_sum += engine->blocks[b].loss_sum;
+      sum->loss_pairs += engine->blocks[b].loss_pairs;
+    }
+    for (int t = 0; t < VT_TABLE_COUNT && status == VT_OK; t++) {
+      uint32_t bad_row = vt_merger_totals(&engine->mergers[t]).bad_row;
+      if (bad_row != VT_NO_SLOT) status = fail_diverged(engine, t, bad_row, engine->base.state.step + 1, error);
+    }
   }
+  if (!own) return VT_OK;
+  vt_replicas_lay_out(&engine->replicas, replica);
+  run_workers(engine, put_aside);
+  return status;
+}
+
+static enum vt_status average(struct sparse *engine, enum vt_status status, struct vt_error *error) {
+  struct vt_replicas *replicas = &engine->replicas;
+  if (engine->exchange != NULL) {
+    if (status == VT_OK) run_workers(engine, pack_replicas);
+    VT_TRY(vt_exchange_blocks(engine->exchange, status, error));
+  }
+  VT_TRY(status);
+  status = reserve_scratch(engine, replicas->sets, replicas->count, error);
+  if (status == VT_OK && engine->exchange != NULL) status = vt_exchange_reserve(engine->exchange, error);
+  for (int t = 0; t < VT_TABLE_COUNT; t++) engine->mergers[t].mean = true;
+  if (status == VT_OK) run_workers(engine, average_shards);
+  for (int t = 0; t < VT_TABLE_COUNT; t++) engine->mergers[t].mean = false;
+  return engine->exchange == NULL ? status : vt_exchange_rows(engine->exchange, status, error);
+}
+
+static enum vt_status one_round(struct sparse *engine, struct vt_error *error) {
+  struct vt_replicas *replicas = &engine->replicas;
+  uint32_t begin = replicas->own_begin, end = replicas->own_end;
+  enum vt_status status = VT_OK;
+  engine->own_begin = 0;
+  engine->paid_is_current = false;
+  if (engine->exchange != NULL)
+    vt_exchange_begin(engine->exchange, engine->base.state.step + 1, replicas->count, &begin, &end);
+  for (uint32_t r = 0; r < replicas->count; r++) {
+    bool own = r >= begin && r < end && status == VT_OK;
+    enum vt_status trained = train_replica(engine, r, own, error);
+    if (trained != VT_OK) status = trained;
+  }
+  engine->base.state.lr = engine->first_lr;
+  VT_TRY(average(engine, status, error));
+  engine->base.state.epoch_ended = engine->base.state.position == engine->base.entries;
+  return account(engine, replicas->blocks, replicas->count, error);
+}
+
+static enum vt_status one_superstep(struct sparse *engine, struct vt_error *error) {
   lay_out_blocks(engine);
   for (int t = 0; t < VT_TABLE_COUNT; t++) engine->mergers[t].rate = (float)engine->base.state.lr;
   engine->own_begin = 0;
@@ -361,13 +507,17 @@ static enum vt_status one_superstep(struct sparse *engine, struct vt_error *erro
   if (engine->exchange != NULL) VT_TRY(vt_exchange_blocks(engine->exchange, VT_OK, error));
   VT_TRY(merge_blocks(engine, error));
   engine->base.state.epoch_ended = engine->base.state.position == engine->base.entries;
-  return account(engine, error);
+  return account(engine, engine->blocks, engine->block_count, error);
 }
 
 /* What ends a superstep early ends it on all ranks. */
 static enum vt_status superstep(struct vt_engine *base, struct vt_error *error) {
   struct sparse *engine = (struct sparse *)base;
-  enum vt_status status = one_superstep(engine, error);
+  if (engine->base.state.epoch_ended) {
+    engine->base.state.epoch++;
+    engine->base.state.position = 0;
+  }
+  enum vt_status status = base->options.replicas > 0 ? one_round(engine, error) : one_superstep(engine, error);
   if (status != VT_OK) vt_exchange_over(engine->exchange);
   return status;
 }
@@ -442,7 +592,12 @@ static size_t parts(struct vt_engine *base, struct vt_engine_part parts[VT_ENGIN
   return (size_t)(at - parts);
 }
 
-static void resumed(struct vt_engine *base) { ((struct sparse *)base)->paid_is_current = false; }
+static void resumed(struct vt_engine *base) {
+  struct sparse *engine = (struct sparse *)base;
+  engine->paid_is_current = false;
+  for (int t = 0; t < VT_TABLE_COUNT && base->options.replicas > 0; t++)
+    for (uint32_t row = 0; row < engine->tables[t].rows; row++) vt_replicas_settle(&engine->replicas, t, row);
+}
 
 static struct vt_probe_result probe(struct vt_engine *base) {
   struct sparse *engine = (struct sparse *)base;

@@ -136,6 +136,12 @@ static void with_decay(struct vt_train_request *request) {
   request->train.held_out = 0.1;
 }
 
+static void with_replicas(struct vt_train_request *request) {
+  request->train.replicas = RANKS_MAX;
+  request->train.sync_every = 2;
+  request->train.blocks = 2;
+}
+
 static void ranks_give_the_bits_of_one_process(void **state) {
   (void)state;
   check_bits(as_it_is, 800, true);
@@ -143,9 +149,15 @@ static void ranks_give_the_bits_of_one_process(void **state) {
   check_bits(with_cbow, 300, false);
   check_bits(with_adagrad, 300, false);
   check_bits(with_decay, 300, false);
+  check_bits(with_replicas, 900, true);
 }
 
 /* ---- stopping and going on --------------------------------------------------------------------------------------- */
+
+static void with_adagrad_and_decay(struct vt_train_request *request) {
+  with_adagrad(request);
+  with_decay(request);
+}
 
 static volatile sig_atomic_t stop;
 
@@ -160,13 +172,12 @@ static void listen_on_rank_0(struct vt_train_request *request, int rank) {
   request->interrupt = &stop;
 }
 
-static void check_going_on(int before, int after) {
+static void check_going_on(void (*set)(struct vt_train_request *request), int before, int after) {
   struct vtt_folder *folder = vtt_folder_create();
-  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 300, 1), *alone = vtt_path(folder, "alone");
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 900, 1), *alone = vtt_path(folder, "alone");
   struct job job = {.change = listen_on_rank_0};
   request_init(&job.request, &corpus, alone);
-  with_adagrad(&job.request);
-  with_decay(&job.request);
+  set(&job.request);
   assert_int_equal(vt_train(&job.request, NULL, &job.error[0]), VT_OK);
   const char *path = job.request.run_path = vtt_path(folder, "run");
   stop = 0;
@@ -190,9 +201,10 @@ static void check_going_on(int before, int after) {
 
 static void a_run_goes_on_with_another_number_of_ranks(void **state) {
   (void)state;
-  check_going_on(3, 2);
-  check_going_on(2, 1);
-  check_going_on(1, 4);
+  check_going_on(with_adagrad_and_decay, 3, 2);
+  check_going_on(with_adagrad_and_decay, 2, 1);
+  check_going_on(with_adagrad_and_decay, 1, 4);
+  check_going_on(with_replicas, 3, 2);
 }
 
 /* ---- what is refused --------------------------------------------------------------------------------------------- */
@@ -255,6 +267,12 @@ static void what_ranks_cannot_do_is_refused(void **state) {
   job.request.train.blocks = 3;
   refuse(folder, &job, 4, VT_ERROR_ARGUMENT, "4 ranks share the 3 blocks");
   job.request.train.blocks = 4;
+  job.request.train.replicas = 3;
+  refuse(folder, &job, 4, VT_ERROR_ARGUMENT, "4 ranks share 3 replicas");
+  job.request.train.optimizer = VT_OPTIMIZER_ADAGRAD;
+  refuse(folder, &job, 2, VT_ERROR_ARGUMENT, "only what plain sgd does");
+  job.request.train.optimizer = VT_OPTIMIZER_SGD;
+  job.request.train.replicas = 0;
   job.request.record.ledger = &word;
   job.request.record.ledger_count = 1;
   refuse(folder, &job, 2, VT_ERROR_UNSUPPORTED, "ledger");
