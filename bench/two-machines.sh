@@ -21,7 +21,7 @@ ip -n "${name}a" addr add 10.77.0.1/24 dev va
 ip -n "${name}b" addr add 10.77.0.2/24 dev vb
 for side in a b; do
   ip -n "$name$side" link set "v$side" up
-  [ "$rate" = none ] || tc -n "$name$side" qdisc add dev "v$side" root tbf rate "$rate" burst 128kb latency 20ms
+  [ "$rate" = none ] || tc -n "$name$side" qdisc add dev "v$side" root tbf rate "$rate" burst 256kb limit 64mb
 done
 # mpirun runs on side a and starts its daemon on side b by this in place of ssh.
 cat >"$work/agent" <<AGENT

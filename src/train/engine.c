@@ -170,7 +170,7 @@ enum vt_status vt_engine_keep_ledger(struct vt_engine *engine, const struct vt_l
                         vt_ranks_size(engine->options.ranks));
   if (engine->options.replicas > 0)
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "leave --sync at exact",
-                        "no ledger can be kept of replicas that are averaged");
+                        "no ledger can be kept of replicas that train apart");
   if (engine->type->keep_ledger == NULL)
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "train by negative sampling or hierarchical softmax, or a network",
                         "no ledger can be kept with this loss");

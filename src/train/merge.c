@@ -110,22 +110,6 @@ static void prefetch_touched(const struct vt_merger *merger, const struct vt_mer
     vt_prefetch_row(scratch->copies[copy].data, merger->table->width);
 }
 
-/* row + (1 / n) sum of (copy - row), element by element. Infrequent, so in plain C, in the order of the copies. */
-static void merge_mean(struct vt_merge *merge) {
-  const float share = 1 / (float)merge->copy_count;
-  float squared = 0;
-  merge->capped = false;
-  for (size_t k = 0; k < merge->width; k++) {
-    float step = 0;
-    for (size_t b = 0; b < merge->copy_count; b++) step += merge->copies[b][k] - merge->row[k];
-    step *= share;
-    squared += step * step;
-    merge->row[k] += step;
-  }
-  merge->step_squared = squared;
-  merge->finite = squared - squared == 0;
-}
-
 void vt_merger_shard(struct vt_merger *merger, struct vt_merger_scratch *scratch,
                      const struct vt_working_set *const *sets, size_t set_count, uint32_t shard) {
   uint32_t rows = list_touched(merger, scratch, sets, set_count, shard);
@@ -145,10 +129,7 @@ void vt_merger_shard(struct vt_merger *merger, struct vt_merger_scratch *scratch
     merge.row = vt_table_row(merger->table, touched->row);
     if (merger->squares != NULL) merge.squares = vt_table_row(merger->squares, touched->row);
     if (merger->decay != NULL) vt_decay_pay(merger->decay, merger->role, touched->row, merge.row, merge.width);
-    if (merger->mean)
-      merge_mean(&merge);
-    else
-      merger->kernel->merge(&merge);
+    merger->kernel->merge(&merge);
     if (!merge.finite) {
       if (touched->row < totals.bad_row) totals.bad_row = touched->row;
       continue;

@@ -38,7 +38,6 @@ struct vt_merger {
   const struct vt_kernel *kernel;
   struct vt_table *squares; /* AdaGrad's sums; NULL with SGD */
   float rate;               /* of this superstep, with AdaGrad */
-  bool mean;                /* of the copies, without cap, in place of their sum; SGD only (replicas.h) */
   struct vt_decay *decay;   /* NULL without L2: rows pay what they owe before they are merged */
   int role;                 /* of the table, for the decay */
   uint32_t *touch;          /* by row: its place in the list of its shard, if that place holds the row */

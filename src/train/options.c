@@ -181,7 +181,7 @@ static enum vt_status check_replicas(const struct vt_train_options *options, str
   if (options->loss == VT_LOSS_SOFTMAX || options->loss == VT_LOSS_SQUARES || options->loss == VT_LOSS_QUADRATIC ||
       options->optimizer != VT_OPTIMIZER_SGD || options->l2 > 0)
     return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "leave --sync at exact, or train by plain sgd without --l2",
-                        "only what plain sgd does, by negative sampling or hierarchical softmax, can be averaged now "
+                        "only what plain sgd does, by negative sampling or hierarchical softmax, can be joined now "
                         "and then");
   VT_TRY(check_count("sync-every", options->sync_every, 1, 1000000, error));
   return check_count("replicas", options->replicas, 1, 4096, error);

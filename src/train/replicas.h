@@ -2,13 +2,13 @@
  * replicas.h: for slow networks, training that is brought together now and then instead of at every superstep.
  *
  * A round gives each of N replicas of the tables K supersteps of the text of its own, one replica's behind the other's;
- * each starts from the same tables and merges its supersteps as usual. Then the replicas are averaged: a row takes the
- * mean of what the replicas that touched it did to it,
+ * each starts from the same tables and merges its supersteps as usual. Then the replicas are joined by the rule that
+ * joins blocks (merge.h): a row takes the sum of what the replicas did to it, in their order, its length capped,
  *
- *   row = start + (1 / n) sum over those n replicas, in order, of (theirs - start)
+ *   row = start + cap(sum over replicas of (theirs - start))
  *
- * so a rare word, which one replica meets, keeps all it learnt, and a frequent one, which all move the same way, does
- * not overshoot (local SGD, Stich 2019, with the mean over those that took part). A round is one step of the run.
+ * This is local SGD (Stich 2019) with a sum in place of its mean: means halve the way of every word that two replicas
+ * meet, and cost far more accuracy (docs/scaling.md). A round is one step of the run.
  *
  * The number of replicas is a setting of the run: ranks share them out, and any number of ranks gives the same bits.
  * They are not those of exact training. A rank trains its replicas one after the other, in the tables; what a replica

@@ -368,7 +368,7 @@ static void pack_replicas(void *context, int worker) {
   }
 }
 
-static void average_shards(void *context, int worker) {
+static void join_shards(void *context, int worker) {
   struct sparse *engine = context;
   struct vt_replicas *replicas = &engine->replicas;
   struct vt_merger_scratch *scratch = engine->merger_scratch[worker];
@@ -461,7 +461,7 @@ static enum vt_status train_replica(struct sparse *engine, uint32_t replica, boo
   return status;
 }
 
-static enum vt_status average(struct sparse *engine, enum vt_status status, struct vt_error *error) {
+static enum vt_status join_replicas(struct sparse *engine, enum vt_status status, struct vt_error *error) {
   struct vt_replicas *replicas = &engine->replicas;
   if (engine->exchange != NULL) {
     if (status == VT_OK) run_workers(engine, pack_replicas);
@@ -470,9 +470,7 @@ static enum vt_status average(struct sparse *engine, enum vt_status status, stru
   VT_TRY(status);
   status = reserve_scratch(engine, replicas->sets, replicas->count, error);
   if (status == VT_OK && engine->exchange != NULL) status = vt_exchange_reserve(engine->exchange, error);
-  for (int t = 0; t < VT_TABLE_COUNT; t++) engine->mergers[t].mean = true;
-  if (status == VT_OK) run_workers(engine, average_shards);
-  for (int t = 0; t < VT_TABLE_COUNT; t++) engine->mergers[t].mean = false;
+  if (status == VT_OK) run_workers(engine, join_shards);
   return engine->exchange == NULL ? status : vt_exchange_rows(engine->exchange, status, error);
 }
 
@@ -490,7 +488,7 @@ static enum vt_status one_round(struct sparse *engine, struct vt_error *error) {
     if (trained != VT_OK) status = trained;
   }
   engine->base.state.lr = engine->first_lr;
-  VT_TRY(average(engine, status, error));
+  VT_TRY(join_replicas(engine, status, error));
   engine->base.state.epoch_ended = engine->base.state.position == engine->base.entries;
   return account(engine, replicas->blocks, replicas->count, error);
 }
