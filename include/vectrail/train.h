@@ -108,7 +108,7 @@ struct vt_train_options {
   uint32_t block_tokens; /* corpus tokens in one block, 16 to 65536 [2048] */
   uint32_t blocks;       /* blocks in one superstep, 1 to 4096 [8]; never derived from threads */
   /* 0: every superstep is brought together, exactly [0]. Else so many replicas of the tables train apart and are
-   * averaged after sync_every supersteps of each: for slow networks (docs/scaling.md); ranks share the replicas, and
+   * joined after sync_every supersteps of each: for slow networks (docs/scaling.md); ranks share the replicas, and
    * change no result. With sgd and without l2 only. 1 to 4096. */
   uint32_t replicas;
   uint32_t sync_every; /* [16] */
