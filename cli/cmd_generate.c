@@ -140,7 +140,46 @@ static const char *text_of(const struct vt_network *network, uint32_t id) {
 
 /* ---- writing on -------------------------------------------------------------------------------------------------- */
 
+/* Pieces of words, as the bytes that they are. */
+static void print_pieces(const struct vt_network *network, const uint32_t *ids, size_t count,
+                         const struct ids *prompt) {
+  unsigned char *text = NULL;
+  size_t held = 0, capacity = 0;
+  for (size_t k = 0; k < prompt->count + count; k++) {
+    uint32_t id = k < prompt->count ? prompt->items[k] : ids[k - prompt->count];
+    size_t bytes = 0;
+    const unsigned char *piece = vt_network_token_bytes(network, id, &bytes);
+    if (held + bytes + 1 > capacity) {
+      capacity = 2 * (held + bytes) + 1024;
+      text = realloc(text, capacity);
+      if (text == NULL) abort();
+    }
+    if (piece != NULL) memcpy(text + held, piece, bytes);
+    held += bytes;
+    if (id == vt_network_end(network) && k > 0) text[held++] = '\n';
+  }
+  for (size_t at = 0, next; at < held; at = next) { /* line by line: a line end is no control character here */
+    const unsigned char *line = memchr(text + at, '\n', held - at);
+    next = line == NULL ? held : (size_t)(line - text) + 1;
+    print_clean_bytes(stdout, (const char *)text + at, (line == NULL ? held : next - 1) - at);
+    if (line != NULL) putchar('\n');
+  }
+  putchar('\n');
+  free(text);
+}
+
+static bool has_pieces(const struct vt_network *network) {
+  size_t bytes;
+  for (uint32_t id = 0; id < vt_network_tokens(network); id++)
+    if (vt_network_token_bytes(network, id, &bytes) != NULL) return true;
+  return false;
+}
+
 static void print_text(const struct vt_network *network, const uint32_t *ids, size_t count, const struct ids *prompt) {
+  if (has_pieces(network)) {
+    print_pieces(network, ids, count, prompt);
+    return;
+  }
   bool begins = true;
   for (size_t k = 0; k < prompt->count + count; k++) {
     uint32_t id = k < prompt->count ? prompt->items[k] : ids[k - prompt->count];

@@ -154,7 +154,8 @@ static bool meta_is(const struct vt_run *run, const char *key, const char *value
 }
 
 static bool read_words(const struct vt_run *run, struct words *words) {
-  bool words_rule = !meta_is(run, "tokens_rule", "space"), fold_case = meta_is(run, "fold_case", "1");
+  bool words_rule = !meta_is(run, "tokens_rule", "space") && !meta_is(run, "tokens_rule", "bpe"),
+       fold_case = meta_is(run, "fold_case", "1");
   if (!pair_words_read(&settings.pairs, &words->pairs)) return false;
   for (size_t i = 0; i < words->pairs.count; i++) {
     char *typed = (char *)words->pairs.items[i]; /* the list owns what pair_words_read put there */

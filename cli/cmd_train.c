@@ -136,9 +136,20 @@ static const struct option options[] = {
      .name = "tokens",
      .value = "RULE",
      AT(tokens),
-     .choices = {"words", "space", "letters"},
-     .help = "what a word is: a run of letters and digits; what stands between blanks; or a run of two or more ASCII "
-             "letters, made small"},
+     .choices = {"words", "space", "letters", "bpe"},
+     .help = "what a word is: a run of letters and digits; what stands between blanks; a run of two or more ASCII "
+             "letters, made small; or a piece of a word, by byte pairs"},
+    {.kind = OPTION_U32,
+     .name = "vocab-size",
+     .value = "N",
+     AT(corpus.bpe_tokens),
+     WHOLE(256, 1000000),
+     .help = "with --tokens bpe, how many pieces to learn from the text"},
+    {.kind = OPTION_TEXT,
+     .name = "tokenizer",
+     .value = "FILE",
+     AT(corpus.tokenizer),
+     .help = "with --tokens bpe, use the pieces of a tokenizer.json instead of learning them"},
     {.kind = OPTION_FLAG, .name = "fold-case", AT(corpus.fold_case), .help = "fold upper and lower case together"},
     {.kind = OPTION_U64,
      .name = "min-count",
@@ -695,6 +706,14 @@ static enum exit_status check_settings(const struct text_list *operands) {
     return report_usage("train", "--binary 1 says how to write --output FILE, which is not given");
   if (settings.corpus.phrases > 0 && settings.vocab != NULL)
     return report_usage("train", "--phrases makes new words, and with --vocab there can be none");
+  if (settings.tokens == VT_TOKENS_BPE && (settings.corpus.phrases > 0 || settings.vocab != NULL))
+    return report_usage("train", "--%s is of words, and --tokens bpe takes words apart",
+                        settings.vocab != NULL ? "vocab" : "phrases");
+  if (settings.tokens == VT_TOKENS_BPE && settings.corpus.fold_case)
+    return report_usage("train", "--fold-case and --tokens bpe do not go together: its pieces are the text's bytes");
+  if (settings.tokens != VT_TOKENS_BPE && settings.corpus.tokenizer != NULL)
+    return report_usage("train", "--tokenizer is for --tokens bpe alone");
+  if (settings.tokens == VT_TOKENS_BPE) settings.corpus.min_count = 1;
   if (settings.tokens == VT_TOKENS_LETTERS) settings.corpus.fold_case = true;
   enum exit_status status = settle_model();
   if (status == EXIT_DONE) status = check_kernel();
@@ -735,7 +754,7 @@ static bool read_pairs(bool words_rule, struct text_list *pairs) {
 
 static enum exit_status load_inputs(struct text_list *watch, struct text_list *pairs, struct text_list *ledger,
                                     struct vt_vocab **vocab) {
-  bool words_rule = settings.tokens != (int)VT_TOKENS_SPACE;
+  bool words_rule = settings.tokens == (int)VT_TOKENS_WORDS || settings.tokens == (int)VT_TOKENS_LETTERS;
   if (!read_pairs(words_rule, pairs)) return EXIT_FAILED;
   bool fold_case = settings.corpus.fold_case;
   if (!watch_words_read("--watch", &settings.watch, words_rule, fold_case, watch)) return EXIT_FAILED;

@@ -104,10 +104,14 @@ static void report_absent(const struct view *view, const char *typed, const char
   report(help, "the word '%.200s' is not in the vocabulary%s", typed, rule);
 }
 
+/* Under the others a token is spelled as it stands. */
+static bool has_words_rule(const struct vt_run *run) {
+  return !meta_is(run, "tokens_rule", "space") && !meta_is(run, "tokens_rule", "bpe");
+}
+
 bool view_find(const struct view *view, const char *typed, uint32_t *id) {
   if (vt_vocab_find(view->vocab, typed, id)) return true;
-  char *normalised =
-      word_normalised(typed, !meta_is(view->run, "tokens_rule", "space"), meta_is(view->run, "fold_case", "1"));
+  char *normalised = word_normalised(typed, has_words_rule(view->run), meta_is(view->run, "fold_case", "1"));
   bool found = vt_vocab_find(view->vocab, normalised, id);
   if (!found) report_absent(view, typed, normalised);
   free(normalised);

@@ -11,7 +11,7 @@ _vectrail() {
   help)
     mapfile -t COMPREPLY < <(compgen -W "train resume cooccur info neighbors similarity analogy eval export import measure diagnose generate experiment compare explain replay serve report theory" -- "$word")
     return ;;
-  train) options="--corpus --run --force --output -o --binary --json --tokens --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --preset --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --batch --start --l2 --x-max --alpha --one-sided --memory --until --held-out --seed --block-tokens --blocks --sync --sync-every --replicas --kernel --threads --context --stride --hidden --layers --heads --positions --rotary-share --untied --parallel --exact-gelu --dropout --weight-decay --clip --warmup --accumulate --routes --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --ledger --ledger-spans --ledger-sources --cbow --sg --hs --symmetric --color --quiet -q --help -h" ;;
+  train) options="--corpus --run --force --output -o --binary --json --tokens --vocab-size --tokenizer --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --preset --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --batch --start --l2 --x-max --alpha --one-sided --memory --until --held-out --seed --block-tokens --blocks --sync --sync-every --replicas --kernel --threads --context --stride --hidden --layers --heads --positions --rotary-share --untied --parallel --exact-gelu --dropout --weight-decay --clip --warmup --accumulate --routes --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --ledger --ledger-spans --ledger-sources --cbow --sg --hs --symmetric --color --quiet -q --help -h" ;;
   resume) options="--threads --kernel --checkpoint --json --color --quiet -q --help -h" ;;
   cooccur) options="--output -o --window --weight --one-sided --tokens --fold-case --min-count --max-vocab --vocab --memory --threads --json --color --quiet -q --help -h" ;;
   info) options="--metric --kernels --json --color --quiet -q --help -h" ;;
@@ -34,7 +34,7 @@ _vectrail() {
   *) return ;;
   esac
   case "${COMP_WORDS[1]} $before" in
-  "train --tokens") words="words space letters" ;;
+  "train --tokens") words="words space letters bpe" ;;
   "train --model") words="skipgram cbow glove nnlm transformer" ;;
   "train --preset") words="none exercise" ;;
   "train --loss") words="ns hs softmax squares quadratic" ;;

@@ -21,9 +21,13 @@ extern "C" {
 #endif
 
 enum vt_token_rule {
-  VT_TOKENS_WORDS = 0,  /* runs of Unicode letters, marks and digits, with inner apostrophes (U+2019 becomes ') */
-  VT_TOKENS_SPACE = 1,  /* whatever stands between ASCII white space: text that is tokenised already */
-  VT_TOKENS_LETTERS = 2 /* runs of two or more ASCII letters, made small: the rule of a course's exercise */
+  VT_TOKENS_WORDS = 0,   /* runs of Unicode letters, marks and digits, with inner apostrophes (U+2019 becomes ') */
+  VT_TOKENS_SPACE = 1,   /* whatever stands between ASCII white space: text that is tokenised already */
+  VT_TOKENS_LETTERS = 2, /* runs of two or more ASCII letters, made small: the rule of a course's exercise */
+  /* Pieces of words, byte-level byte-pair encoding (Sennrich, Haddow and Birch 2016; on bytes and by the pattern of
+   * Radford et al. 2019), with the space before a word as its first character, spelled with one visible character a
+   * byte. Any bytes can be encoded. */
+  VT_TOKENS_BPE = 3
 };
 
 /* "words", ...; static. And back; false: there is none of that name. */
@@ -43,6 +47,11 @@ struct vt_corpus_options {
   bool fold_case;     /* Unicode full case folding (sharp s becomes ss), before counting */
   uint64_t min_count; /* words seen fewer times are dropped; at least 1 */
   uint32_t max_vocab; /* keep only the most frequent; 0: no limit */
+  /* With VT_TOKENS_BPE, which holds the text in memory, takes no notice of min_count, max_vocab and fold_case, and does
+   * not go together with phrases. All tokens are in the vocabulary, those that the text does not need with count 0. */
+  uint32_t bpe_tokens;       /* how many to learn from the text, 256 to 1,000,000; fewer where no pair repeats [8192] */
+  const char *tokenizer;     /* where given, this tokenizer.json is used instead */
+  const char *tokenizer_out; /* where given, a tokenizer.json is written there */
   /* Passes of phrase learning, 0 to VT_PHRASES_MAX; 0: none. A pass makes one word of two that stand side by side, "new
    * york" new_york, wherever n(new york) - min_count is more than phrase_threshold times what it would be if the words
    * stood at random places:
@@ -77,7 +86,8 @@ struct vt_corpus_options {
   const volatile sig_atomic_t *interrupt;
 };
 
-/* Defaults: words, no folding, min_count 5, no limit, no phrases (their threshold: 100), 1 thread, synced. */
+/* Defaults: words, no folding, min_count 5, no limit, no phrases (their threshold: 100), 8192 tokens of BPE, 1 thread,
+ * synced. */
 VT_API void vt_corpus_options_init(struct vt_corpus_options *options);
 
 /* What the reading saw. */

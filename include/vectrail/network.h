@@ -23,7 +23,8 @@ extern "C" {
 struct vt_network;
 
 /* threads: at least 1. VT_ERROR_NOT_FOUND: no network lies there; VT_ERROR_CORRUPT: a file is cut short or damaged, or
- * misses a tensor; VT_ERROR_UNSUPPORTED: another kind of model, or of numbers. Free with vt_network_free. Memory: the
+ * misses a tensor, or its tokenizer does not fit the table; VT_ERROR_UNSUPPORTED: another kind of model, of numbers, or
+ * of tokenizer. Free with vt_network_free. Memory: the
  * weights, and the layers of one context. */
 VT_API enum vt_status vt_network_open(const char *path, int threads, struct vt_network **network,
                                       struct vt_error *error);
@@ -37,8 +38,13 @@ VT_API const struct vt_vocab *vt_network_vocab(const struct vt_network *network)
 /* The token that stands for a line end; UINT32_MAX: there is none. */
 VT_API uint32_t vt_network_end(const struct vt_network *network);
 
+/* Of a network whose tokens are pieces of words (byte-level BPE), the bytes of one: text is these, one token after the
+ * other. NULL: the tokens are words, or the token is a line end, or stands for nothing. Not terminated. */
+VT_API const unsigned char *vt_network_token_bytes(const struct vt_network *network, uint32_t token, size_t *bytes);
+
 /* The tokens of a text, line ends included, by the run's own rule; words that the network does not know are left out.
- * *ids: free with vt_network_ids_free. VT_ERROR_UNSUPPORTED: it came without its words. */
+ * A published network has its rule in a tokenizer.json beside its weights, of which the merges are used; its special
+ * tokens are not looked for. *ids: free with vt_network_ids_free. VT_ERROR_UNSUPPORTED: it came without its words. */
 VT_API enum vt_status vt_network_encode(const struct vt_network *network, const char *text, size_t bytes,
                                         uint32_t **ids, size_t *count, struct vt_error *error);
 VT_API void vt_network_ids_free(uint32_t *ids);

@@ -130,21 +130,22 @@ static enum vt_status resolve_watch(struct vt_session *session, struct vt_error 
 
 static enum vt_status read_corpus(struct vt_session *session, const struct vt_train_request *request,
                                   const char *staging, struct vt_error *error) {
-  char *encoded = vt_path_join(staging, VT_RUN_CORPUS);
-  if (encoded == NULL) return VT_FAIL_MEMORY(error, strlen(staging));
+  char *encoded = vt_path_join(staging, VT_RUN_CORPUS), *tokenizer = vt_path_join(staging, VT_RUN_TOKENIZER);
   struct vt_corpus_options options = request->corpus;
+  options.tokenizer_out = tokenizer;
   if (options.interrupt == NULL) options.interrupt = request->interrupt;
   /* A cache of a run that has just begun; the first checkpoint syncs it, and whoever goes on verifies it. */
   options.unsynced = true;
   session->input_hashes = vt_alloc_zero(request->input_count, sizeof *session->input_hashes);
   options.input_hashes = session->input_hashes;
   enum vt_status status = VT_OK;
-  if (session->input_hashes == NULL)
+  if (session->input_hashes == NULL || encoded == NULL || tokenizer == NULL)
     status = VT_FAIL_MEMORY(error, request->input_count * sizeof *session->input_hashes);
   else
     status = vt_corpus_encode(request->inputs, request->input_count, &options, encoded, &session->vocab,
                               &session->corpus, &session->report, error);
   vt_free(encoded);
+  vt_free(tokenizer);
   VT_TRY(status);
   if (session->report.tokens == 0)
     return VT_FAIL(error, VT_ERROR_EMPTY, "no word of the vocabulary occurs in the corpus");

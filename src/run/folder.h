@@ -17,6 +17,8 @@
 #define VT_SNAPSHOT_ENDING ".safetensors" /* behind the step */
 #define VT_RUN_CORPUS "corpus.ids"        /* the encoded corpus, until the run is finished */
 
+#define VT_RUN_TOKENIZER "tokenizer.json" /* of a run whose tokens are pieces of words */
+
 /* Whether a run may be put at `path`, as vt_run_folder_stage asks; *run (may be NULL): whether one is there. */
 enum vt_status vt_run_folder_check(const char *path, bool force, bool *run, struct vt_error *error);
 /* Makes an empty staging folder beside `path` and hands its name over (vt_free). VT_ERROR_EXISTS: something is there

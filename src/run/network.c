@@ -7,13 +7,17 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "base/rng.h"
 #include "kernel/kernel.h"
 #include "network/net.h"
+#include "run/folder.h"
 #include "run/model_file.h"
+#include "text/bpe_corpus.h"
 #include "text/tokens.h"
 #include "text/utf8.h"
 #include "text/vocab_internal.h"
@@ -34,7 +38,38 @@ struct vt_network {
   uint32_t *window;        /* [context] */
   float *logits;           /* [tokens] */
   struct candidate *order; /* [tokens] */
+  struct vt_bpe *bpe;      /* where tokens are pieces of words, with both of these: */
+  uint32_t *ids;           /* by the tokenizer's number: the network's */
+  uint32_t *pieces;        /* [tokens]: back; UINT32_MAX: none */
 };
+
+/* Its numbers are those of a published network; a run has its vocabulary's. */
+static enum vt_status take_tokenizer(struct vt_network *network, const char *path, struct vt_error *error) {
+  VT_TRY(vt_bpe_read(path, &network->bpe, error));
+  const size_t size = vt_bpe_size(network->bpe), tokens = network->layout.shape.tokens;
+  if (size > tokens)
+    return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: has %zu tokens, and the network a table of %zu", path, size, tokens);
+  network->ids = vt_alloc(size, sizeof *network->ids);
+  network->pieces = vt_alloc(tokens, sizeof *network->pieces);
+  if (network->ids == NULL || network->pieces == NULL) return VT_FAIL_MEMORY(error, tokens * sizeof *network->pieces);
+  for (size_t k = 0; k < size; k++) network->ids[k] = (uint32_t)k;
+  if (network->run != NULL) VT_TRY(vt_bpe_match(network->bpe, vt_run_vocab(network->run), network->ids, error));
+  for (size_t k = 0; k < tokens; k++) network->pieces[k] = UINT32_MAX;
+  for (size_t k = 0; k < size; k++) network->pieces[network->ids[k]] = (uint32_t)k;
+  return VT_OK;
+}
+
+static enum vt_status find_tokenizer(struct vt_network *network, const char *path, struct vt_error *error) {
+  const char *rule = network->run == NULL ? NULL : vt_run_meta(network->run, "tokens_rule");
+  if (network->run != NULL && (rule == NULL || strcmp(rule, "bpe") != 0)) return VT_OK;
+  char *file = vt_path_join(path, VT_RUN_TOKENIZER);
+  if (file == NULL) return VT_FAIL_MEMORY(error, strlen(path));
+  struct stat info;
+  enum vt_status status = VT_OK;
+  if (network->run != NULL || stat(file, &info) == 0) status = take_tokenizer(network, file, error);
+  vt_free(file);
+  return status;
+}
 
 static enum vt_status open_network(struct vt_network *network, const char *path, int threads, struct vt_error *error) {
   const struct vt_kernel *kernel;
@@ -46,6 +81,7 @@ static enum vt_status open_network(struct vt_network *network, const char *path,
   if (network->run != NULL && vt_vocab_size(vt_run_vocab(network->run)) > shape->tokens)
     return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: the run has %zu words, and its network a table of %" PRIu32, path,
                    vt_vocab_size(vt_run_vocab(network->run)), shape->tokens);
+  VT_TRY(find_tokenizer(network, path, error));
   VT_TRY(vt_pool_create(threads, &network->pool, error));
   VT_TRY(vt_net_create(&network->layout, vt_dense_choose(kernel->name), network->pool,
                        shape->model == VT_MODEL_NNLM ? 1 : shape->context, false, false, &network->net, error));
@@ -79,6 +115,9 @@ void vt_network_free(struct vt_network *network) {
   vt_free(network->window);
   vt_free(network->logits);
   vt_free(network->order);
+  vt_bpe_free(network->bpe);
+  vt_free(network->ids);
+  vt_free(network->pieces);
   vt_free(network);
 }
 
@@ -140,11 +179,49 @@ static enum vt_status encode_tokens(struct encoding *encoding, struct vt_scan *s
   return VT_OK;
 }
 
+/* A line end is a token where there is one for it, else a byte as all others. */
+static enum vt_status encode_pieces(const struct vt_network *network, const unsigned char *text, size_t bytes,
+                                    struct encoding *encoding, struct vt_error *error) {
+  for (size_t at = 0; at < bytes;) {
+    const unsigned char *line = encoding->end == UINT32_MAX ? NULL : memchr(text + at, '\n', bytes - at);
+    size_t stop = line == NULL ? bytes : (size_t)(line - text), first = encoding->count;
+    size_t length = line != NULL && stop > at && text[stop - 1] == '\r' ? stop - at - 1 : stop - at;
+    VT_TRY(
+        vt_bpe_encode(network->bpe, text + at, length, &encoding->ids, &encoding->count, &encoding->capacity, error));
+    for (size_t k = first; k < encoding->count; k++) encoding->ids[k] = network->ids[encoding->ids[k]];
+    if (line != NULL && encoding->count > first && !put(encoding, encoding->end))
+      return VT_FAIL_MEMORY(error, encoding->capacity * sizeof *encoding->ids);
+    at = line == NULL ? stop : stop + 1;
+  }
+  return VT_OK;
+}
+
+static enum vt_status hand_out(struct encoding *encoding, enum vt_status status, uint32_t **ids, size_t *count) {
+  if (status != VT_OK) {
+    vt_free(encoding->ids);
+    return status;
+  }
+  *ids = encoding->ids;
+  *count = encoding->count;
+  return VT_OK;
+}
+
+const unsigned char *vt_network_token_bytes(const struct vt_network *network, uint32_t token, size_t *bytes) {
+  if (network->bpe == NULL || token >= network->layout.shape.tokens || network->pieces[token] == UINT32_MAX)
+    return NULL;
+  return vt_bpe_bytes(network->bpe, network->pieces[token], bytes);
+}
+
 enum vt_status vt_network_encode(const struct vt_network *network, const char *text, size_t bytes, uint32_t **ids,
                                  size_t *count, struct vt_error *error) {
-  if (network->run == NULL)
+  if (network->run == NULL && network->bpe == NULL)
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "give numbers of tokens instead (--ids)",
                         "this network came without its words");
+  if (network->bpe != NULL) {
+    struct encoding pieces = {.end = vt_network_end(network)};
+    enum vt_status encoded = encode_pieces(network, (const unsigned char *)text, bytes, &pieces, error);
+    return hand_out(&pieces, encoded, ids, count);
+  }
   if (bytes > UINT32_MAX - VT_SCAN_PADDING_BYTES) return VT_FAIL(error, VT_ERROR_ARGUMENT, "the text is too long");
   struct encoding encoding = {.vocab = vt_run_vocab(network->run), .end = vt_network_end(network)};
   enum vt_token_rule rule = VT_TOKENS_WORDS;
@@ -163,13 +240,7 @@ enum vt_status vt_network_encode(const struct vt_network *network, const char *t
   }
   vt_canonical_free(canonical);
   vt_free(copy);
-  if (status != VT_OK) {
-    vt_free(encoding.ids);
-    return status;
-  }
-  *ids = encoding.ids;
-  *count = encoding.count;
-  return VT_OK;
+  return hand_out(&encoding, status, ids, count);
 }
 
 void vt_network_ids_free(uint32_t *ids) { vt_free(ids); }

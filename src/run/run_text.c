@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "run/folder.h"
+#include "run/run_internal.h"
 #include "run/settings.h"
 
 uint64_t vt_run_text_setting(const struct vt_run *run, const char *key, uint64_t otherwise) {
@@ -118,12 +120,16 @@ static enum vt_status encode(struct vt_run *run, const struct vt_run_text_option
   struct vt_corpus_options options;
   recorded_options(run, from, &options);
   options.input_hashes = hashes;
+  char *tokenizer = vt_path_join(vt_run_path(run), VT_RUN_TOKENIZER);
+  if (tokenizer == NULL) return VT_FAIL_MEMORY(error, strlen(vt_run_path(run)));
+  options.tokenizer = tokenizer;
   if (from->lines) options.lines_path = lines;
   struct vt_vocab *vocab = NULL;
   struct vt_error reason;
   enum vt_status status = vt_corpus_encode((const char *const *)text->inputs, text->input_count, &options, ids, &vocab,
                                            &text->corpus, NULL, &reason);
   vt_vocab_free(vocab);
+  vt_free(tokenizer);
   /* A text in which no word is left any more has changed, too. */
   if (status == VT_OK || status == VT_ERROR_EMPTY) VT_TRY(check_inputs(run, text, hashes, error));
   if (status != VT_OK) {

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/pool.h"
+#include "text/bpe_corpus.h"
 #include "text/chunks.h"
 #include "text/corpus_internal.h"
 #include "text/count.h"
@@ -41,7 +42,7 @@ struct encoding {
   struct vt_tally tally;
 };
 
-static const char *const rule_names[] = {"words", "space", "letters"};
+static const char *const rule_names[] = {"words", "space", "letters", "bpe"};
 
 const char *vt_token_rule_name(enum vt_token_rule rule) { return rule_names[rule]; }
 
@@ -55,8 +56,8 @@ bool vt_token_rule_find(const char *name, enum vt_token_rule *rule) {
 }
 
 void vt_corpus_options_init(struct vt_corpus_options *options) {
-  *options =
-      (struct vt_corpus_options){.tokens = VT_TOKENS_WORDS, .min_count = 5, .phrase_threshold = 100, .threads = 1};
+  *options = (struct vt_corpus_options){
+      .tokens = VT_TOKENS_WORDS, .min_count = 5, .bpe_tokens = 8192, .phrase_threshold = 100, .threads = 1};
 }
 
 static enum vt_status check_options(const struct vt_corpus_options *options, size_t input_count,
@@ -66,7 +67,7 @@ static enum vt_status check_options(const struct vt_corpus_options *options, siz
                         "no input was given");
   if (options->threads < 1) return VT_FAIL(error, VT_ERROR_ARGUMENT, "%d threads: at least 1", options->threads);
   if (options->min_count < 1) return VT_FAIL(error, VT_ERROR_ARGUMENT, "a min_count of 0: at least 1");
-  if (options->tokens > VT_TOKENS_LETTERS)
+  if (options->tokens > VT_TOKENS_BPE)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "token rule %d is not known", (int)options->tokens);
   if (options->phrases > VT_PHRASES_MAX)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "%lu passes for phrases: at most %d", (unsigned long)options->phrases,
@@ -77,6 +78,9 @@ static enum vt_status check_options(const struct vt_corpus_options *options, siz
   if (options->phrases > 0 && options->vocab != NULL)
     return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "leave the phrases or the vocabulary out",
                         "phrases are new words, and with a given vocabulary there can be none");
+  if (options->phrases > 0 && options->tokens == VT_TOKENS_BPE)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use another rule of tokens, or no phrases",
+                        "phrases are made of words, and bpe takes words apart");
   return VT_OK;
 }
 
@@ -157,6 +161,8 @@ static enum vt_status encode(struct encoding *encoding, const char *const *input
                              const struct vt_corpus_options *options, const struct vt_encode_sizes *sizes,
                              const char *path, struct vt_corpus_report *report, struct vt_error *error) {
   VT_TRY(check_options(options, input_count, error));
+  if (options->tokens == VT_TOKENS_BPE)
+    return vt_bpe_corpus_encode(inputs, input_count, options, path, &encoding->tally.vocab, report, error);
   VT_TRY(vt_chunks_create(inputs, input_count, options->tokens, sizes->chunk_bytes, options->progress,
                           options->progress_context, options->interrupt, &encoding->chunks, error));
   VT_TRY(vt_pool_create(options->threads, &encoding->pool, error));

@@ -138,8 +138,45 @@ expect_status 0
 [ "$(python3 -c 'import sqlite3; print(sorted(sqlite3.connect("letters/run.db").execute("SELECT text, count FROM word")))')" = \
   "[('ab', 8), ('be', 4), ('caf', 4), ('cd', 8), ('fgh', 4)]" ] || fail "the rule of letters finds other words"
 
+# Pieces of words: learnt, kept beside the run, used again, and put together to text.
+pieces=(--model transformer --tokens bpe --dim 16 --layers 1 --heads 2 --context 16 --epochs 1 --snapshots 3 --probes 2 --quiet)
+vectrail train book.txt --run bpe "${pieces[@]}" --vocab-size 290 --threads 1
+expect_status 0
+vectrail train book.txt --run bpe-3 "${pieces[@]}" --tokenizer bpe/tokenizer.json --threads 3
+[ "$(sums bpe)" = "$(sums bpe-3)" ] || fail "a tokenizer that is given makes the same tokens, three threads the same bits"
+python3 - <<'P' || fail "the pieces of the run should be those of its tokenizer.json"
+import json, sqlite3
+vocab = json.load(open("bpe/tokenizer.json"))["model"]["vocab"]
+words = dict(sqlite3.connect("bpe/run.db").execute("SELECT text, count FROM word"))
+assert set(vocab) == set(words) and len(vocab) > 270, len(vocab)
+assert sum(len(w) * c for w, c in words.items()) == sum(len(l.rstrip("\n")) for l in open("book.txt"))
+P
+vectrail replay bpe --ledger a --quiet
+expect_status 0
+vectrail generate bpe --prompt "king  queen" --length 1 --temperature 0
+expect_status 0
+[[ $out == "king  queen"* ]] || fail "the text begins with the prompt, both spaces included"
+vectrail generate bpe --score book.txt --json
+expect_json '1 < d["loss"] < 6'
+vectrail neighbors bpe a -k 2
+expect_status 0
+cp -r bpe odd
+sed -i 's/"!": 0,/"!": 256, "odd": 0,/' odd/tokenizer.json
+vectrail generate odd --prompt king
+expect_error 1 "odd/tokenizer.json"
+
 # Bad input.
 remember
+vectrail train book.txt --run bad "${pieces[@]}" --phrases 1
+expect_error 2 "--phrases is of words, and --tokens bpe takes words apart"
+vectrail train book.txt --run bad "${pieces[@]}" --fold-case
+expect_error 2 "--fold-case and --tokens bpe do not go together"
+vectrail train book.txt --run bad "${pieces[@]}" --tokenizer book.txt
+expect_error 1 "book.txt: not a tokenizer.json"
+vectrail train book.txt --run bad --tokenizer bpe/tokenizer.json
+expect_error 2 "--tokenizer is for --tokens bpe alone"
+vectrail train book.txt --run bad "${pieces[@]}" --vocab-size 100
+expect_error 2 "--vocab-size is '100'; it must be"
 vectrail train text.txt --run bad --model transformer --dim 16 --heads 3
 expect_error 2 "heads is 3, which does not divide dim, 16"
 vectrail train text.txt --run bad --model transformer --context 60000 --min-count 1 --quiet

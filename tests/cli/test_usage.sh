@@ -60,7 +60,7 @@ usage "--blocks is '0'; $count 1 to 4096" "$see" train text.txt --run run --bloc
 usage "--seed is '-1'; $count 0 to 18446744073709551615" "$see" train text.txt --run run --seed -1
 usage "-t is '4'; it must be a number from 0 to 1" "$see" train text.txt --run run -t 4
 usage "--noise-exponent is 'nan'; it must be a number from 0 to 1" "$see" train text.txt --run run --noise-exponent nan
-usage "--tokens is 'vowels'; it must be words, space or letters" "$see" train text.txt --run run --tokens vowels
+usage "--tokens is 'vowels'; it must be words, space, letters or bpe" "$see" train text.txt --run run --tokens vowels
 usage "--color is 'blue'; it must be auto, always or never" "$see" train text.txt --run run --color blue
 usage "--kernel is 'fast'; it must be one of $("$VECTRAIL" info --kernels | sed 's/ .*//' | paste -sd, | sed 's/,/, /g')" \
   "$see" train text.txt --run run --kernel fast
