@@ -60,7 +60,7 @@ static void words_end_as_in_gpt2(void **state) {
   static const char *const cases[] = {
       "Hello| world", "It|'s| 2024|,| isn|'t| it|?!", "we|'ve| they|'ll| I|'d| I|'m| you|'re",
       "a|  | b|   ",  "tab|\t|then| \t| word",        "caf\xC3\xA9| na\xC3\xAFve| \xD0\xBC\xD0\xB8\xD1\x80|123|abc",
-      "x|...'|s",    " '|s| \"|quoted|\"",           "nbsp|\xC2\xA0|next",
+      "x|...'|s",     " '|s| \"|quoted|\"",           "nbsp|\xC2\xA0|next",
       "\xFF\xFE|bad",
   };
   for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
