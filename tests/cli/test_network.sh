@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # Networks as a user trains them: the same bits at any number of threads and after a stop; all reading commands; errors.
-# label: threads
 . "${SOURCE:?}/tests/cli/lib.sh"
 make_corpus text.txt 400
 nnlm=(--model nnlm --lr 0.01 --dim 12 --hidden 16 --epochs 2 --min-count 1 --snapshots 4 --probes 4 --quiet)
