@@ -1,11 +1,9 @@
 /* cmd_cooccur.c: vectrail cooccur, the counts of which words meet, as a file. */
 #define _POSIX_C_SOURCE 200809L
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "interrupt.h"
@@ -120,27 +118,6 @@ static enum exit_status check_settings(const struct text_list *operands) {
   return EXIT_DONE;
 }
 
-/* Encodes into a file that loses its name as soon as it is mapped. */
-static enum vt_status read_text(const struct text_list *operands, struct vt_vocab **vocab, struct vt_corpus **corpus,
-                                struct vt_corpus_report *read, struct vt_error *error) {
-  const char *base = getenv("TMPDIR");
-  char folder[4096], path[4200];
-  int length = snprintf(folder, sizeof folder, "%s/vectrail-XXXXXX", base == NULL || *base == '\0' ? "/tmp" : base);
-  *error = (struct vt_error){.status = VT_ERROR_IO};
-  if (length >= (int)sizeof folder || mkdtemp(folder) == NULL) {
-    snprintf(error->message, sizeof error->message, "%.200s: cannot make a temporary folder: %s", folder,
-             strerror(errno));
-    snprintf(error->help, sizeof error->help, "set TMPDIR to a folder with room for the encoded text");
-    return error->status;
-  }
-  snprintf(path, sizeof path, "%s/corpus.ids", folder);
-  enum vt_status status =
-      vt_corpus_encode(operands->items, operands->count, &settings.corpus, path, vocab, corpus, read, error);
-  unlink(path);
-  rmdir(folder);
-  return status;
-}
-
 static void tell(const struct vt_cooccur *counts, const struct vt_corpus_report *read,
                  const struct vt_cooccur_report *counted) {
   char a[NUMBER_TEXT_BYTES], b[NUMBER_TEXT_BYTES], c[NUMBER_TEXT_BYTES];
@@ -192,12 +169,12 @@ static enum exit_status run(const struct common_settings *common, const struct t
   if (settings.vocab != NULL && vt_vocab_load(settings.vocab, &given, &error) != VT_OK) return report_error(&error);
   settings.corpus.vocab = given;
   settings.corpus.threads = settings.count.threads;
-  settings.corpus.unsynced = true;
   settings.corpus.progress = progress_reading;
   settings.corpus.progress_context = &progress;
   settings.corpus.interrupt = &interrupt_flag;
   interrupt_defer();
-  enum vt_status encoded = read_text(operands, &vocab, &corpus, &read, &error);
+  enum vt_status encoded =
+      vt_corpus_encode_unnamed(operands->items, operands->count, &settings.corpus, &vocab, &corpus, &read, &error);
   progress_clear(&progress);
   vt_vocab_free(given);
   if (encoded != VT_OK) return report_error(&error);

@@ -122,6 +122,12 @@ VT_API enum vt_status vt_corpus_encode(const char *const *inputs, size_t input_c
                                        struct vt_vocab **vocab, struct vt_corpus **corpus,
                                        struct vt_corpus_report *report, struct vt_error *error);
 
+/* The same into a file without a name in the folder of temporary files (TMPDIR, else /tmp), gone with the corpus. */
+VT_API enum vt_status vt_corpus_encode_unnamed(const char *const *inputs, size_t input_count,
+                                               const struct vt_corpus_options *options, struct vt_vocab **vocab,
+                                               struct vt_corpus **corpus, struct vt_corpus_report *report,
+                                               struct vt_error *error);
+
 /* Maps an encoded file; header, length and checksum of the header are verified (VT_ERROR_CORRUPT). */
 VT_API enum vt_status vt_corpus_open(const char *encoded_path, struct vt_corpus **corpus, struct vt_error *error);
 /* Accepts NULL. Unmaps; the file stays. */

@@ -25,6 +25,8 @@
 #include "vectrail/exercise.h"
 #include "vectrail/ledger.h"
 #include "vectrail/theory.h"
+#include "vectrail/dimension.h"
+#include "vectrail/sweep.h"
 #include "vectrail/view.h"
 #include "vectrail/serve.h"
 
