@@ -77,6 +77,8 @@ static void ask(const void *data, size_t bytes, char reply[4096]) {
     ssize_t more = recv(descriptor, room ? reply + got : rest, room ? 4095 - got : sizeof rest, 0);
     if (more <= 0) break; /* reset, ended, or out of patience */
     if (room) got += (size_t)more;
+    /* A stream of events never ends: one will do. */
+    if (memmem(reply, got, "text/event-stream", 17) != NULL && memmem(reply, got, "data: ", 6) != NULL) break;
   }
   reply[got] = '\0';
   close(descriptor);
