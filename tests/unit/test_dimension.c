@@ -1,5 +1,6 @@
 /* The choice of a dimension: the closed form of the expected PIP loss against matrices that are drawn, the bound above
- * it, a planted rank found again, vectors by singular values against LAPACK. */
+ * it, a planted rank found again, vectors by singular values against LAPACK.
+ * label: threads */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
