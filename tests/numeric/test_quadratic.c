@@ -100,7 +100,7 @@ static void meetings_by_hand(void **state) {
   struct vtt_folder *folder = vtt_folder_create();
   struct fixture f = fixture_create(vtt_write_text(folder, "three.txt", "x y x\n"), folder);
   struct vt_meetings meetings = count(&f, 0);
-  uint32_t x, y;
+  uint32_t x = 0, y = 0;
   assert_true(vt_vocab_find(f.vocab, "x", &x) && vt_vocab_find(f.vocab, "y", &y));
   assert_true(vt_meetings_of(&meetings, x, y) == 2 && vt_meetings_of(&meetings, y, x) == 2);
   assert_true(vt_meetings_of(&meetings, x, x) == 1 && vt_meetings_of(&meetings, y, y) == 0);
@@ -452,7 +452,7 @@ static void factorisation_by_hand(void **state) {
   /* Counts x 3, y 2, z 2; xy 2, yz 1, xz 1. Noise with exponent 0: 1/3 each, and 1/2 for each that is not the target.
    */
   const struct vt_factorisation_setup setup = {&meetings, f.vocab, 0, 1, pool};
-  uint32_t x, y, z;
+  uint32_t x = 0, y = 0, z = 0;
   assert_true(vt_vocab_find(f.vocab, "x", &x) && vt_vocab_find(f.vocab, "y", &y) && vt_vocab_find(f.vocab, "z", &z));
   double p[3][3] = {{0}}, q[3][3], best[3][3], optimum = 0, unseen = 0;
   p[x][y] = p[y][x] = 2, p[y][z] = p[z][y] = 1, p[x][z] = p[z][x] = 1;

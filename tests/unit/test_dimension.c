@@ -171,7 +171,7 @@ static void svd_is_recorded(void **state) {
   if (vt_run_open(request.run_path, &run, &error) != VT_OK) fail_msg("%s", error.message);
   assert_int_equal(vt_run_vectors(run, VT_STEP_LAST, &vectors, &error), VT_OK);
   assert_int_equal(vectors->dim, result.dim);
-  uint32_t a, b, c;
+  uint32_t a = 0, b = 0, c = 0;
   assert_true(vt_vocab_find(vectors->vocab, "syn3a", &a) && vt_vocab_find(vectors->vocab, "syn3b", &b) &&
               vt_vocab_find(vectors->vocab, "syn4b", &c));
   assert_true(vt_vectors_cosine(vectors, a, b) > 0.8 && vt_vectors_cosine(vectors, a, c) < 0.3);
