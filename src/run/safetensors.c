@@ -17,7 +17,7 @@
 #endif
 
 #define HEADER_BYTES_MAX ((uint64_t)100 * 1000 * 1000) /* the format's own limit */
-#define PIECE_BYTES ((size_t)256 << 10) /* hashed, then written */
+#define PIECE_BYTES ((size_t)256 << 10)                /* hashed, then written */
 #define META_KEY "__metadata__"
 
 static const struct {
