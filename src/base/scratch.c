@@ -1,5 +1,5 @@
 /* scratch.c: unlinked at once, so that the system frees it however the process ends. */
-#define _DEFAULT_SOURCE /* madvise, mkstemp */
+#define _DEFAULT_SOURCE /* madvise, mkdtemp, mkstemp */
 
 #include "base/scratch.h"
 
@@ -14,10 +14,28 @@
 
 #define HELP_SPACE "make room on that disk, or choose another one by TMPDIR"
 
+static const char *default_folder(void) {
+  const char *folder = getenv("TMPDIR");
+  return folder == NULL || *folder == '\0' ? "/tmp" : folder;
+}
+
+enum vt_status vt_scratch_folder(char **path, struct vt_error *error) {
+  char *folder = vt_path_join(default_folder(), "vectrail-XXXXXX");
+  if (folder == NULL) return VT_FAIL_MEMORY(error, 1);
+  if (mkdtemp(folder) == NULL) {
+    enum vt_status status = VT_FAIL_HELP(error, VT_ERROR_IO, "set TMPDIR to a folder with room for the encoded text",
+                                         "%s: cannot make a temporary folder: %s", folder, strerror(errno));
+    vt_free(folder);
+    return status;
+  }
+  *path = folder;
+  return VT_OK;
+}
+
 enum vt_status vt_scratch_open(const char *folder, struct vt_scratch *scratch, struct vt_error *error) {
   *scratch = (struct vt_scratch){.descriptor = -1};
-  if (folder == NULL) folder = getenv("TMPDIR");
-  if (folder == NULL || *folder == '\0') folder = "/tmp";
+  if (folder == NULL) folder = default_folder();
+  if (*folder == '\0') folder = "/tmp";
   char *name = vt_path_join(folder, ".vectrail-XXXXXX");
   scratch->folder = vt_copy_string(folder);
   if (name == NULL || scratch->folder == NULL) {

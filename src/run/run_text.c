@@ -6,7 +6,6 @@
 
 #include "run/run_text.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/scratch.h"
 #include "run/folder.h"
 #include "run/run_internal.h"
 #include "run/settings.h"
@@ -162,17 +162,10 @@ enum vt_status vt_run_text_open(struct vt_run *run, const struct vt_run_text_opt
   *text = (struct vt_run_text){0};
   VT_TRY(find_inputs(run, options, text, error));
   if (options->folder != NULL) return encode_in(run, options, options->folder, text, error);
-  const char *base = getenv("TMPDIR");
-  char *folder = vt_path_join(base == NULL || base[0] == '\0' ? "/tmp" : base, "vectrail-XXXXXX");
-  if (folder == NULL) return VT_FAIL_MEMORY(error, 1);
-  enum vt_status status = VT_OK;
-  if (mkdtemp(folder) == NULL) {
-    status = VT_FAIL_HELP(error, VT_ERROR_IO, "set TMPDIR to a folder with room for the encoded text",
-                          "%s: cannot make a temporary folder: %s", folder, strerror(errno));
-  } else {
-    status = encode_in(run, options, folder, text, error);
-    rmdir(folder);
-  }
+  char *folder;
+  VT_TRY(vt_scratch_folder(&folder, error));
+  enum vt_status status = encode_in(run, options, folder, text, error);
+  rmdir(folder);
   vt_free(folder);
   return status;
 }

@@ -2,14 +2,12 @@
  * is gone with the process, however that ends. */
 #define _POSIX_C_SOURCE 200809L
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/scratch.h"
 #include "vectrail/corpus.h"
 
 enum vt_status vt_corpus_encode_unnamed(const char *const *inputs, size_t input_count,
@@ -17,20 +15,15 @@ enum vt_status vt_corpus_encode_unnamed(const char *const *inputs, size_t input_
                                         struct vt_corpus **corpus, struct vt_corpus_report *report,
                                         struct vt_error *error) {
   struct vt_corpus_options own = *options;
-  const char *base = getenv("TMPDIR");
-  char *folder = vt_path_join(base == NULL || base[0] == '\0' ? "/tmp" : base, "vectrail-XXXXXX"), *path = NULL;
-  enum vt_status status = folder == NULL ? VT_FAIL_MEMORY(error, 1) : VT_OK;
-  if (status == VT_OK && mkdtemp(folder) == NULL) {
-    status = VT_FAIL_HELP(error, VT_ERROR_IO, "set TMPDIR to a folder with room for the encoded text",
-                          "%s: cannot make a temporary folder: %s", folder, strerror(errno));
-  } else if (status == VT_OK) {
-    path = vt_path_join(folder, "corpus.ids");
-    own.unsynced = true;
-    status = path == NULL ? VT_FAIL_MEMORY(error, 1)
-                          : vt_corpus_encode(inputs, input_count, &own, path, vocab, corpus, report, error);
-    if (path != NULL) unlink(path);
-    rmdir(folder);
-  }
+  char *folder;
+  VT_TRY(vt_scratch_folder(&folder, error));
+  char *path = vt_path_join(folder, "corpus.ids");
+  own.unsynced = true;
+  enum vt_status status = path == NULL
+                              ? VT_FAIL_MEMORY(error, 1)
+                              : vt_corpus_encode(inputs, input_count, &own, path, vocab, corpus, report, error);
+  if (path != NULL) unlink(path);
+  rmdir(folder);
   vt_free(path);
   vt_free(folder);
   return status;
