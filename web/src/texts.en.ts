@@ -52,7 +52,6 @@ export const en = {
   colorBy: "Colour by", byCluster: "Clusters", byMovement: "Movement",
   labels: "Names", trails: "Trails", lines: "Lines to neighbours",
   mapMenu: "More about the map", renderer: "Drawn by", automatic: "what is best",
-  ownAxes: "Your own axes", axisWord: (k: number) => ["from (man)", "to (woman)", "from (king)", "to (queen)"][k] ?? "", showPlane: "Show this plane", ownMap: "Back to the map",
   planeOf: (w: string[]) => `x: ${w[0]} → ${w[1]}, y: ${w[2]} → ${w[3]}`,
   still: "still", moving: "moving", movementNote: "How far a word went beyond what its neighbours did, as a share of its length",
   clusters: "Clusters",

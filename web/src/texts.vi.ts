@@ -50,7 +50,6 @@ export const vi: Texts = {
   colorBy: "Tô màu theo", byCluster: "Cụm", byMovement: "Chuyển động",
   labels: "Tên từ", trails: "Vệt", lines: "Nối với lân cận",
   mapMenu: "Thêm về bản đồ", renderer: "Cách vẽ", automatic: "tự chọn",
-  ownAxes: "Trục của bạn", axisWord: (k) => ["từ (man)", "đến (woman)", "từ (king)", "đến (queen)"][k] ?? "", showPlane: "Xem mặt phẳng này", ownMap: "Về bản đồ",
   planeOf: (w) => `x: ${w[0]} → ${w[1]}, y: ${w[2]} → ${w[3]}`,
   still: "đứng yên", moving: "dịch nhiều", movementNote: "Từ đi xa hơn các lân cận của nó bao nhiêu, so với độ dài của nó",
   clusters: "Các cụm",
