@@ -26,7 +26,7 @@ awk '
     allowed["base"] = "base/ vectrail/"
     allowed["dist"] = "dist/ base/ vectrail/"
     allowed["text"] = "text/ base/ vectrail/"
-    allowed["kernel"] = "kernel/ vectrail/kernel.h vectrail/status.h base/error.h"
+    allowed["kernel"] = "kernel/ vectrail/kernel.h vectrail/status.h base/error.h base/half.h"
     allowed["train"] = "train/ base/ text/ kernel/ dist/ vectrail/"
     allowed["network"] = "network/ base/ text/ kernel/ train/ vectrail/"
     allowed["run"] = "run/ base/ text/ kernel/ train/ network/ dist/ vectrail/"

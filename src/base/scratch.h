@@ -29,8 +29,8 @@ enum vt_status vt_scratch_map(struct vt_scratch *scratch, size_t bytes, struct v
 /* What was read of the mapping no longer counts as memory of this process. */
 void vt_scratch_forget(const struct vt_scratch *scratch, size_t from, size_t to);
 
-/* A new folder below that of TMPDIR, or /tmp, for what needs names for a while. *path is the caller's, to be removed with
- * rmdir and freed with vt_free. VT_ERROR_IO where none can be made. */
+/* A new folder below that of TMPDIR, or /tmp, for what needs names for a while. *path is the caller's, to be removed
+ * with rmdir and freed with vt_free. VT_ERROR_IO where none can be made. */
 enum vt_status vt_scratch_folder(char **path, struct vt_error *error);
 
 #endif

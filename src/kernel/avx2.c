@@ -1,5 +1,5 @@
 /*
- * avx2.c: the kernels for x86-64 with AVX2 and FMA: 16 registers of 8 floats. Compiled with -mavx2 -mfma.
+ * avx2.c: the kernels for x86-64 with AVX2, FMA and F16C: 16 registers of 8 floats. Compiled for these.
  *
  * Scores: tiles of 2 inputs x 3 outputs, 12 accumulators (each dot product has two: 16 lanes), three registers left for
  * operands; 5 loads for 6 FMAs, where a Zen 3 can do 2 of each in a cycle.
@@ -84,6 +84,8 @@ static inline __m256 vr_sqrt(__m256 a) { return _mm256_sqrt_ps(a); }
 #define vr_fold vt_x86_fold
 
 #define avx2_glove_fold vt_x86_fold
+#define avx2_to_half vt_x86_to_half
+#define avx2_from_half vt_x86_from_half
 
 #include "kernel/exp_template.h"
 #include "kernel/step_template.h"
@@ -97,7 +99,7 @@ static void avx2_sigmoid(float *values, size_t count) {
 
 static bool avx2_runs_here(void) {
   __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && vt_x86_has_f16c();
 }
 
 const struct vt_kernel vt_kernel_avx2 = {
@@ -115,6 +117,8 @@ const struct vt_kernel vt_kernel_avx2 = {
     .exp_sum = avx2_exp_sum,
     .sigmoid = avx2_sigmoid,
     .products = avx2_products,
+    .to_half = avx2_to_half,
+    .from_half = avx2_from_half,
 };
 #else
 typedef int vt_avx2_is_not_compiled_here;

@@ -87,6 +87,8 @@ static inline __m256 vr_div(__m256 a, __m256 b) { return _mm256_div_ps(a, b); }
 static inline __m256 vr_sqrt(__m256 a) { return _mm256_sqrt_ps(a); }
 static inline __m256 vr_fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
 #define vr_fold vt_x86_fold
+#define avx512_to_half vt_x86_to_half
+#define avx512_from_half vt_x86_from_half
 
 /* Folds 16 lanes. */
 ALWAYS_INLINE float avx512_glove_fold(const __m512 sum[1]) {
@@ -113,7 +115,8 @@ static void avx512_sigmoid(float *values, size_t count) {
 
 static bool avx512_runs_here(void) {
   __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx512f");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && vt_x86_has_f16c() &&
+         __builtin_cpu_supports("avx512f");
 }
 
 const struct vt_kernel vt_kernel_avx512 = {
@@ -131,6 +134,8 @@ const struct vt_kernel vt_kernel_avx512 = {
     .exp_sum = avx512_exp_sum,
     .sigmoid = avx512_sigmoid,
     .products = avx512_products,
+    .to_half = avx512_to_half,
+    .from_half = avx512_from_half,
 };
 #else
 typedef int vt_avx512_is_not_compiled_here;

@@ -174,6 +174,10 @@ struct vt_kernel {
   /* to[count][VT_PANEL] = rows[count][depth] times panel[depth][VT_PANEL]; count a multiple of VT_PANEL_ROWS, panel and
    * to 64-byte aligned, rows anyhow. Each product is one sum over the depth in order, fused, from 0. */
   void (*products)(const float *rows, size_t count, const float *panel, size_t depth, float *to);
+  /* float32 to IEEE 754 binary16, to the nearest, ties to even, as base/half.h; and back, which is exact. Any count,
+   * anywhere. */
+  void (*to_half)(const float *values, size_t count, uint16_t *halves);
+  void (*from_half)(const uint16_t *halves, size_t count, float *values);
 };
 
 extern const struct vt_kernel vt_kernel_reference;

@@ -99,6 +99,18 @@ static void neon_sigmoid(float *values, size_t count) {
   for (size_t i = 0; i < count; i += 4) vf_store(values + i, neon_sigma(vf_load(values + i)));
 }
 
+static void neon_to_half(const float *values, size_t count, uint16_t *halves) {
+  size_t i = 0;
+  for (; i + 4 <= count; i += 4) vst1_u16(halves + i, vreinterpret_u16_f16(vcvt_f16_f32(vld1q_f32(values + i))));
+  for (; i < count; i++) halves[i] = vget_lane_u16(vreinterpret_u16_f16(vcvt_f16_f32(vdupq_n_f32(values[i]))), 0);
+}
+
+static void neon_from_half(const uint16_t *halves, size_t count, float *values) {
+  size_t i = 0;
+  for (; i + 4 <= count; i += 4) vst1q_f32(values + i, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(halves + i))));
+  for (; i < count; i++) values[i] = vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(halves[i]))), 0);
+}
+
 static bool neon_runs_here(void) { return true; }
 
 const struct vt_kernel vt_kernel_neon = {
@@ -116,6 +128,8 @@ const struct vt_kernel vt_kernel_neon = {
     .exp_sum = neon_exp_sum,
     .sigmoid = neon_sigmoid,
     .products = neon_products,
+    .to_half = neon_to_half,
+    .from_half = neon_from_half,
 };
 #else
 typedef int vt_neon_is_not_compiled_here;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "kernel/kernel.h"
 #define UNROLL
 #include "kernel/vector.h"
@@ -91,6 +92,14 @@ static void reference_sigmoid(float *values, size_t count) {
   for (size_t i = 0; i < count; i++) values[i] = reference_sigma(values[i]);
 }
 
+static void reference_to_half(const float *values, size_t count, uint16_t *halves) {
+  vt_half_from_float(halves, values, count);
+}
+
+static void reference_from_half(const uint16_t *halves, size_t count, float *values) {
+  vt_float_from_half(values, halves, count);
+}
+
 static bool reference_runs_here(void) { return true; }
 
 const struct vt_kernel vt_kernel_reference = {
@@ -108,4 +117,6 @@ const struct vt_kernel vt_kernel_reference = {
     .exp_sum = reference_exp_sum,
     .sigmoid = reference_sigmoid,
     .products = reference_products,
+    .to_half = reference_to_half,
+    .from_half = reference_from_half,
 };

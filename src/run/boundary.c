@@ -61,13 +61,18 @@ static enum vt_status record_measurement(struct vt_session *session, struct vt_e
 static enum vt_status record_snapshot(struct vt_session *session, bool last, struct vt_error *error) {
   const struct vt_record_options *record = &session->settings.record;
   const struct vt_table *input = vt_engine_table(session->engine, VT_TABLE_INPUT);
-  const struct vt_table *output = record->output ? vt_engine_table(session->engine, VT_TABLE_OUTPUT) : NULL;
   uint64_t step = session->progress.step;
-  struct vt_recorder_biases biases = {{NULL, NULL}, 0};
-  bool biased = record->output && vt_engine_biases(session->engine, biases.of, &biases.stride);
-  VT_TRY(vt_recorder_snapshot_biased(session->recorder, step, record->float32 || last, input->data,
-                                     output == NULL ? NULL : output->data, biased ? &biases : NULL, input->rows,
-                                     input->dim, input->width, error));
+  struct vt_snapshot_source source = {.input = input->data,
+                                      .rows = input->rows,
+                                      .dim = input->dim,
+                                      .stride = input->width,
+                                      .pool = vt_engine_pool(session->engine)};
+  if (record->output) {
+    source.output = vt_engine_table(session->engine, VT_TABLE_OUTPUT)->data;
+    if (!vt_engine_biases(session->engine, source.biases, &source.bias_stride))
+      source.biases[0] = source.biases[1] = NULL;
+  }
+  VT_TRY(vt_recorder_snapshot(session->recorder, step, record->float32 || last, &source, error));
   if (step == 0) return VT_OK;
   struct vt_motion_speed speed = vt_motion_mark(&session->motion, input, step, vt_engine_pool(session->engine));
   session->progress.moving = speed.moving;

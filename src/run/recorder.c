@@ -20,7 +20,6 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "run/folder.h"
-#include "run/snapshot.h"
 #include "run/store.h"
 
 #define BYTES_WAITING_MAX ((size_t)48 << 20) /* of rows */
@@ -50,11 +49,12 @@ struct vt_recorder {
   pthread_cond_t changed; /* anything below */
   struct item *first;
   struct item *last;
-  size_t bytes_waiting;     /* of rows */
-  size_t snapshots_waiting; /* queued or being written */
-  bool checkpoint_waiting;  /* likewise */
-  bool busy;                /* the thread holds items or an open transaction */
-  bool flushing;            /* somebody waits for that to end */
+  size_t bytes_waiting;      /* of rows */
+  size_t snapshots_waiting;  /* queued or being written */
+  struct vt_snapshot *spent; /* written, for the next one; or NULL */
+  bool checkpoint_waiting;   /* likewise */
+  bool busy;                 /* the thread holds items or an open transaction */
+  bool flushing;             /* somebody waits for that to end */
   bool stopping;
   bool failed;
   struct vt_error failure;
@@ -146,6 +146,14 @@ static void note_failure(struct vt_recorder *recorder, const struct vt_error *fa
   pthread_mutex_unlock(&recorder->mutex);
 }
 
+static void keep_spent(struct vt_recorder *recorder, struct item *item) {
+  pthread_mutex_lock(&recorder->mutex);
+  struct vt_snapshot *other = recorder->spent;
+  recorder->spent = item->snapshot;
+  pthread_mutex_unlock(&recorder->mutex);
+  item->snapshot = other;
+}
+
 /* Writes and frees a list; after a failure it only frees. */
 static void write_items(struct vt_recorder *recorder, struct item *list, bool failed) {
   struct vt_error error;
@@ -157,6 +165,7 @@ static void write_items(struct vt_recorder *recorder, struct item *list, bool fa
       note_failure(recorder, &error);
     }
     bool was_snapshot = item->snapshot != NULL, was_checkpoint = item->checkpoint != NULL;
+    if (was_snapshot) keep_spent(recorder, item);
     item_free(item);
     if (was_snapshot || was_checkpoint) {
       pthread_mutex_lock(&recorder->mutex);
@@ -313,22 +322,16 @@ enum vt_status vt_recorder_ledger(struct vt_recorder *recorder, uint32_t word, i
   return status;
 }
 
-enum vt_status vt_recorder_snapshot(struct vt_recorder *recorder, uint64_t step, bool float32, const float *input,
-                                    const float *output, size_t rows, size_t dim, size_t stride,
-                                    struct vt_error *error) {
-  return vt_recorder_snapshot_biased(recorder, step, float32, input, output, NULL, rows, dim, stride, error);
-}
-
-enum vt_status vt_recorder_snapshot_biased(struct vt_recorder *recorder, uint64_t step, bool float32,
-                                           const float *input, const float *output,
-                                           const struct vt_recorder_biases *biases, size_t rows, size_t dim,
-                                           size_t stride, struct vt_error *error) {
+enum vt_status vt_recorder_snapshot(struct vt_recorder *recorder, uint64_t step, bool float32,
+                                    const struct vt_snapshot_source *source, struct vt_error *error) {
   struct item *item = vt_alloc_zero(1, sizeof *item);
   if (item == NULL) return VT_FAIL_MEMORY(error, sizeof *item);
+  pthread_mutex_lock(&recorder->mutex);
+  struct vt_snapshot *spent = recorder->spent;
+  recorder->spent = NULL;
+  pthread_mutex_unlock(&recorder->mutex);
   enum vt_dtype dtype = float32 ? VT_DTYPE_F32 : VT_DTYPE_F16;
-  enum vt_status status = vt_snapshot_take(step, dtype, input, output, rows, dim, stride, &item->snapshot, error);
-  if (status == VT_OK && biases != NULL)
-    status = vt_snapshot_add_biases(item->snapshot, biases->of, biases->stride, error);
+  enum vt_status status = vt_snapshot_take(step, dtype, source, spent, &item->snapshot, error);
   if (status != VT_OK) {
     item_free(item);
     return status;
@@ -488,6 +491,7 @@ void vt_recorder_free(struct vt_recorder *recorder) {
     item_free(dropped);
     dropped = next;
   }
+  vt_snapshot_free(recorder->spent);
   vt_store_close(recorder->store);
   pthread_cond_destroy(&recorder->changed);
   pthread_mutex_destroy(&recorder->mutex);

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "run/checkpoint.h"
+#include "run/snapshot.h"
 #include "vectrail/vocab.h"
 
 struct vt_recorder;
@@ -53,21 +54,9 @@ enum vt_status vt_recorder_ledger(struct vt_recorder *recorder, uint32_t word, i
                                   uint64_t span, uint64_t updates, const double *vector, size_t dim,
                                   struct vt_error *error);
 
-/* Tables of rows x dim floats, rows `stride` floats apart; output may be NULL. Converted into memory of the recorder's
- * own before the call returns; the file and its row in `snapshot` follow. */
-enum vt_status vt_recorder_snapshot(struct vt_recorder *recorder, uint64_t step, bool float32, const float *input,
-                                    const float *output, size_t rows, size_t dim, size_t stride,
-                                    struct vt_error *error);
-
-/* The same with biases, as vt_snapshot_add_biases; biases NULL: none. */
-struct vt_recorder_biases {
-  const float *of[2];
-  size_t stride;
-};
-enum vt_status vt_recorder_snapshot_biased(struct vt_recorder *recorder, uint64_t step, bool float32,
-                                           const float *input, const float *output,
-                                           const struct vt_recorder_biases *biases, size_t rows, size_t dim,
-                                           size_t stride, struct vt_error *error);
+/* Converted into memory of the recorder's own before the call returns; the file and its row in `snapshot` follow. */
+enum vt_status vt_recorder_snapshot(struct vt_recorder *recorder, uint64_t step, bool float32,
+                                    const struct vt_snapshot_source *source, struct vt_error *error);
 
 /* Puts a checkpoint in place, once all that was appended before it is committed. `wait`: it is borrowed, and the call
  * returns when it is in place, or why it is not. Otherwise it is copied, and where it cannot be written an event says

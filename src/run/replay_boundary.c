@@ -41,15 +41,24 @@ static enum vt_status compare_table(const struct vt_replaying *replaying, uint64
   return VT_OK;
 }
 
+static struct vt_snapshot_source tables_of(const struct vt_replaying *replaying, bool with_output) {
+  const struct vt_table *input = vt_engine_table(replaying->engine, VT_TABLE_INPUT),
+                        *output = vt_engine_table(replaying->engine, VT_TABLE_OUTPUT);
+  return (struct vt_snapshot_source){.input = input->data,
+                                     .output = with_output ? output->data : NULL,
+                                     .rows = input->rows,
+                                     .dim = input->dim,
+                                     .stride = input->width,
+                                     .pool = vt_engine_pool(replaying->engine)};
+}
+
 /* Packs the tables as the run did and compares what comes of it. */
 static enum vt_status compare_snapshot(struct vt_replaying *replaying, struct vt_safetensors *file, uint64_t step,
                                        struct vt_error *error) {
   const struct vt_tensor *input = vt_safetensors_find(file, "input"), *output = vt_safetensors_find(file, "output");
-  const struct vt_table *tables[] = {vt_engine_table(replaying->engine, VT_TABLE_INPUT),
-                                     vt_engine_table(replaying->engine, VT_TABLE_OUTPUT)};
   struct vt_snapshot *ours;
-  VT_TRY(vt_snapshot_take(step, input->dtype, tables[0]->data, output == NULL ? NULL : tables[1]->data, tables[0]->rows,
-                          tables[0]->dim, tables[0]->width, &ours, error));
+  const struct vt_snapshot_source source = tables_of(replaying, output != NULL);
+  VT_TRY(vt_snapshot_take(step, input->dtype, &source, NULL, &ours, error));
   enum vt_status status = compare_table(replaying, step, "input", ours, ours->input, input, error);
   if (status == VT_OK && output != NULL)
     status = compare_table(replaying, step, "output", ours, ours->output, output, error);
@@ -139,11 +148,9 @@ static enum vt_status add_snapshot(struct vt_replaying *replaying, uint64_t step
       !vt_plan_is_snapshot(&replaying->added, step))
     return VT_OK;
   const struct vt_record_options *record = &replaying->settings.record;
-  const struct vt_table *input = vt_engine_table(replaying->engine, VT_TABLE_INPUT),
-                        *output = vt_engine_table(replaying->engine, VT_TABLE_OUTPUT);
+  const struct vt_snapshot_source source = tables_of(replaying, record->output);
   replaying->result.added++;
-  return vt_recorder_snapshot(replaying->recorder, step, record->float32, input->data,
-                              record->output ? output->data : NULL, input->rows, input->dim, input->width, error);
+  return vt_recorder_snapshot(replaying->recorder, step, record->float32, &source, error);
 }
 
 /* ---- the observer ------------------------------------------------------------------------------------------------ */

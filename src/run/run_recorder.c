@@ -338,8 +338,12 @@ enum vt_status vt_run_recorder_vectors(struct vt_run_recorder *recorder, uint64_
   VT_TRY(check_table(recorder, step, float16, input, error));
   if (output != NULL) VT_TRY(check_table(recorder, step, float16, output, error));
   VT_TRY(record_motion(recorder, step, input, error));
-  VT_TRY(vt_recorder_snapshot(recorder->recorder, step, !float16, input, output, vt_vocab_size(recorder->vocab),
-                              recorder->dim, recorder->dim, error));
+  const struct vt_snapshot_source source = {.input = input,
+                                            .output = output,
+                                            .rows = vt_vocab_size(recorder->vocab),
+                                            .dim = recorder->dim,
+                                            .stride = recorder->dim};
+  VT_TRY(vt_recorder_snapshot(recorder->recorder, step, !float16, &source, error));
   recorder->has_snapshot = true;
   recorder->last_snapshot = step;
   note_step(recorder, step);

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/half.h"
 #include "base/memory.h"
+#include "kernel/kernel.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "run files are little-endian; byte swapping is not written yet"
@@ -332,6 +332,18 @@ void vt_safetensors_sha256(const struct vt_safetensors *file, char sha256[VT_SHA
   finish_sha256(&hash, sha256);
 }
 
+static enum vt_status from_halves(const unsigned char *from, size_t count, float *to, struct vt_error *error) {
+  const struct vt_kernel *kernel;
+  VT_TRY(vt_kernel_choose(NULL, &kernel, error));
+  uint16_t halves[1024];
+  for (size_t k = 0, part; k < count; k += part) {
+    part = count - k < 1024 ? count - k : 1024;
+    memcpy(halves, from + 2 * k, part * sizeof *halves);
+    kernel->from_half(halves, part, to + k);
+  }
+  return VT_OK;
+}
+
 /* Data of a foreign file may lie at any byte, so elements are copied out before they are used. */
 enum vt_status vt_tensor_to_float(const struct vt_tensor *tensor, float *to, struct vt_error *error) {
   const unsigned char *from = tensor->data;
@@ -343,11 +355,7 @@ enum vt_status vt_tensor_to_float(const struct vt_tensor *tensor, float *to, str
     memcpy(to, from, tensor->bytes);
     return VT_OK;
   case VT_DTYPE_F16:
-    for (size_t k = 0; k < count; k++) {
-      memcpy(&half, from + 2 * k, sizeof half);
-      to[k] = vt_float_from_half_one(half);
-    }
-    return VT_OK;
+    return from_halves(from, count, to, error);
   case VT_DTYPE_BF16:
     for (size_t k = 0; k < count; k++) {
       memcpy(&half, from + 2 * k, sizeof half);

@@ -1,4 +1,4 @@
-/* snapshot.c: packing is done by the thread that trains, writing by the recorder's. */
+/* snapshot.c: packing is done by the threads that train, writing by the recorder's. */
 #include "run/snapshot.h"
 
 #include <inttypes.h>
@@ -6,55 +6,91 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/half.h"
 #include "base/memory.h"
+#include "kernel/kernel.h"
 #include "run/folder.h"
 
-/* A contiguous copy of a table in the type of the snapshot; NULL when out of memory. */
-static void *pack(const float *table, enum vt_dtype dtype, size_t rows, size_t dim, size_t stride) {
-  unsigned char *packed = vt_alloc(rows * dim, vt_dtype_bytes(dtype));
-  size_t row_bytes = dim * vt_dtype_bytes(dtype);
-  for (size_t row = 0; packed != NULL && row < rows; row++) {
-    void *to = packed + row * row_bytes;
-    if (dtype == VT_DTYPE_F16)
-      vt_half_from_float(to, table + row * stride, dim);
+#define PACK_ROWS 1024 /* at a time by a thread */
+
+struct packing {
+  const float *from;
+  unsigned char *to;
+  const struct vt_snapshot_source *source;
+  const struct vt_kernel *kernel;
+  enum vt_dtype dtype;
+};
+
+static void pack_rows(void *context, size_t begin, size_t end) {
+  const struct packing *packing = context;
+  const struct vt_snapshot_source *source = packing->source;
+  size_t row_bytes = source->dim * vt_dtype_bytes(packing->dtype);
+  for (size_t row = begin; row < end; row++) {
+    const float *from = packing->from + row * source->stride;
+    void *to = packing->to + row * row_bytes;
+    if (packing->dtype == VT_DTYPE_F16)
+      packing->kernel->to_half(from, source->dim, to);
     else
-      memcpy(to, table + row * stride, row_bytes);
+      memcpy(to, from, row_bytes);
   }
-  return packed;
 }
 
-enum vt_status vt_snapshot_take(uint64_t step, enum vt_dtype dtype, const float *input, const float *output,
-                                size_t rows, size_t dim, size_t stride, struct vt_snapshot **out,
-                                struct vt_error *error) {
-  struct vt_snapshot *snapshot = vt_alloc_zero(1, sizeof *snapshot);
-  if (snapshot == NULL) return VT_FAIL_MEMORY(error, sizeof *snapshot);
-  *snapshot = (struct vt_snapshot){.step = step, .dtype = dtype, .rows = rows, .dim = dim};
-  snapshot->input = pack(input, dtype, rows, dim, stride);
-  if (output != NULL) snapshot->output = pack(output, dtype, rows, dim, stride);
-  if (snapshot->input == NULL || (output != NULL && snapshot->output == NULL)) {
-    vt_snapshot_free(snapshot);
-    return VT_FAIL_MEMORY(error, rows * dim * vt_dtype_bytes(dtype));
+/* A contiguous copy of a table in the type of the snapshot, to *out, which has so many bytes already. */
+static enum vt_status pack(const float *table, enum vt_dtype dtype, const struct vt_snapshot_source *source, void **out,
+                           size_t *bytes, struct vt_error *error) {
+  struct packing packing = {.from = table, .source = source, .dtype = dtype};
+  size_t needed = table == NULL ? 0 : source->rows * source->dim * vt_dtype_bytes(dtype);
+  if (needed == 0 || needed > *bytes) {
+    vt_free_aligned(*out);
+    *out = NULL;
+    *bytes = 0;
   }
-  *out = snapshot;
+  if (table == NULL) return VT_OK;
+  VT_TRY(vt_kernel_choose(NULL, &packing.kernel, error));
+  if (*out == NULL) *out = vt_alloc_aligned_raw(needed, 1);
+  if (*out == NULL) return VT_FAIL_MEMORY(error, needed);
+  if (needed > *bytes) *bytes = needed;
+  packing.to = *out;
+  vt_pool_share(source->pool, source->rows, PACK_ROWS, pack_rows, &packing);
   return VT_OK;
 }
 
-enum vt_status vt_snapshot_add_biases(struct vt_snapshot *snapshot, const float *const biases[2], size_t stride,
-                                      struct vt_error *error) {
+static enum vt_status take_biases(struct vt_snapshot *snapshot, const struct vt_snapshot_source *source,
+                                  struct vt_error *error) {
   for (int t = 0; t < 2; t++) {
-    snapshot->biases[t] = vt_alloc(snapshot->rows, sizeof(float));
-    if (snapshot->biases[t] == NULL) return VT_FAIL_MEMORY(error, snapshot->rows * sizeof(float));
-    for (size_t row = 0; row < snapshot->rows; row++) snapshot->biases[t][row] = biases[t][row * stride];
+    vt_free(snapshot->biases[t]);
+    snapshot->biases[t] = NULL;
+    if (source->biases[t] == NULL) continue;
+    float *biases = snapshot->biases[t] = vt_alloc(source->rows, sizeof *biases);
+    if (biases == NULL) return VT_FAIL_MEMORY(error, source->rows * sizeof *biases);
+    for (size_t row = 0; row < source->rows; row++) biases[row] = source->biases[t][row * source->bias_stride];
   }
+  return VT_OK;
+}
+
+enum vt_status vt_snapshot_take(uint64_t step, enum vt_dtype dtype, const struct vt_snapshot_source *source,
+                                struct vt_snapshot *spent, struct vt_snapshot **out, struct vt_error *error) {
+  struct vt_snapshot *snapshot = spent == NULL ? vt_alloc_zero(1, sizeof *snapshot) : spent;
+  if (snapshot == NULL) return VT_FAIL_MEMORY(error, sizeof *snapshot);
+  snapshot->step = step;
+  snapshot->dtype = dtype;
+  snapshot->rows = source->rows;
+  snapshot->dim = source->dim;
+  enum vt_status status = pack(source->input, dtype, source, &snapshot->input, &snapshot->bytes[0], error);
+  if (status == VT_OK) status = pack(source->output, dtype, source, &snapshot->output, &snapshot->bytes[1], error);
+  if (status == VT_OK) status = take_biases(snapshot, source, error);
+  if (status != VT_OK) {
+    vt_snapshot_free(snapshot);
+    return status;
+  }
+  *out = snapshot;
   return VT_OK;
 }
 
 void vt_snapshot_free(struct vt_snapshot *snapshot) {
   if (snapshot == NULL) return;
   for (int t = 0; t < 2; t++) vt_free(snapshot->biases[t]);
-  vt_free(snapshot->input);
-  vt_free(snapshot->output);
+  vt_free_aligned(snapshot->input);
+  vt_free_aligned(snapshot->output);
   vt_free(snapshot);
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/pool.h"
 #include "run/safetensors.h"
 
 #define VT_SNAPSHOT_NAME_BYTES 64
@@ -16,18 +17,30 @@ struct vt_snapshot {
   enum vt_dtype dtype; /* F16 or F32 */
   void *input;         /* rows x dim */
   void *output;        /* likewise, or NULL */
+  size_t bytes[2];     /* that there are of input and output, at least */
   float *biases[2];    /* rows each, of input and output; or NULL */
   size_t rows;
   size_t dim;
 };
 
-/* Packs tables of rows x dim floats, rows `stride` floats apart; output may be NULL. */
-enum vt_status vt_snapshot_take(uint64_t step, enum vt_dtype dtype, const float *input, const float *output,
-                                size_t rows, size_t dim, size_t stride, struct vt_snapshot **snapshot,
-                                struct vt_error *error);
-/* Adds biases, of which row r is biases[t][r * stride]; in F32 whatever the tables are in. */
-enum vt_status vt_snapshot_add_biases(struct vt_snapshot *snapshot, const float *const biases[2], size_t stride,
-                                      struct vt_error *error);
+/* What a snapshot is taken of: tables of rows x dim floats, rows `stride` floats apart, and the biases of row r at
+ * biases[table][r * bias_stride]. */
+struct vt_snapshot_source {
+  const float *input;
+  const float *output;    /* or NULL */
+  const float *biases[2]; /* of input and output; NULL: none */
+  size_t bias_stride;
+  size_t rows;
+  size_t dim;
+  size_t stride;
+  struct vt_pool *pool; /* whose threads pack it together; NULL: the calling thread alone */
+};
+
+/* Packs the tables; biases stay in F32 whatever the tables are in. spent: a snapshot that is needed no more, whose
+ * memory serves again where it is large enough: fresh pages cost as much as the packing. It is gone afterwards,
+ * whatever the status; or NULL. */
+enum vt_status vt_snapshot_take(uint64_t step, enum vt_dtype dtype, const struct vt_snapshot_source *source,
+                                struct vt_snapshot *spent, struct vt_snapshot **snapshot, struct vt_error *error);
 void vt_snapshot_free(struct vt_snapshot *snapshot); /* accepts NULL */
 
 /* Writes the file into the folder of snapshots; name: its path within the run. */

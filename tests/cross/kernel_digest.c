@@ -126,6 +126,24 @@ static void softmax_parts(const struct vt_kernel *kernel) {
   }
 }
 
+/* Every half to a float and back, and floats of all sizes. */
+static void halves(const struct vt_kernel *kernel) {
+  enum { COUNT = 37 };
+  uint16_t half[COUNT];
+  float values[COUNT];
+  for (uint32_t first = 0; first < 0x10000; first += COUNT) {
+    for (uint32_t k = 0; k < COUNT; k++) half[k] = (uint16_t)(first + k);
+    kernel->from_half(half, COUNT, values);
+    take(values, COUNT);
+    for (int k = 0; k < COUNT; k++) values[k] = values[k] * (1 + next(0x1p-9F)) + next(0x1p-23F);
+    kernel->to_half(values, COUNT - first % 9, half);
+    for (uint32_t k = 0; k < COUNT - first % 9; k++) {
+      float number = isnan(values[k]) ? NAN : (float)half[k];
+      take(&number, 1);
+    }
+  }
+}
+
 /* Blocks of GloVe's records on six rows of each table, which meet again and again. */
 static void glove(const struct vt_kernel *kernel) {
   enum { SIDE = 6, RECORDS = 40, WIDTH_MAX = 80 };
@@ -191,6 +209,7 @@ static void run(const struct vt_kernel *kernel) {
   }
   sigmoids(kernel);
   softmax_parts(kernel);
+  halves(kernel);
   glove(kernel);
   printf("%s %016" PRIx64 "\n", kernel->name, digest);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "kernel/kernel.h"
@@ -316,6 +317,39 @@ static void single_rows_of_every_length_half_a_line_off(void **state) {
   }
 }
 
+/* Every half, and between any two neighbours the places where rounding turns, at counts that leave any rest. */
+static void halves_as_their_definition(void **state) {
+  (void)state;
+  enum { COUNT = 67 };
+  for (size_t kernel = 0; kernel < vt_kernel_count(); kernel++) {
+    if (!vt_kernel_runs_here(kernel)) continue;
+    const struct vt_kernel *k = vt_kernel_at(kernel);
+    for (uint32_t bits = 0; bits < 0x10000; bits += 3) {
+      uint16_t halves[COUNT + 1], back[COUNT + 1];
+      float values[COUNT + 1];
+      size_t count = 1 + bits % COUNT;
+      for (size_t i = 0; i < count; i++) halves[i] = (uint16_t)(bits + i);
+      values[count] = 1234;
+      k->from_half(halves, count, values);
+      assert_true(values[count] == 1234);
+      for (size_t i = 0; i < count; i++) {
+        float value = vt_float_from_half_one(halves[i]);
+        assert_true(isnan(value) ? isnan(values[i]) : memcmp(&value, &values[i], sizeof value) == 0);
+        /* Halfway to the next, and a hair to either side of it. */
+        float halfway = values[i] + (vt_float_from_half_one((uint16_t)(halves[i] + 1)) - values[i]) / 2;
+        values[i] = i % 3 == 0 ? halfway : nextafterf(halfway, i % 3 == 1 ? INFINITY : -INFINITY);
+      }
+      back[count] = 4321;
+      k->to_half(values, count, back);
+      assert_int_equal(back[count], 4321);
+      for (size_t i = 0; i < count; i++) {
+        uint16_t half = vt_half_from_float_one(values[i]);
+        assert_true(isnan(values[i]) ? (back[i] & 0x7fff) > 0x7c00 : back[i] == half);
+      }
+    }
+  }
+}
+
 /* The definition in kernel.h: the sum and the shares in extended precision, a row that is there twice gets both. */
 static void bags_of_every_length_half_a_line_off(void **state) {
   (void)state;
@@ -549,6 +583,7 @@ int main(void) {
       cmocka_unit_test(dot_is_near_and_the_same),
       cmocka_unit_test(every_length_against_extended_precision),
       cmocka_unit_test(single_rows_of_every_length_half_a_line_off),
+      cmocka_unit_test(halves_as_their_definition),
       cmocka_unit_test(bags_of_every_length_half_a_line_off),
       cmocka_unit_test(merge_adds_and_caps),
       cmocka_unit_test(merge_by_adagrad),

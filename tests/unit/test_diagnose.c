@@ -78,7 +78,10 @@ static struct vt_run *make_run(struct vtt_folder *folder, make_element *element,
   for (uint64_t s = 0; s < SNAPSHOTS; s++) {
     for (uint32_t w = 0; w < WORDS; w++)
       for (uint32_t c = 0; c < DIM; c++) table[w * DIM + c] = element((double)s / (SNAPSHOTS - 1), w, c);
-    assert_int_equal(vt_recorder_snapshot(recorder, 10 * s, false, table, NULL, WORDS, DIM, DIM, NULL), VT_OK);
+    assert_int_equal(vt_recorder_snapshot(
+                         recorder, 10 * s, false,
+                         &(struct vt_snapshot_source){.input = table, .rows = WORDS, .dim = DIM, .stride = DIM}, NULL),
+                     VT_OK);
     if (losses != NULL) assert_int_equal(vt_recorder_metric(recorder, 10 * s, "probe_loss", losses[s], NULL), VT_OK);
   }
   assert_int_equal(vt_recorder_close(&recorder, NULL), VT_OK);

@@ -66,7 +66,10 @@ static void record(struct vt_recorder *recorder, uint64_t steps) {
     assert_int_equal(vt_recorder_metric(recorder, step, "loss", step == 0 ? NAN : 1 / (double)step, NULL), VT_OK);
     assert_int_equal(vt_recorder_trail(recorder, 3, step, table + 3 * STRIDE, DIM, NULL), VT_OK);
     if (step % 10 == 0)
-      assert_int_equal(vt_recorder_snapshot(recorder, step, step == steps, table, NULL, WORDS, DIM, STRIDE, NULL),
+      assert_int_equal(vt_recorder_snapshot(
+                           recorder, step, step == steps,
+                           &(struct vt_snapshot_source){.input = table, .rows = WORDS, .dim = DIM, .stride = STRIDE},
+                           NULL),
                        VT_OK);
   }
 }
@@ -163,7 +166,12 @@ static void a_run_is_read_while_it_is_written(void **state) {
   for (uint64_t step = 0; step < 20; step++) {
     fill(table, step);
     assert_int_equal(vt_recorder_metric(recorder, step, "loss", 1, NULL), VT_OK);
-    assert_int_equal(vt_recorder_snapshot(recorder, step, false, table, table, WORDS, DIM, STRIDE, NULL), VT_OK);
+    assert_int_equal(
+        vt_recorder_snapshot(
+            recorder, step, false,
+            &(struct vt_snapshot_source){.input = table, .output = table, .rows = WORDS, .dim = DIM, .stride = STRIDE},
+            NULL),
+        VT_OK);
     assert_int_equal(vt_recorder_flush(recorder, NULL), VT_OK);
     struct vt_run *run = open_run(vtt_path(folder, "run"));
     assert_int_equal(vt_run_snapshot_count(run), step + 1);
@@ -202,7 +210,9 @@ static void a_failure_in_the_background_is_told(void **state) {
   float table[WORDS * STRIDE];
   fill(table, 1);
   struct vt_error error;
-  enum vt_status status = vt_recorder_snapshot(recorder, 1, false, table, NULL, WORDS, DIM, STRIDE, &error);
+  enum vt_status status = vt_recorder_snapshot(
+      recorder, 1, false, &(struct vt_snapshot_source){.input = table, .rows = WORDS, .dim = DIM, .stride = STRIDE},
+      &error);
   if (status == VT_OK) status = vt_recorder_flush(recorder, &error);
   assert_int_equal(status, VT_ERROR_IO);
   assert_non_null(strstr(error.message, "snapshots/1"));

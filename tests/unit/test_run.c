@@ -80,7 +80,9 @@ static enum vt_status take_snapshot(struct vt_recorder *recorder, uint64_t step,
   float table[WORDS * DIM], output[WORDS * DIM];
   fill(table, step);
   fill(output, step + 1000);
-  return vt_recorder_snapshot(recorder, step, float32, table, output, WORDS, DIM, DIM, NULL);
+  return vt_recorder_snapshot(
+      recorder, step, float32,
+      &(struct vt_snapshot_source){.input = table, .output = output, .rows = WORDS, .dim = DIM, .stride = DIM}, NULL);
 }
 
 static struct vt_recorder *begin_run(const char *path) {
