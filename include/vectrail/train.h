@@ -132,7 +132,7 @@ VT_API void vt_train_options_for(struct vt_train_options *options, enum vt_model
 /* The exercise that docs/networks.md describes: nnlm with the letters rule, 25 epochs; seed, threads and kernel stay.
  */
 VT_API void vt_train_preset_exercise(struct vt_corpus_options *corpus, struct vt_train_options *train);
-/* The learning rate to start with where nobody knows better: 0.025 for skip-gram, 0.1 for CBOW, whose gradient is
+/* The learning rate to start with where nobody knows better: 0.025 for skip-gram, 0.125 for CBOW, whose gradient is
  * shared out among the context words, 0.05 for classic CBOW, 0.15 for AdaGrad, 0.5 for GloVe; for the exact
  * softmax 5, with AdaGrad 0.1, with AdamW 0.005; for the quadratic loss 0, which lets the engine choose. */
 VT_API double vt_train_default_lr(const struct vt_train_options *options);

@@ -71,7 +71,7 @@ double vt_train_default_lr(const struct vt_train_options *options) {
     return options->optimizer == VT_OPTIMIZER_SGD ? 5 : options->optimizer == VT_OPTIMIZER_ADAGRAD ? 0.1 : 0.005;
   if (options->optimizer == VT_OPTIMIZER_ADAGRAD) return 0.15;
   if (options->model != VT_MODEL_CBOW) return 0.025;
-  return options->cbow_classic ? 0.05 : 0.1;
+  return options->cbow_classic ? 0.05 : 0.125;
 }
 
 void vt_record_options_init(struct vt_record_options *options) {

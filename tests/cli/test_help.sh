@@ -38,7 +38,7 @@ done
 
 # Defaults are those of the library, and aliases are told.
 vectrail help train
-for default in "--dim N                   length of a vector [100]; also --size, --vector-size" "[0.025; cbow: 0.1," "[0.0001]; also -t" \
+for default in "--dim N                   length of a vector [100]; also --size, --vector-size" "[0.025; cbow: 0.125," "[0.0001]; also -t" \
   "--min-count N             drop words that occur fewer times [5]; also --minCount"; do
   expect_out_has "$default"
 done
