@@ -232,8 +232,9 @@ static const struct option options[] = {
      AT(train.lr),
      .above_low = true,
      .real_high = 1e12,
-     .unset = "0.025; cbow: 0.125, cbow-classic: 0.05; adagrad: 0.15; softmax: 5, adagrad 0.1, adamw 0.005; glove: 0.5; "
-              "networks: 0.001, sgd 0.1",
+     .unset =
+         "0.025; cbow: 0.125, cbow-classic: 0.05; adagrad: 0.15; softmax: 5, adagrad 0.1, adamw 0.005; glove: 0.5; "
+         "networks: 0.001, sgd 0.1",
      .help = "learning rate at the start"},
     {.kind = OPTION_CHOICE,
      .name = "schedule",

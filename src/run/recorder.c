@@ -1,10 +1,11 @@
 /*
  * recorder.c: a queue, and the thread that empties it.
  *
- * One mutex guards the queue and the flags; the thread takes the whole queue at a time and works on it unlocked. A
- * transaction is open from the first row taken until the queue has been empty for a moment, a second has passed, or
- * a snapshot was written. A snapshot's row is inserted after its file is synced and renamed, so a reader never finds
- * a row without its file. A checkpoint is put in place after everything queued before it is committed.
+ * One mutex guards the queue and the flags; the thread takes the whole queue at a time, after letting rows gather for a
+ * tenth of a second, and works on it unlocked. A transaction is open from the first row taken until the queue has been
+ * empty for a moment, a second has passed, or a snapshot was written. A snapshot's row is inserted after its file is
+ * synced and renamed, so a reader never finds a row without its file. A checkpoint is put in place after everything
+ * queued before it is committed.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -25,6 +26,9 @@
 #define BYTES_WAITING_MAX ((size_t)48 << 20) /* of rows */
 #define SNAPSHOTS_WAITING_MAX 2
 #define COMMIT_SECONDS 1.0
+/* Rows gather for so long, or until there are so many: each switch of threads takes time from the training. */
+#define LINGER_NANOSECONDS 100000000L
+#define LINGER_BYTES ((size_t)512 << 10)
 #define VALUES_MAX 6
 
 /* A row for the database, a snapshot or a checkpoint. Texts and blobs that the values point to follow the item in one
@@ -177,6 +181,21 @@ static void write_items(struct vt_recorder *recorder, struct item *list, bool fa
   }
 }
 
+static bool is_urgent(const struct vt_recorder *recorder) {
+  return recorder->stopping || recorder->flushing || recorder->failed || recorder->snapshots_waiting > 0 ||
+         recorder->checkpoint_waiting || recorder->bytes_waiting >= LINGER_BYTES;
+}
+
+static void let_rows_gather(struct vt_recorder *recorder) {
+  struct timespec until;
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_nsec += LINGER_NANOSECONDS;
+  until.tv_sec += until.tv_nsec / 1000000000L;
+  until.tv_nsec %= 1000000000L;
+  while (!is_urgent(recorder))
+    if (pthread_cond_timedwait(&recorder->changed, &recorder->mutex, &until) == ETIMEDOUT) return;
+}
+
 /* Waits for work with the mutex held; true when an open transaction should be committed first. */
 static bool wait_for_work(struct vt_recorder *recorder) {
   while (recorder->first == NULL && !recorder->stopping) {
@@ -192,6 +211,7 @@ static bool wait_for_work(struct vt_recorder *recorder) {
     until.tv_sec += 1;
     if (pthread_cond_timedwait(&recorder->changed, &recorder->mutex, &until) == ETIMEDOUT) return true;
   }
+  let_rows_gather(recorder);
   return false;
 }
 
@@ -236,7 +256,7 @@ static enum vt_status append(struct vt_recorder *recorder, struct item *item, st
     pthread_cond_wait(&recorder->changed, &recorder->mutex);
   enum vt_status status = failure(recorder, error);
   if (status == VT_OK) {
-    bool was_empty = recorder->first == NULL; /* only then does the thread wait for something to write */
+    bool was_empty = recorder->first == NULL, was_urgent = is_urgent(recorder);
     if (was_empty)
       recorder->first = item;
     else
@@ -245,7 +265,7 @@ static enum vt_status append(struct vt_recorder *recorder, struct item *item, st
     recorder->bytes_waiting += item->bytes;
     if (is_snapshot) recorder->snapshots_waiting++;
     if (item->checkpoint != NULL) recorder->checkpoint_waiting = true;
-    if (was_empty) pthread_cond_broadcast(&recorder->changed);
+    if (was_empty || (is_urgent(recorder) && !was_urgent)) pthread_cond_broadcast(&recorder->changed);
   }
   pthread_mutex_unlock(&recorder->mutex);
   if (status != VT_OK) item_free(item);
