@@ -109,8 +109,7 @@ static enum exit_status read_numbers(struct ids *ids) {
       size_t digits = strspn(text, "0123456789");
       if (digits == 0 || digits > 9 || (text[digits] != '\0' && text[digits] != ','))
         return report_usage("generate", "--ids: '%.100s' is no number of a token", text);
-      ids->items = realloc(ids->items, (ids->count + 2) * sizeof *ids->items);
-      if (ids->items == NULL) abort();
+      ids->items = cli_realloc(ids->items, ids->count + 2, sizeof *ids->items);
       ids->items[ids->count++] = (uint32_t)strtoul(text, NULL, 10);
       if (text[digits] == '\0') break;
       text += digits + 1;
@@ -151,8 +150,7 @@ static void print_pieces(const struct vt_network *network, const uint32_t *ids, 
     const unsigned char *piece = vt_network_token_bytes(network, id, &bytes);
     if (held + bytes + 1 > capacity) {
       capacity = 2 * (held + bytes) + 1024;
-      text = realloc(text, capacity);
-      if (text == NULL) abort();
+      text = cli_realloc(text, capacity, 1);
     }
     if (piece != NULL) memcpy(text + held, piece, bytes);
     held += bytes;
@@ -287,12 +285,12 @@ static enum exit_status read_file(const char *path, char **text, size_t *bytes) 
     report(NULL, "%s: cannot open: %s", path, strerror(errno));
     return EXIT_FAILED;
   }
-  size_t capacity = 0, got = 1;
+  size_t capacity = 65536, got = 1;
+  *text = cli_alloc(capacity, 1);
   while (got > 0 && *bytes < SCORE_BYTES_MAX) {
     if (*bytes == capacity) {
-      capacity = 2 * capacity + 65536;
-      *text = realloc(*text, capacity);
-      if (*text == NULL) abort();
+      capacity *= 2;
+      *text = cli_realloc(*text, capacity, 1);
     }
     got = fread(*text + *bytes, 1, capacity - *bytes, file);
     *bytes += got;

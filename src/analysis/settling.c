@@ -121,7 +121,9 @@ static enum vt_status measure(struct vt_run *run, const struct vt_vectors *first
   size_t count = 0;
   for (size_t id = 0; status == VT_OK && id < rows; id++) {
     uint64_t times = vt_vocab_count(last->vocab, (uint32_t)id);
-    if (times >= 2 && !isnan(left_of[id])) words[count++] = (struct word){.count = (double)times, .left = left_of[id]};
+    if (times < 2 || isnan(left_of[id])) continue;
+    words[count] = (struct word){.count = (double)times, .left = left_of[id]};
+    count++;
   }
   if (status == VT_OK) summarise(words, count, settling);
   vt_free(left_of);

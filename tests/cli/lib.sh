@@ -64,6 +64,9 @@ expect_error() {
   fi
 }
 
+# The files of a run's snapshots, by step.
+snapshots() { find "$1/snapshots" -type f -printf '%f\n' | sort -n; }
+
 # Everything in the folder of the test, hidden names too: `listing` before and after tells what was left behind.
 listing() { (cd "$work" && find . | LC_ALL=C sort); }
 remember() { before=$(listing); }

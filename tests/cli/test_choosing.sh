@@ -59,7 +59,7 @@ vectrail sweep planted.txt --model spectral --dim 1..32 --window 1 --sample 0 --
 expect_status 0
 expect_json 'd["dim"] == 4 and d["dims"][-1]["runs"] == 0 and d["dims"][-1]["error"] is None'
 
-sweep=(text.txt --run runs --dim 2,4,8 --l2 0,0.001 --lr 0.05,0.0001 --seeds 2 --epochs 3 --window 3 --sample 0 --patience 0)
+sweep=(text.txt --run runs --dim "2,4,8" --l2 "0,0.001" --lr "0.05,0.0001" --seeds 2 --epochs 3 --window 3 --sample 0 --patience 0)
 vectrail sweep "${sweep[@]}" --json --output sweep.html --quiet --threads 2
 expect_status 0
 expect_err ""
@@ -123,7 +123,7 @@ for bad in 0 4,,8 4..2x 5000 4,4 -1 a; do
   vectrail sweep text.txt --run x "--dim=$bad"
   expect_error 2 "--dim is '$bad'"
 done
-for bad in 0 0.1,-1 nan 0x1 1e999 0.1, 2000; do
+for bad in 0 0.1,-1 nan 0x1 1e999 "0.1," 2000; do
   vectrail sweep text.txt --run x "--lr=$bad"
   expect_error 2 "--lr is '$bad'"
 done

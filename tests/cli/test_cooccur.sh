@@ -93,7 +93,7 @@ expect_status 0
 vectrail train text --run r2 --model glove --x-max 20 --alpha 0.5 --dim 8 --min-count 2 --memory 30K --threads 1 \
   --watch cat --pairs cat:dog --save-output --quiet
 expect_status 0
-last=$(ls r/snapshots | sort -n | tail -1)
+last=$(snapshots r | tail -1)
 cmp -s "r/snapshots/$last" "r2/snapshots/$last" || fail "the vectors depend on memory and threads"
 for command in "info r" "neighbors r cat" "similarity r cat dog --over-time" "analogy r cat dog bird" "diagnose r" \
   "measure r" "export r -o v.txt"; do

@@ -2,7 +2,9 @@
 # Networks as a user trains them: the same bits at any number of threads and after a stop; all reading commands; errors.
 . "${SOURCE:?}/tests/cli/lib.sh"
 make_corpus text.txt 400
+# shellcheck disable=SC2034 # used by name
 nnlm=(--model nnlm --lr 0.01 --dim 12 --hidden 16 --epochs 2 --min-count 1 --snapshots 4 --probes 4 --quiet)
+# shellcheck disable=SC2034 # likewise
 gpt=(--model transformer --dim 16 --layers 2 --heads 2 --context 16 --epochs 2 --min-count 1 --snapshots 4 --probes 4 --quiet
   --dropout 0.1 --warmup 5)
 

@@ -11,7 +11,7 @@ done
 chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
 [ -n "$chromium" ] || { echo "skipped: there is no Chromium here; tools/install-packages.sh test installs it"; exit 77; }
 
-cd "$SOURCE/web"
+cd "$SOURCE/web" || exit 1
 if ! cmp -s package-lock.json node_modules/.made-from 2>/dev/null; then
   npm ci --no-audit --no-fund --loglevel=error >"$captured/npm" 2>&1 || { cat "$captured/npm"; echo "skipped: the packages of web/ could not be fetched"; exit 77; }
   cp package-lock.json node_modules/.made-from

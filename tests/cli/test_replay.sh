@@ -1,12 +1,12 @@
 #!/bin/bash
 # replay: what was not recorded, recorded afterwards; what it refuses, and that it leaves no trace then.
-source "$(dirname "$0")/lib.sh"
+. "${SOURCE:?}/tests/cli/lib.sh"
 
 make_corpus corpus.txt 400
 head -n 150 corpus.txt >first.txt
 tail -n +151 corpus.txt | gzip >second.txt.gz
-"$VECTRAIL" train first.txt second.txt.gz --run run "${small[@]}" --seed 3 --quiet
-[ $? -eq 0 ] || { echo "cannot train" >&2; exit 1; }
+vectrail train first.txt second.txt.gz --run run "${small[@]}" --seed 3 --quiet
+expect_status 0
 
 # ---- what it records ------------------------------------------------------------------------------------------------
 vectrail explain run king --toward queen
@@ -98,7 +98,7 @@ mv moved.txt first.txt
 remember
 digest=$(sha256sum run/run.db)
 
-one=$(ls run/snapshots | sort -n | sed -n 2p)
+one=$(snapshots run | sed -n 2p)
 mv "run/snapshots/$one" away
 remember
 vectrail replay run --ledger king -q

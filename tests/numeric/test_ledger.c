@@ -349,11 +349,12 @@ static void sources_are_those_the_text_allows(void **state) {
   (void)state;
   static const char *const pair_words[] = {"sun", "moon"};
   struct vtt_folder *folder = vtt_folder_create();
-  char *text = malloc(64 * 400);
+  const size_t size = 64 * 400;
+  char *text = malloc(size);
   assert_non_null(text);
   size_t at = 0;
   for (int k = 0; k < 400; k++)
-    at += (size_t)sprintf(text + at, "%s\n", k % 2 == 0 ? "sun moon" : k % 4 == 1 ? "cat dog" : "oak elm");
+    at += (size_t)snprintf(text + at, size - at, "%s\n", k % 2 == 0 ? "sun moon" : k % 4 == 1 ? "cat dog" : "oak elm");
   const char *corpus = vtt_write_text(folder, "corpus.txt", text);
   free(text);
   for (size_t k = 0; k < 6; k++) {
