@@ -18,12 +18,12 @@
 #define VT_TILE_ROWS 12
 #define VT_TILE_COLUMNS 32
 
-/* clang-format off */
+/* R is a type. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define VT_DENSE_TABLE(NAME, R)                                                                                        \
   struct NAME {                                                                                                        \
-    /* c[12][32], rows `stride` apart, = or += a' b, with a[depth][12] and b[depth][32]. */                             \
+    /* c[12][32], rows `stride` apart, = or += a' b, with a[depth][12] and b[depth][32]. */                            \
     void (*tile)(const R *a, const R *b, size_t depth, R *c, size_t stride, bool add);                                 \
-    /* to[k * to_stride + i] = from[i * stride + k], i < rows, k < depth. */                                            \
+    /* to[k * to_stride + i] = from[i * stride + k], i < rows, k < depth. */                                           \
     void (*transpose)(const R *from, size_t stride, size_t rows, size_t depth, R *to, size_t to_stride);               \
     /* Layer norm (Ba et al. 2016): y = gain (x - mean) scale + bias, scale = 1 / sqrt(variance + epsilon). */         \
     void (*norm)(const R *x, size_t n, R epsilon, const R *gain, const R *bias, R *y, R *mean, R *scale);              \
@@ -31,22 +31,22 @@
     void (*norm_back)(const R *dy, const R *x, size_t n, const R *gain, R mean, R scale, R *dx);                       \
     /* The same for gain and bias, added. */                                                                           \
     void (*norm_gain)(const R *dy, const R *x, size_t n, R mean, R scale, R *gain, R *bias);                           \
-    /* GELU (Hendrycks and Gimpel 2016): x Phi(x); exact, or by the tanh that they give for it. In place in dy. */      \
+    /* GELU (Hendrycks and Gimpel 2016): x Phi(x); exact, or by the tanh that they give for it. In place in dy. */     \
     void (*gelu)(const R *x, size_t n, bool exact, R *y);                                                              \
     void (*gelu_back)(const R *x, size_t n, bool exact, R *dy);                                                        \
     R (*largest)(const R *x, size_t n);                                                                                \
-    /* x becomes e^(x - shift), x - shift at most 87; returns the sum. */                                               \
-    R (*exp_sum)(R *x, size_t n, R shift);                                                                             \
+    /* x becomes e^(x - shift), x - shift at most 87; returns the sum. */                                              \
+    R (*exp_sum)(R * x, size_t n, R shift);                                                                            \
     R (*dot)(const R *a, const R *b, size_t n);                                                                        \
-    void (*add)(R *to, const R *from, size_t n);                                                                       \
-    void (*multiply)(R *x, size_t n, R factor);                                                                        \
-    /* to = (p (d - shift)) factor: the gradient of a softmax. */                                                       \
+    void (*add)(R * to, const R *from, size_t n);                                                                      \
+    void (*multiply)(R * x, size_t n, R factor);                                                                       \
+    /* to = (p (d - shift)) factor: the gradient of a softmax. */                                                      \
     void (*softmax_back)(const R *p, const R *d, size_t n, R shift, R factor, R *to);                                  \
-    /* AdamW (Loshchilov and Hutter 2019, algorithm 2); m and h are brought up to date and to[n] is what v becomes:     \
-     * keep v - rate (m c1) / (sqrt(h c2) + epsilon). Returns the sum of squares of to - v. */                          \
+    /* AdamW (Loshchilov and Hutter 2019, algorithm 2); m and h are brought up to date and to[n] is what v becomes:    \
+     * keep v - rate (m c1) / (sqrt(h c2) + epsilon). Returns the sum of squares of to - v. */                         \
     R (*adamw)(const R *v, const R *g, R *m, R *h, size_t n, const struct vt_adamw *s, R *to);                         \
   }
-/* clang-format on */
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* Of a step of AdamW: g is multiplied by `factor` first. */
 struct vt_adamw {

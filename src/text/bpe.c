@@ -102,8 +102,8 @@ enum vt_status vt_bpe_seal(struct vt_bpe *bpe, struct vt_error *error) {
 void vt_bpe_free(struct vt_bpe *bpe) {
   if (bpe == NULL) return;
   for (size_t k = 0; k < bpe->size; k++) {
-    vt_free(bpe->bytes[k]);
-    vt_free(bpe->spellings[k]);
+    if (bpe->bytes != NULL) vt_free(bpe->bytes[k]);
+    if (bpe->spellings != NULL) vt_free(bpe->spellings[k]);
   }
   vt_free(bpe->bytes);
   vt_free(bpe->lengths);

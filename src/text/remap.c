@@ -108,7 +108,7 @@ static enum vt_status write_in_turn(struct remap *remap, const struct mapped *ma
   turn->total.entries += *entries;
   turn->total.sentences += mapped->sentences + closes;
   turn->total.tokens += mapped->entries - mapped->sentences;
-  if (remap->lines != NULL) VT_TRY(write_lines(remap, mapped, input, closes, error));
+  if (mapped->places != NULL) VT_TRY(write_lines(remap, mapped, input, closes, error));
   return vt_output_write(remap->output, *first, *entries * sizeof **first, error);
 }
 

@@ -50,7 +50,7 @@ static struct vt_store_value take_value(struct input *input, char text[256]) {
   case 'w':
     value.type = VT_STORE_INTEGER;
     take(input, &length, 1);
-    value.integer = (int8_t)length;
+    value.integer = length < 128 ? length : length - 256;
     break;
   case 'd':
     value.type = VT_STORE_REAL;

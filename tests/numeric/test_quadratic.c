@@ -371,8 +371,8 @@ static void curve_solves_its_equation(void **state) {
   (void)state;
   static const double eigenvalues[] = {3, 0.5, 0, 1e-13, -0.7};
   for (size_t k = 0; k < 5; k++)
-    for (double tau = 0.1; tau < 30; tau *= 2) {
-      const double lambda = eigenvalues[k], h = 1e-5, x = vt_theory_curve(lambda, 1e-3, tau);
+    for (int doubled = 0; doubled < 9; doubled++) {
+      const double tau = ldexp(0.1, doubled), lambda = eigenvalues[k], h = 1e-5, x = vt_theory_curve(lambda, 1e-3, tau);
       double slope = (vt_theory_curve(lambda, 1e-3, tau + h) - vt_theory_curve(lambda, 1e-3, tau - h)) / (2 * h);
       assert_true(fabs(slope - (lambda - x) * x) < 1e-7 * (1 + fabs(slope)));
     }

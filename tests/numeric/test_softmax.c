@@ -431,7 +431,7 @@ static void divergence_is_told_and_nothing_is_lost(void **state) {
     assert_int_equal(vt_engine_run(engine, NULL, 0, &error), VT_ERROR_DIVERGED);
     assert_non_null(strstr(error.message, "is no longer finite"));
     for (int t = 0; t < VT_TABLE_COUNT; t++) {
-      const struct vt_table *table = vt_engine_table(engine, t);
+      const struct vt_table *table = vt_engine_table(engine, (enum vt_table_role)t);
       for (size_t k = 0; k < table->rows * table->width; k++) assert_true(isfinite(table->data[k]));
     }
     vt_engine_free(engine);
