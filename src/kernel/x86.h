@@ -4,6 +4,7 @@
 
 #include <cpuid.h>
 #include <immintrin.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,10 +19,17 @@ ALWAYS_INLINE float vt_x86_fold(const __m256 lanes[2]) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-/* __builtin_cpu_supports does not know F16C in every compiler. */
+/* __builtin_cpu_supports does not know F16C in every compiler. Asked once: in a virtual machine the host answers, which
+ * takes longer than the conversion of a thousand rows. */
 static inline bool vt_x86_has_f16c(void) {
-  unsigned eax, ebx, ecx, edx;
-  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+  static atomic_int known; /* 1: it has; 2: it has not */
+  int answer = atomic_load_explicit(&known, memory_order_relaxed);
+  if (answer == 0) {
+    unsigned eax, ebx, ecx, edx;
+    answer = __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0 ? 1 : 2;
+    atomic_store_explicit(&known, answer, memory_order_relaxed);
+  }
+  return answer == 1;
 }
 
 /* Half-precision numbers, 8 at a time: they go to memory faster than that anyway. */
