@@ -131,6 +131,10 @@ VT_API enum vt_status vt_view_word_at(struct vt_view *view, uint32_t word, size_
 VT_API enum vt_status vt_view_plane(struct vt_view *view, const uint32_t axes[4], size_t frame, int16_t *positions,
                                     double *edge, struct vt_error *error);
 
+/* The shares of the variance, as in the facts, that x and y of that plane hold. O(dim^2). VT_ERROR_EMPTY: as above. */
+VT_API enum vt_status vt_view_plane_share(struct vt_view *view, const uint32_t axes[4], double share[2],
+                                          struct vt_error *error);
+
 /* Positions [map_words][2] on this map of the words of another table, by their spelling; INT16_MIN, INT16_MIN where it
  * has no such word. align: its vectors are turned first onto those at `frame` (orthogonal Procrustes, Schoenemann 1966,
  * over the words that both have; vectors may be of another length); otherwise its coordinates are taken to be those of

@@ -145,12 +145,14 @@ static enum vt_status allocate(struct vt_view *view, const struct vt_view_option
   view->ids = vt_alloc(view->words, sizeof *view->ids);
   view->mean = vt_alloc_zero(view->dim, sizeof *view->mean);
   for (int axis = 0; axis < 2; axis++) view->basis[axis] = vt_alloc_zero(view->dim, sizeof(double));
+  view->covariance = vt_alloc(view->dim * view->dim, sizeof *view->covariance);
   view->positions = vt_alloc(cells, 2 * sizeof *view->positions);
   view->movement = vt_alloc_zero(cells, sizeof *view->movement);
   view->cluster_of = vt_alloc_zero(view->map_words, sizeof *view->cluster_of);
   view->together = vt_alloc_zero(VT_VIEW_CLUSTERS * view->frames, sizeof *view->together);
   if (view->ids == NULL || view->mean == NULL || view->basis[0] == NULL || view->basis[1] == NULL ||
-      view->positions == NULL || view->movement == NULL || view->cluster_of == NULL || view->together == NULL)
+      view->covariance == NULL || view->positions == NULL || view->movement == NULL || view->cluster_of == NULL ||
+      view->together == NULL)
     return VT_FAIL_MEMORY(error, cells * 2 * sizeof *view->positions);
   for (size_t w = 0; w < view->words; w++) view->ids[w] = (uint32_t)w;
   uint64_t frame_bytes = (uint64_t)view->words * (view->width + 1) * sizeof(float);
@@ -207,6 +209,7 @@ void vt_view_free(struct vt_view *view) {
   vt_free(view->mean);
   vt_free(view->basis[0]);
   vt_free(view->basis[1]);
+  vt_free(view->covariance);
   vt_free(view->positions);
   vt_free(view->positions_there);
   vt_free(view->movement);

@@ -168,10 +168,9 @@ static enum vt_status sum_covariances(struct vt_view *view, const float *rows, d
 
 static enum vt_status find_basis(struct vt_view *view, const float *rows, size_t count, struct vt_error *error) {
   size_t n = view->dim;
-  double *covariance = vt_alloc(n * n, sizeof *covariance), *vectors = vt_alloc_zero(CARRIED * n, sizeof *vectors);
+  double *covariance = view->covariance, *vectors = vt_alloc_zero(CARRIED * n, sizeof *vectors);
   double values[CARRIED], total = 0;
-  enum vt_status status =
-      covariance == NULL || vectors == NULL ? VT_FAIL_MEMORY(error, n * n * sizeof *covariance) : VT_OK;
+  enum vt_status status = vectors == NULL ? VT_FAIL_MEMORY(error, CARRIED * n * sizeof *vectors) : VT_OK;
   if (status == VT_OK) {
     for (size_t k = 0; k < count; k++)
       for (size_t c = 0; c < n; c++) view->mean[c] += (double)rows[k * n + c];
@@ -186,9 +185,20 @@ static enum vt_status find_basis(struct vt_view *view, const float *rows, size_t
       view->share[axis] = total > 0 ? values[axis] / total : 0;
     }
   }
-  vt_free(covariance);
   vt_free(vectors);
   return status;
+}
+
+void vt_view_shares(const struct vt_view *view, const double *const directions[2], double share[2]) {
+  size_t n = view->dim;
+  double total = 0;
+  for (size_t c = 0; c < n; c++) total += view->covariance[c * n + c];
+  for (int axis = 0; axis < 2; axis++) {
+    double along = 0;
+    for (size_t c = 0; c < n; c++)
+      along += directions[axis][c] * product(view->covariance + c * n, directions[axis], n);
+    share[axis] = total > 0 ? along / total : 0;
+  }
 }
 
 enum vt_status vt_view_choose_basis(struct vt_view *view, const struct vt_view *before, uint64_t *damaged,

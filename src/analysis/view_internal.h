@@ -45,6 +45,7 @@ struct vt_view {
   double *basis[2]; /* dim */
   double edge;
   double share[2];
+  double *covariance; /* dim x dim, within the pooled snapshots, summed over them */
   size_t pooled_words, pooled_frames;
 
   /* What vt_view_prepare makes. Each is complete before its flag is raised, and never changes again. */
@@ -74,6 +75,8 @@ static inline const float *vt_view_row(const struct vt_view *view, const struct 
 /* mean, basis, share and edge, from pooled snapshots. before: see the options. */
 enum vt_status vt_view_choose_basis(struct vt_view *view, const struct vt_view *before, uint64_t *damaged,
                                     struct vt_error *error);
+/* The shares of the variance of the pooled snapshots along two directions of length 1 at right angles. O(dim^2). */
+void vt_view_shares(const struct vt_view *view, const double *const directions[2], double share[2]);
 /* positions[count][2] of the words 0 .. count - 1 by a mean, two directions, and the coordinate of the edge. */
 void vt_view_project(const struct vt_view *view, const struct vt_view_frame *frame, size_t count, const double *mean,
                      const double *const directions[2], double edge, int16_t *positions);

@@ -148,6 +148,19 @@ enum vt_status vt_view_plane(struct vt_view *view, const uint32_t axes[4], size_
   return status;
 }
 
+enum vt_status vt_view_plane_share(struct vt_view *view, const uint32_t axes[4], double share[2],
+                                   struct vt_error *error) {
+  for (size_t k = 0; k < 4; k++) VT_TRY(check(view, axes[k], 0, error));
+  double *rows = vt_alloc(7 * view->dim, sizeof *rows), edge;
+  if (rows == NULL) return VT_FAIL_MEMORY(error, 7 * view->dim * sizeof *rows);
+  double *directions[2] = {rows + 4 * view->dim, rows + 5 * view->dim}, *middle = rows + 6 * view->dim;
+  enum vt_status status = span_plane(view, axes, rows, directions, middle, &edge, error);
+  const double *const both[2] = {directions[0], directions[1]};
+  if (status == VT_OK) vt_view_shares(view, both, share);
+  vt_free(rows);
+  return status;
+}
+
 enum vt_status vt_view_analogy_rank(struct vt_view *view, const uint32_t words[4], size_t frame, uint32_t *rank,
                                     struct vt_error *error) {
   for (size_t k = 0; k < 4; k++) VT_TRY(check(view, words[k], frame, error));

@@ -162,6 +162,17 @@ static void route_plane(const struct vt_request *r) {
   vt_free(positions);
 }
 
+static void route_plane_share(const struct vt_request *r) {
+  uint32_t axes[AXES];
+  double share[2];
+  struct vt_error error;
+  if (!get_words(r, "axes", axes)) return;
+  if (vt_view_plane_share(r->view, axes, share, &error) != VT_OK)
+    vt_refuse_error(r->reply, &error);
+  else
+    vt_text_printf(&r->reply->body, "{\"share\":[%.6f,%.6f]}", share[0], share[1]);
+}
+
 /* ---- words ---------------------------------------------------------------------------------------------------------
  */
 
@@ -356,9 +367,11 @@ static const struct {
   const char *name;
   void (*answer)(const struct vt_request *r);
 } routes[] = {
-    {"words", route_words}, {"frames", route_frames},   {"movement", route_movement},   {"clusters", route_clusters},
-    {"plane", route_plane}, {"find", route_find},       {"neighbors", route_neighbors}, {"pair", route_pair},
-    {"word", route_word},   {"analogy", route_analogy}, {"table", route_table},         {"movers", vt_route_movers},
+    {"words", route_words},       {"frames", route_frames},       {"movement", route_movement},
+    {"clusters", route_clusters}, {"plane", route_plane},         {"plane/share", route_plane_share},
+    {"find", route_find},         {"neighbors", route_neighbors}, {"pair", route_pair},
+    {"word", route_word},         {"analogy", route_analogy},     {"table", route_table},
+    {"movers", vt_route_movers},
 };
 
 static void route_runs(struct vt_site *site, struct vt_reply *reply) {

@@ -70,6 +70,8 @@ def check_routes(port):
     a, b = summary["ledger"]
     axes = ",".join(str(texts.index(word)) for word in ("g1w0", "g2w0", "g3w0", "g4w0"))
     assert len(get(port, f"/api/runs/0/plane?axes={axes}&first=5")) == words * 4
+    share = told(port, f"/api/runs/0/plane/share?axes={axes}")["share"]
+    assert 0 < sum(share) <= sum(facts["share"]) + 1e-6 and min(share) >= 0, share
     assert told(port, "/api/runs/0/find?text=g1w0")["word"] == texts.index("g1w0")
     near = told(port, f"/api/runs/0/neighbors?word={a}&k=4")["frames"]
     assert len(near) == frames and all(len(list_) == 4 for list_ in near)
@@ -111,7 +113,8 @@ def check_refusals(port):
               ("/%2e%2e/secret.txt", 404), ("/api/runs/0/../../secret.txt", 404), ("/first/run.db", 404), ("/api/runs/0/neighbors", 400),
               ("/api/runs/0/neighbors?word=-1", 400), ("/api/runs/0/neighbors?word=99999999", 400), ("/api/runs/0/neighbors?word=1&k=101", 400),
               ("/api/runs/0/frames?first=6", 400), ("/api/runs/0/frames?count=1e3", 400), ("/api/runs/0/frames?view=77", 409),
-              ("/api/runs/0/plane?axes=1,2,3", 400), ("/api/runs/0/plane?axes=1,1,2,2", 422), ("/api/runs/0/explain?word=0", 422),
+              ("/api/runs/0/plane?axes=1,2,3", 400), ("/api/runs/0/plane?axes=1,1,2,2", 422),
+              ("/api/runs/0/plane/share?axes=1,1,2,2", 422), ("/api/runs/0/plane/share", 400), ("/api/runs/0/plane/other?axes=1,2,3,4", 404), ("/api/runs/0/explain?word=0", 422),
               ("/api/runs/0/explain?word=1&by=magic", 400), ("/api/compare?a=9", 400), ("/api/runs/0/find", 400), ("/app.jsx", 404)]
     for path, status in wanted:
         reply, data = ask(port, path)
