@@ -23,6 +23,7 @@ export class Compare implements Part {
   private maps: [MapView, MapView];
   private camera: Camera | null = null;
   private placed: Run | null = null; // the right side's words on the map of the left
+  private left: Run | null = null; // the left side's, where the run shows another plane than its map
   private other: Run | null = null; // the right side's run
   private answers = h("div", { class: "cards" });
   private tables = h("div", { class: "cards" });
@@ -41,7 +42,7 @@ export class Compare implements Part {
     };
     const camera = (): Camera | null => this.camera;
     this.maps = [
-      new MapView(app, { run: () => this.app.run, frame: () => this.frameOf(0), camera, moved }),
+      new MapView(app, { run: () => this.left ?? this.app.run, frame: () => (this.left ? 0 : this.frameOf(0)), camera, moved }),
       new MapView(app, { run: () => this.placed, frame: () => 0, camera, moved }),
     ];
     this.element.append(this.heading, h("div", { class: "sides" }, ...[0, 1].map((k) => h("div", { class: "side" }, this.heads[k]!, this.maps[k]!.element))), this.answers, this.least, this.settings, this.tables);
@@ -77,7 +78,7 @@ export class Compare implements Part {
   private draw(): void {
     const { run, store } = this.app;
     if (store.state.view !== "compare" || !run?.map || run.words.texts.length === 0) return;
-    const key = JSON.stringify([run.id, run.map.view, this.sides, store.state.theme, store.state.lang, store.state.renderer]);
+    const key = JSON.stringify([run.id, run.map.view, this.sides, store.state.theme, store.state.lang, store.state.renderer, run.axes]);
     if (key === this.drawnFor) return;
     this.drawnFor = key;
     this.heading.textContent = t.compareLead;
@@ -100,6 +101,8 @@ export class Compare implements Part {
     }
     if (signal.aborted) return;
     this.heads.forEach((head, k) => head.replaceChildren(...this.controls(k as 0 | 1, runs.runs)));
+    this.left = run!.axes ? await this.placeOn(run!, this.frameOf(0), signal) : null;
+    if (signal.aborted) return;
     this.maps[0].runChanged();
     await Promise.all([this.placeRight(signal), this.compare(signal), this.drawTables(signal)]);
   }
@@ -124,22 +127,22 @@ export class Compare implements Part {
 
   // The right map has the words of the left one, where they stand on the right.
   private async placeRight(signal: AbortSignal): Promise<void> {
-    const left = this.app.run!, words = left.mapWords, placed = new Run(left.id, left.source, left.summary, () => undefined), frame = this.frameOf(1);
-    let positions: Int16Array<ArrayBuffer>;
-    if (this.other === left) {
-      const bytes = await left.source.bytes(runPath(left.id, "frames"), { first: frame, count: 1 }, signal);
-      positions = new Int16Array(bytes).slice(0, 2 * words);
-    } else positions = new Int16Array(await left.source.bytes("/api/compare/positions", { a: left.id, b: this.other!.id, frame_a: this.frameOf(0), frame_b: frame }, signal));
-    if (signal.aborted) return;
-    placed.summary = { ...left.summary, map: { ...left.map!, steps: [this.other!.stepOf(frame)] } };
+    this.placed = await this.placeOn(this.other!, this.frameOf(1), signal);
+    if (!signal.aborted) this.maps[1].runChanged();
+  }
+
+  // The words of the left run at one frame of a run, on the map of the left one.
+  private async placeOn(other: Run, frame: number, signal: AbortSignal): Promise<Run> {
+    const left = this.app.run!, words = left.mapWords, placed = new Run(left.id, left.source, left.summary, () => undefined);
+    const bytes = other === left ? await left.source.bytes(runPath(left.id, "frames"), { first: frame, count: 1 }, signal)
+      : await left.source.bytes("/api/compare/positions", { a: left.id, b: other.id, frame_a: this.frameOf(0), frame_b: frame }, signal);
+    placed.summary = { ...left.summary, map: { ...left.map!, steps: [other.stepOf(frame)] } };
     placed.words = left.words;
-    placed.positions = positions;
+    placed.setPositions(new Int16Array(bytes).slice(0, 2 * words));
     placed.movement = new Uint8Array(words);
     placed.clusters = left.clusters;
-    placed.have = [true];
     placed.haveMovement = [true];
-    this.placed = placed;
-    this.maps[1].runChanged();
+    return placed;
   }
 
   private async compare(signal: AbortSignal): Promise<void> {

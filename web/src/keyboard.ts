@@ -11,15 +11,16 @@ export interface Actions {
   flip(which: "trails" | "labels" | "lines"): void;
   movement(): void;
   fit(): void;
+  axes(): void;
   alert(by: number): void;
   speed(by: number): void;
   theme(): void;
   help(): void;
 }
 
-export const KEYS: [keys: string, text: "keyPlay" | "keyFrame" | "keyEpoch" | "keyEnds" | "keySearch" | "keyEscape" | "keyViews" | "keyTrails" | "keyMovement" | "keyLabels" | "keyFit" | "keyAlerts" | "keySpeed" | "keyTheme" | "keyHelp"][] = [
+export const KEYS: [keys: string, text: "keyPlay" | "keyFrame" | "keyEpoch" | "keyEnds" | "keySearch" | "keyEscape" | "keyViews" | "keyTrails" | "keyMovement" | "keyLabels" | "keyFit" | "keyAxes" | "keyAlerts" | "keySpeed" | "keyTheme" | "keyHelp"][] = [
   ["space", "keyPlay"], ["← →", "keyFrame"], ["shift ← →", "keyEpoch"], ["home end", "keyEnds"], ["/", "keySearch"], ["esc", "keyEscape"], ["1 2 3", "keyViews"],
-  ["t", "keyTrails"], ["m", "keyMovement"], ["l", "keyLabels"], ["f", "keyFit"], ["[ ]", "keyAlerts"], [", .", "keySpeed"], ["d", "keyTheme"], ["?", "keyHelp"],
+  ["t", "keyTrails"], ["m", "keyMovement"], ["l", "keyLabels"], ["f", "keyFit"], ["x", "keyAxes"], ["[ ]", "keyAlerts"], [", .", "keySpeed"], ["d", "keyTheme"], ["?", "keyHelp"],
 ];
 
 function actionOf(event: KeyboardEvent, a: Actions): (() => void) | null {
@@ -39,6 +40,7 @@ function actionOf(event: KeyboardEvent, a: Actions): (() => void) | null {
     case "n": return () => a.flip("lines");
     case "m": return () => a.movement();
     case "f": return () => a.fit();
+    case "x": return () => a.axes();
     case "[": return () => a.alert(-1);
     case "]": return () => a.alert(1);
     case ",": return () => a.speed(-1);

@@ -5,12 +5,12 @@ import { WordFacts, type App } from "./app.ts";
 import { fromAddress, toAddress } from "./address.ts";
 import { Clock } from "./clock.ts";
 import { h } from "./dom.ts";
-import { setLanguage, t } from "./i18n.ts";
+import { number, setLanguage, t } from "./i18n.ts";
 import { listen } from "./keyboard.ts";
 import { openReport } from "./report.ts";
 import { Run } from "./run.ts";
 import { Shell } from "./shell.ts";
-import { runPath, runsOf, ServerSource } from "./source.ts";
+import { Refused, runPath, runsOf, ServerSource } from "./source.ts";
 import { failed } from "./states.ts";
 import { initial, Store } from "./store.ts";
 import { applyTheme } from "./theme.ts";
@@ -56,15 +56,19 @@ async function openRun(id: number, wanted: ReturnType<typeof fromAddress> | null
 async function showRun(run: Run, wanted: ReturnType<typeof fromAddress> | null): Promise<void> {
   app.clock.setFrames(run.frames);
   if (wanted?.step !== null && wanted !== null) app.clock.seek(run.frameAt(wanted.step));
-  const words = run.loadWords();
-  const map = words.then(() => {
-    choose(run, wanted);
-    run.makeRoom();
-    shell.runChanged();
-    return run.loadMap(app.clock.frame);
-  });
+  run.makeRoom();
+  const words = run.loadWords(), map = run.loadMap(app.clock.frame);
+  map.catch(() => undefined); // told below, after the words
   shell.draw();
-  await map.catch(fail);
+  shell.map.prepare();
+  try {
+    await words;
+    shell.runChanged();
+    choose(run, wanted);
+    await map;
+  } catch (cause) {
+    fail(cause);
+  }
 }
 
 function choose(run: Run, wanted: ReturnType<typeof fromAddress> | null): void {
@@ -72,13 +76,27 @@ function choose(run: Run, wanted: ReturnType<typeof fromAddress> | null): void {
   if (!wanted) return;
   const missing = wanted.words.filter((text) => run.find(text) === undefined);
   if (missing.length > 0) shell.announce(t.notInVocabulary(missing[0]!, String(run.summary.words), ""));
-  const axes = ids(wanted.axes);
+  const axes = ids(wanted.axes), unknown = wanted.axes.find((text) => run.find(text) === undefined);
+  if (unknown !== undefined) shell.planeFailed(t.notInVocabulary(unknown, number(run.summary.words), ""));
   app.store.set({ words: ids(wanted.words), axes: axes.length === 4 ? axes : null });
 }
 
 function dataChanged(what: string): void {
   if (what === "view") void refresh();
-  else shell.dataChanged(what);
+  else if (app.run && app.run.words.texts.length > 0) shell.dataChanged(what); // before, nothing is drawn yet
+}
+
+// The plane that the state names, or the map. What cannot be shown is said, and the map stays.
+async function showPlane(): Promise<void> {
+  const { run, store, clock } = app, { axes } = store.state;
+  if (!run?.map || JSON.stringify(run.axes) === JSON.stringify(axes)) return;
+  try {
+    await run.showPlane(axes, clock.frame);
+  } catch (cause) {
+    if (app.run !== run || (cause instanceof DOMException && cause.name === "AbortError") || (cause instanceof Refused && cause.status === 409)) return;
+    shell.planeFailed(cause instanceof Refused && cause.status === 422 ? t.noPlane : explain(cause));
+    if (!run.axes) store.set({ axes: null });
+  }
 }
 
 function fail(cause: unknown): void {
@@ -114,6 +132,7 @@ async function refresh(): Promise<void> {
       shell.runChanged();
       void run.loadMap(app.clock.frame).catch(fail);
       if (first) choose(run, fromAddress(location.hash, base()));
+      void showPlane();
     }
     if (app.run !== run) return;
     shell.drawVerdict();
@@ -161,6 +180,7 @@ function connect(): void {
     if (changed.has("theme")) applyTheme(state.theme);
     shell.stateChanged(changed);
     if (changed.has("run")) void openRun(state.run, null);
+    if (changed.has("axes")) void showPlane();
     if (changed.has("words") && app.run) shell.announce(state.words.length > 0 ? t.chosenWords(state.words.map(app.run.textOf)) : t.nothingChosen);
     writeAddress();
   });
@@ -184,6 +204,7 @@ function connect(): void {
     flip: (which) => store.set({ [which]: !store.state[which] }),
     movement: () => store.set({ color: store.state.color === "movement" ? "cluster" : "movement" }),
     fit: () => shell.map.fit(),
+    axes: () => shell.openAxes(),
     alert: (by) => shell.goToAlert(by),
     speed: (by) => clock.changeSpeed(by),
     theme: () => shell.flipTheme(),

@@ -1,24 +1,36 @@
 // run.ts: a run as the page holds it: its summary, words, and the positions of all words at all frames in one array. The
-// last frame is fetched first, so that there is a picture at once; the others follow while the user looks.
+// frame that is looked at is fetched first, so that there is a picture at once; the others follow while the user looks.
+// Beside its own map a run may have another plane, of two directions that the user named; one of them is shown.
 
-import { Gone, Refused, pause, runPath, type Source } from "./source.ts";
+import { Gone, Refused, pause, runPath, type Params, type Source } from "./source.ts";
 import type { MapFacts, Summary, Words } from "./types.ts";
 
 const CHUNK_BYTES = 4 << 20;
 
+// Where words stand, and how to ask for it.
+interface Places {
+  positions: Int16Array; // frames x words x 2
+  have: boolean[]; // frames whose positions are there
+  name: "frames" | "plane";
+  params: Params;
+}
+
 export class Run {
   summary: Summary;
   words: Words = { texts: [], counts: [] };
-  positions = new Int16Array(0); // frames x words x 2
   movement = new Uint8Array(0); // frames x words
   clusters: Uint8Array | null = null;
-  have: boolean[] = []; // frames whose positions are there
+  axes: number[] | null = null; // of the plane that is shown; null: the map
+  share: [number, number] | null = null; // of the variance, that this plane holds
   haveMovement: boolean[] = [];
   private ids = new Map<string, number>();
   private lower: string[] = [];
   private stop = new AbortController();
+  private own: Places = { positions: new Int16Array(0), have: [], name: "frames", params: {} };
+  private shown = this.own;
+  private planeStop = new AbortController();
 
-  constructor(readonly id: number, readonly source: Source, summary: Summary, private changed: (what: "frames" | "clusters" | "movement" | "view") => void) {
+  constructor(readonly id: number, readonly source: Source, summary: Summary, private changed: (what: "frames" | "plane" | "clusters" | "movement" | "view") => void) {
     this.summary = summary;
     this.readProgress();
   }
@@ -28,6 +40,12 @@ export class Run {
   }
   get frames(): number {
     return this.map?.steps.length ?? 0;
+  }
+  get positions(): Int16Array {
+    return this.shown.positions;
+  }
+  get have(): boolean[] {
+    return this.shown.have;
   }
   get mapWords(): number {
     return this.map?.words ?? 0;
@@ -75,6 +93,7 @@ export class Run {
   }
 
   close(): void {
+    this.planeStop.abort(new DOMException("closed", "AbortError"));
     this.stop.abort(new DOMException("closed", "AbortError"));
   }
 
@@ -85,11 +104,42 @@ export class Run {
   // Room for all frames; before anybody is told of them.
   makeRoom(): void {
     const cells = this.frames * this.mapWords;
-    this.positions = new Int16Array(cells * 2);
+    this.planeStop.abort(new DOMException("closed", "AbortError"));
+    this.shown = this.own = this.roomFor("frames", {});
+    this.axes = this.share = null;
     this.movement = new Uint8Array(cells);
-    this.have = new Array<boolean>(this.frames).fill(false);
     this.haveMovement = new Array<boolean>(this.frames).fill(false);
     this.clusters = null;
+  }
+
+  private roomFor(name: Places["name"], params: Params): Places {
+    return { positions: new Int16Array(this.frames * this.mapWords * 2), have: new Array<boolean>(this.frames).fill(false), name, params };
+  }
+
+  // One frame whose positions are known already, instead of a map that is fetched.
+  setPositions(positions: Int16Array): void {
+    this.shown = this.own = { ...this.own, positions, have: [true] };
+  }
+
+  // Shows the plane of two directions, or (null) the map again. The picture stays what it was until the first frame of the
+  // new one has come; the others follow. Throws what the server said against it.
+  async showPlane(axes: number[] | null, first: number): Promise<void> {
+    this.planeStop.abort(new DOMException("closed", "AbortError"));
+    this.planeStop = new AbortController();
+    const { signal } = this.planeStop;
+    if (axes) {
+      const params = { axes: axes.join() }, plane = this.roomFor("plane", params);
+      const told = await this.source.json<{ share: [number, number] }>(runPath(this.id, "plane/share"), { ...params, ...this.view }, signal);
+      await this.fetchFrames(plane, first, 1, signal);
+      this.shown = plane;
+      this.share = told.share;
+    } else {
+      this.shown = this.own;
+      this.share = null;
+    }
+    this.axes = axes;
+    this.changed("plane");
+    for (let f; axes && (f = this.shown.have.indexOf(false)) >= 0; ) await this.fetchFrames(this.shown, f, this.frames, signal);
   }
 
   // Fetches what of the map is not there yet; `first` is the frame to begin with. Where the run has got new snapshots
@@ -100,22 +150,23 @@ export class Run {
     const { view } = this.map;
     this.loading = view;
     try {
-      if (!this.have[first]) await this.fetchFrames(first, 1);
-      if (!this.have[this.frames - 1]) await this.fetchFrames(this.frames - 1, 1);
+      const { own } = this;
+      if (!own.have[first]) await this.fetchFrames(own, first, 1);
+      if (!own.have[this.frames - 1]) await this.fetchFrames(own, this.frames - 1, 1);
       if (!this.clusters) await this.fetchClusters();
       const atOnce = (bytes: number): number => Math.max(1, Math.floor(CHUNK_BYTES / (bytes * this.mapWords)));
-      for (let f; (f = this.have.indexOf(false)) >= 0; ) await this.fetchFrames(f, atOnce(4));
+      for (let f; (f = own.have.indexOf(false)) >= 0; ) await this.fetchFrames(own, f, atOnce(4));
       for (let f; (f = this.haveMovement.indexOf(false)) >= 0; ) await this.fetchMovement(f, atOnce(1));
     } catch (cause) {
       if (this.map.view !== view) return; // another call fetches the newer map
       if (cause instanceof Refused && cause.status === 409) this.changed("view");
-      else if (!this.stop.signal.aborted && !(cause instanceof Gone && this.have.includes(true))) throw cause;
+      else if (!this.stop.signal.aborted && !(cause instanceof Gone && this.own.have.includes(true))) throw cause;
     } finally {
       if (this.loading === view) this.loading = null;
     }
   }
   get complete(): boolean {
-    return this.clusters !== null && this.have.every(Boolean) && this.haveMovement.every(Boolean);
+    return this.clusters !== null && this.own.have.every(Boolean) && this.haveMovement.every(Boolean);
   }
 
   // Reads the summary anew. New snapshots mean a new map, on which every point is elsewhere: the map that is there stays
@@ -138,7 +189,7 @@ export class Run {
         this.progress = { positions: 0, clusters: false, movement: 0 };
         this.readProgress();
         this.makeRoom();
-        this.keepFrames(last, bytes);
+        this.keepFrames(this.own, last, bytes);
         return true;
       } catch (cause) {
         if (!(cause instanceof Refused && cause.status === 409)) throw cause; // newer still: once more
@@ -170,20 +221,21 @@ export class Run {
     return bytes;
   }
 
-  private async fetchFrames(first: number, count: number): Promise<void> {
+  private async fetchFrames(places: Places, first: number, count: number, signal = this.stop.signal): Promise<void> {
     const from = Math.min(first, this.frames - 1);
-    await this.until(() => this.progress.positions >= this.frames - from);
-    const ask = { first, count: Math.min(count, this.frames - first), ...this.view };
-    const bytes = await this.sameView(this.source.bytes(runPath(this.id, "frames"), ask, this.stop.signal));
-    this.keepFrames(first, bytes);
-    this.changed("frames");
+    if (places.name === "frames") await this.until(() => this.progress.positions >= this.frames - from);
+    const ask = { ...places.params, first, count: Math.min(count, this.frames - first), ...this.view };
+    const bytes = await this.sameView(this.source.bytes(runPath(this.id, places.name), ask, signal));
+    signal.throwIfAborted();
+    this.keepFrames(places, first, bytes);
+    if (places === this.shown) this.changed("frames");
   }
 
-  private keepFrames(first: number, bytes: ArrayBuffer): void {
+  private keepFrames(places: Places, first: number, bytes: ArrayBuffer): void {
     const got = Math.floor(bytes.byteLength / (4 * this.mapWords));
     if (got === 0) throw new Error("an answer without a frame");
-    this.positions.set(new Int16Array(bytes, 0, got * 2 * this.mapWords), first * 2 * this.mapWords);
-    this.have.fill(true, first, first + got);
+    places.positions.set(new Int16Array(bytes, 0, got * 2 * this.mapWords), first * 2 * this.mapWords);
+    places.have.fill(true, first, first + got);
   }
 
   private async fetchMovement(first: number, count: number): Promise<void> {

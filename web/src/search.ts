@@ -9,6 +9,14 @@ import { runPath } from "./source.ts";
 const MOST = 10;
 let count = 0;
 
+// Why a word is not in the vocabulary, and words that are spelt nearly like it.
+export async function missingWord(app: App, text: string): Promise<{ why: string; near: number[]; text: string }> {
+  const run = app.run!, reply = await app.source.json<{ near: number[] }>(runPath(run.id, "find"), { text }).catch(() => ({ near: [] as number[] }));
+  const least = run.summary.settings["min-count"] ?? run.summary.settings.min_count, near = reply.near.slice(0, 5);
+  const why = t.notInVocabulary(text, number(run.summary.words), least ? number(Number(least)) : "");
+  return { why, near, text: near.length > 0 ? `${why}${t.didYouMean} ${near.map(run.textOf).join(", ")}` : why };
+}
+
 export class WordBox {
   readonly element: HTMLElement;
   readonly input: HTMLInputElement;
@@ -61,14 +69,13 @@ export class WordBox {
 
   // A word that is not in the vocabulary: why that may be, and what is spelt nearly like it.
   private async tellMissing(text: string): Promise<void> {
-    const { run, source } = this.app, turn = ++this.missing;
-    if (!run) return;
-    const reply = await source.json<{ near: number[] }>(runPath(run.id, "find"), { text }).catch(() => ({ near: [] as number[] }));
+    const turn = ++this.missing;
+    if (!this.app.run) return;
+    const told = await missingWord(this.app, text);
     if (turn !== this.missing || this.input.value.trim() !== text) return;
-    this.found = reply.near.slice(0, 5);
+    this.found = told.near;
     this.at = -1;
-    const least = run.summary.settings["min-count"] ?? run.summary.settings.min_count;
-    const why = h("li", { role: "option", class: "why", "aria-disabled": "true", "aria-selected": "false" }, t.notInVocabulary(text, number(run.summary.words), least ? number(Number(least)) : ""), this.found.length > 0 ? h("em", {}, t.didYouMean) : "");
+    const why = h("li", { role: "option", class: "why", "aria-disabled": "true", "aria-selected": "false" }, told.why, told.near.length > 0 ? h("em", {}, t.didYouMean) : "");
     this.draw();
     this.list.prepend(why);
     this.list.hidden = false;
@@ -83,10 +90,12 @@ export class WordBox {
       if (n > 0) this.at = (this.at + (event.key === "ArrowDown" ? 1 : n - 1) + (this.at < 0 && event.key === "ArrowUp" ? 1 : 0)) % n;
       this.draw();
     } else if (event.key === "Enter") {
+      if (this.list.hidden) return; // a form around it may want it
       event.preventDefault();
       const word = this.found[Math.max(0, this.at)];
       if (word !== undefined) this.take(word, event.shiftKey);
     } else if (event.key === "Escape") {
+      if (this.list.hidden && this.element.closest("form")) return;
       event.stopPropagation();
       if (this.list.hidden && this.input.value === "") this.input.blur();
       this.input.value = "";

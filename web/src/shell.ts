@@ -8,6 +8,7 @@ import { Compare } from "./compare.ts";
 import { Health } from "./health.ts";
 import { Inspector } from "./inspector.ts";
 import { KEYS } from "./keyboard.ts";
+import { AxesForm } from "./map/axes.ts";
 import { MapView } from "./map/map.ts";
 import { mapLegend, mapTools } from "./map/tools.ts";
 import { WordBox } from "./search.ts";
@@ -28,6 +29,7 @@ export class Shell {
   private verdict = h("h1", { class: "verdict", id: "verdict" });
   private centre = h("main", { class: "centre" });
   private mapPane: HTMLElement;
+  private axes: AxesForm;
   private health: Health;
   private compare: Compare;
   private inspector: Inspector;
@@ -44,6 +46,7 @@ export class Shell {
 
   constructor(private app: App, root: HTMLElement) {
     this.map = new MapView(app);
+    this.axes = new AxesForm(app);
     this.health = new Health(app);
     this.compare = new Compare(app);
     this.inspector = new Inspector(app);
@@ -75,7 +78,7 @@ export class Shell {
   }
   dataChanged(what: string): void {
     for (const part of this.parts) part.dataChanged?.(what);
-    if (what === "clusters") this.drawPane();
+    if (what === "clusters" || what === "plane") this.drawPane();
   }
   clockChanged(): void {
     for (const part of this.parts) part.clockChanged?.();
@@ -84,6 +87,7 @@ export class Shell {
     for (const part of this.parts) part.stateChanged?.(changed);
     if (changed.has("lang")) {
       this.search.rename();
+      this.axes.rename();
       this.draw();
     } else if (changed.has("view")) this.draw();
     if (changed.has("color") || changed.has("labels") || changed.has("trails") || changed.has("lines") || changed.has("theme") || changed.has("axes") || changed.has("renderer")) this.drawPane();
@@ -171,7 +175,20 @@ export class Shell {
       const canvas = this.map.picture();
       canvas?.toBlob((blob) => blob && download("map.png", blob), "image/png");
     });
+    this.axes.draw();
+    tools.append(this.axes.element, this.axes.caption);
+    const focus = document.activeElement as HTMLElement | null;
     this.mapPane.replaceChildren(this.map.element, tools, mapLegend(this.app), this.map.controls());
+    if (focus?.isConnected && focus !== document.activeElement) focus.focus(); // it was moved with what holds it
+  }
+
+  openAxes(): void {
+    this.app.store.set({ view: "map" });
+    this.axes.open();
+  }
+  planeFailed(text: string): void {
+    this.axes.failed(text);
+    this.announce(text);
   }
 
   // ---- switches ---------------------------------------------------------------------------------------------------

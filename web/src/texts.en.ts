@@ -31,7 +31,7 @@ export const en = {
 
   // Keys.
   keyPlay: "play and pause", keyFrame: "one snapshot on or back", keyEpoch: "one epoch on or back", keyEnds: "first and last snapshot", keySearch: "search a word", keyEscape: "stop; choose nothing",
-  keyViews: "map, health, compare", keyTrails: "trails", keyMovement: "colour by movement", keyLabels: "names", keyFit: "the whole map", keyAlerts: "alert before, alert after", keySpeed: "slower, faster", keyTheme: "light or dark", keyHelp: "this list",
+  keyViews: "map, health, compare", keyTrails: "trails", keyMovement: "colour by movement", keyLabels: "names", keyFit: "the whole map", keyAxes: "a map on two axes of your own", keyAlerts: "alert before, alert after", keySpeed: "slower, faster", keyTheme: "light or dark", keyHelp: "this list",
 
   // The verdict.
   verdictConverged: (changed: string, step: string) => `Converged${changed ? `: ${changed} of top-10 neighbours changed between the last measurements` : ""}, settled since step ${step}.`,
@@ -52,10 +52,14 @@ export const en = {
   colorBy: "Colour by", byCluster: "Clusters", byMovement: "Movement",
   labels: "Names", trails: "Trails", lines: "Lines to neighbours",
   mapMenu: "More about the map", renderer: "Drawn by", automatic: "what is best",
-  planeOf: (w: string[]) => `x: ${w[0]} → ${w[1]}, y: ${w[2]} → ${w[3]}`,
+  axes: "Axes", axesLead: "Place the words along two directions that you name, such as man to woman from left to right, king to queen from bottom to top.",
+  axisEnds: ["left", "right", "bottom", "top"], axesShow: "Show", axesBack: "Back to the map", axisEmpty: "Four words are wanted.",
+  noPlane: "These words span no plane: the two directions must differ, and each needs two different words.",
+  planeOf: (w: string[]) => `→ ${w[0]} to ${w[1]} · ↑ ${w[2]} to ${w[3]}`,
+  planeShare: (share: string) => `shows ${share}% of the variance`,
   still: "still", moving: "moving", movementNote: "How far a word went beyond what its neighbours did, as a share of its length",
   clusters: "Clusters",
-  noWebgl: "No WebGL in this browser: drawn by the plain canvas. Everything works.",
+  noWebgl: "No WebGL by a graphics card here: drawn by the plain canvas. Everything works.",
   contextLost: "The graphics card was taken away: drawn by the plain canvas from now on.",
 
   // The timeline.

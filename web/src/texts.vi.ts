@@ -31,7 +31,7 @@ export const vi: Texts = {
   mapFacts: (words, frames, dim, kind) => `${words} từ ở ${frames} thời điểm, ${dim} chiều; vẽ bằng ${kind === "gl" ? "WebGL" : "canvas thường"}.`,
 
   keyPlay: "chạy và dừng", keyFrame: "tới hoặc lùi một thời điểm", keyEpoch: "tới hoặc lùi một epoch", keyEnds: "thời điểm đầu và cuối", keySearch: "tìm một từ", keyEscape: "dừng; bỏ chọn",
-  keyViews: "bản đồ, sức khoẻ, so sánh", keyTrails: "vệt đường đi", keyMovement: "tô màu theo chuyển động", keyLabels: "tên từ", keyFit: "toàn bản đồ", keyAlerts: "cảnh báo trước, sau", keySpeed: "chậm hơn, nhanh hơn", keyTheme: "nền sáng hoặc tối", keyHelp: "bảng này",
+  keyViews: "bản đồ, sức khoẻ, so sánh", keyTrails: "vệt đường đi", keyMovement: "tô màu theo chuyển động", keyLabels: "tên từ", keyFit: "toàn bản đồ", keyAxes: "bản đồ theo hai trục tự chọn", keyAlerts: "cảnh báo trước, sau", keySpeed: "chậm hơn, nhanh hơn", keyTheme: "nền sáng hoặc tối", keyHelp: "bảng này",
 
   verdictConverged: (changed, step) => `Đã hội tụ${changed ? `: giữa các lần đo cuối, ${changed} trong 10 từ gần nhất còn đổi` : ""}; ổn định từ bước ${step}.`,
   verdictNotConverged: (missing, changed) => `Kết thúc khi chưa ổn định: ${list(missing)} vẫn còn đổi${changed ? `; ${changed} trong 10 từ gần nhất đổi giữa hai lần đo` : ""}.`,
@@ -50,10 +50,14 @@ export const vi: Texts = {
   colorBy: "Tô màu theo", byCluster: "Cụm", byMovement: "Chuyển động",
   labels: "Tên từ", trails: "Vệt", lines: "Nối với lân cận",
   mapMenu: "Thêm về bản đồ", renderer: "Cách vẽ", automatic: "tự chọn",
-  planeOf: (w) => `x: ${w[0]} → ${w[1]}, y: ${w[2]} → ${w[3]}`,
+  axes: "Trục", axesLead: "Xếp các từ theo hai hướng bạn tự chọn, chẳng hạn man đến woman từ trái sang phải, king đến queen từ dưới lên trên.",
+  axisEnds: ["trái", "phải", "dưới", "trên"], axesShow: "Hiện", axesBack: "Về bản đồ", axisEmpty: "Cần đủ bốn từ.",
+  noPlane: "Các từ này không tạo thành mặt phẳng: hai hướng phải khác nhau, và mỗi hướng cần hai từ khác nhau.",
+  planeOf: (w) => `→ ${w[0]} đến ${w[1]} · ↑ ${w[2]} đến ${w[3]}`,
+  planeShare: (share) => `giữ ${share}% phương sai`,
   still: "đứng yên", moving: "dịch nhiều", movementNote: "Từ đi xa hơn các lân cận của nó bao nhiêu, so với độ dài của nó",
   clusters: "Các cụm",
-  noWebgl: "Trình duyệt này không có WebGL: vẽ bằng canvas thường. Mọi chức năng vẫn đủ.",
+  noWebgl: "Ở đây không có WebGL bằng card đồ hoạ: vẽ bằng canvas thường. Mọi chức năng vẫn đủ.",
   contextLost: "Trình duyệt đã thu lại card đồ hoạ: từ giờ vẽ bằng canvas thường.",
 
   timeline: "Dòng thời gian", step: "bước", epoch: "epoch", alert: "Cảnh báo", speed: "Tốc độ", play: "Chạy", pause: "Dừng",

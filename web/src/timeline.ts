@@ -15,19 +15,24 @@ export class Timeline implements Part {
   private speed = button("1×", () => this.nextSpeed(), { class: "speed" });
   private slider = h("input", { type: "range", min: 0, max: 0, step: "any", class: "slider" });
   private canvas = h("canvas", { "aria-hidden": "true" });
-  private where = h("div", { class: "where", "aria-hidden": "true" });
+  private whereStep = h("strong");
+  private whereFrame = h("span");
+  private marker = h("div", { class: "marker" });
   private flags = h("div", { class: "flags" });
   private track: HTMLElement;
 
   constructor(private app: App) {
-    this.track = h("div", { class: "track" }, this.canvas, this.flags, this.slider);
-    this.element = h("div", { class: "timeline" }, h("div", { class: "transport" }, this.play, this.speed), this.track, this.where);
+    this.track = h("div", { class: "track" }, this.canvas, this.marker, this.flags, this.slider);
+    this.element = h("div", { class: "timeline" }, h("div", { class: "transport" }, this.play, this.speed), this.track, h("div", { class: "where", "aria-hidden": "true" }, this.whereStep, this.whereFrame));
     this.slider.addEventListener("input", () => {
       this.app.clock.pause();
       this.seekStep(Number(this.slider.value));
     });
     this.slider.addEventListener("keydown", (event) => this.key(event));
-    new ResizeObserver(() => this.draw()).observe(this.track);
+    new ResizeObserver(() => {
+      this.draw();
+      this.clockChanged();
+    }).observe(this.track);
     this.rename();
   }
 
@@ -95,19 +100,36 @@ export class Timeline implements Part {
 
   clockChanged(): void {
     const { clock, run } = this.app, [from, to, mix] = clock.between;
-    this.play.replaceChildren(icon(clock.playing ? PAUSE : PLAY));
-    this.play.setAttribute("aria-label", clock.playing ? t.pause : t.play);
-    this.play.title = this.play.getAttribute("aria-label")! + " (space)";
-    this.speed.textContent = `${clock.speed}×`;
-    this.speed.setAttribute("aria-label", `${t.speed}: ${clock.speed}`);
+    this.drawTransport();
     if (!run || run.frames === 0) return;
     const step = run.stepOf(from) * (1 - mix) + run.stepOf(to) * mix;
     this.slider.value = String(step);
-    const epoch = this.epochOf(run.stepOf(clock.frame));
-    const words = t.moment(number(run.stepOf(clock.frame)), epoch, clock.frame + 1, run.frames);
-    this.slider.setAttribute("aria-valuetext", words);
-    this.where.replaceChildren(h("strong", {}, `${t.step} ${number(Math.round(step))}`), h("span", {}, (epoch ? `${t.epoch} ${epoch} · ` : "") + t.snapshotOf(clock.frame + 1, run.frames)));
-    this.element.style.setProperty("--at", String(this.shareOf(step)));
+    this.whereStep.textContent = `${t.step} ${number(Math.round(step))}`;
+    this.marker.style.transform = `translateX(${this.shareOf(step) * (this.track.clientWidth - THUMB)}px)`;
+    this.drawFrame(clock.frame);
+  }
+
+  // What stays the same from picture to picture is left alone: while it plays this is asked for at each of them.
+  private transportFor = "";
+  private drawTransport(): void {
+    const { clock } = this.app, label = clock.playing ? t.pause : t.play, key = `${label} ${clock.speed} ${t.speed}`;
+    if (key === this.transportFor) return;
+    this.transportFor = key;
+    this.play.replaceChildren(icon(clock.playing ? PAUSE : PLAY));
+    this.play.setAttribute("aria-label", label);
+    this.play.title = label + " (space)";
+    this.speed.textContent = `${clock.speed}×`;
+    this.speed.setAttribute("aria-label", `${t.speed}: ${clock.speed}`);
+  }
+
+  private frameFor = "";
+  private drawFrame(frame: number): void {
+    const run = this.app.run!, key = `${run.id} ${run.map?.view} ${run.frames} ${frame} ${t.step}`;
+    if (key === this.frameFor) return;
+    this.frameFor = key;
+    const epoch = this.epochOf(run.stepOf(frame));
+    this.slider.setAttribute("aria-valuetext", t.moment(number(run.stepOf(frame)), epoch, frame + 1, run.frames));
+    this.whereFrame.textContent = (epoch ? `${t.epoch} ${epoch} · ` : "") + t.snapshotOf(frame + 1, run.frames);
   }
 
   private epochOf(step: number): string {

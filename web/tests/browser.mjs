@@ -1,45 +1,21 @@
 // The page in a real browser, against real runs: what a reader does, held against the state of the page, the pixels that
 // are drawn, and what axe-core finds. usage: node browser.mjs VECTRAIL FOLDER; FOLDER holds runs made by test_page.sh.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { children, killChildren, serve as serveIn, stop, withBrowser } from "./browser_support.mjs";
 
 const [vectrail, folder] = process.argv.slice(2);
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const ARGUMENTS = ["--headless", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
-const children = [];
-const profile = mkdtempSync(join(tmpdir(), "vectrail-chromium-"));
-
-// Starts a server on a port of its own choice and waits for its address.
-function serve(...runs) {
-  const child = spawn(vectrail, ["serve", ...runs], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
-  children.push(child);
-  return new Promise((resolve, reject) => {
-    let told = "";
-    child.stdout.on("data", (part) => {
-      told += part;
-      const address = /http:\/\/\S+/.exec(told);
-      if (address) resolve({ child, address: address[0] });
-    });
-    child.on("exit", (code) => reject(new Error(`serve ended with ${code}: ${told}`)));
-  });
-}
-
-const stop = (child) => new Promise((resolve) => {
-  if (child.exitCode !== null || child.signalCode !== null) return resolve();
-  child.on("exit", resolve);
-  return child.kill("SIGINT");
-});
+const serve = (...runs) => serveIn(vectrail, folder, ...runs);
 
 // Whatever hangs, the test ends, and says where.
 let at = "starting";
 setTimeout(() => {
   console.log(`FAIL nothing happens any more: ${at}`);
-  for (const child of children) child.kill("SIGKILL");
+  killChildren();
   process.exit(1);
 }, 240000).unref();
 
@@ -99,7 +75,8 @@ const step = (name, run) => steps.push({ name, run });
 // ---- the steps ---------------------------------------------------------------------------------------------------------
 
 step("opens with a map, a verdict and the way to play", async ({ context, main, shared }) => {
-  const page = (shared.page = await open(context, main));
+  // By the graphics card, though there is none: the page would choose the plain canvas then, which a later step sees.
+  const page = (shared.page = await open(context, main + "#renderer=gl"));
   await ready(page);
   const now = await state(page);
   assert.equal(now.view, "map");
@@ -193,7 +170,53 @@ step("is the same by WebGL and by the plain canvas", async ({ shared: { page } }
     const cpu = await pixels(page);
     assert.ok(Math.abs(cpu.drawn / gl.drawn - 1) < 0.35, `${gl.drawn} and ${cpu.drawn} pixels`);
   });
-  await page.evaluate(() => window.vectrail.app.store.set({ renderer: "auto", labels: true }));
+  await page.evaluate(() => window.vectrail.app.store.set({ renderer: "auto" }));
+  await sooner(async () => assert.match(await page.textContent(".map-note"), /No WebGL by a graphics card/));
+  assert.equal(await page.getAttribute(".map-pane .map", "data-renderer"), "cpu");
+  await page.evaluate(() => window.vectrail.app.store.set({ renderer: "gl", labels: true }));
+  await sooner(async () => assert.equal(await page.getAttribute(".map-pane .map", "data-renderer"), "gl"));
+});
+
+step("draws the words along two directions that are named", async ({ context, shared, shared: { page }, words }) => {
+  const places = () => page.evaluate(() => window.vectrail.app.run.positions.reduce((sum, at) => (sum * 31 + at) | 0, 0));
+  const map = await pixels(page), placed = await places(), four = await page.evaluate(() => [0, 1, 2, 3].map((k) => window.vectrail.app.run.textOf([3, 40, 7, 60][k])));
+  await page.keyboard.press("x");
+  for (const text of ["qqq", ...four.slice(1)]) {
+    await page.keyboard.type(text);
+    await page.keyboard.press("Tab");
+  }
+  await page.keyboard.press("Enter"); // the button that shows it
+  await sooner(async () => assert.match(await page.textContent(".axes .problem"), /“qqq” is not among the [\d,]+ words/));
+  assert.ok(await page.evaluate(() => document.activeElement === document.querySelector(".axes input")), "stands at the word that is wrong");
+  await page.fill(".axes input", four[0]);
+  await page.keyboard.press("Enter"); // the word
+  assert.ok(await page.evaluate(() => document.activeElement === document.querySelectorAll(".axes input")[1]), "goes on to the next word");
+  await page.locator(".axes button.primary").press("Enter");
+  await page.waitForFunction(() => window.vectrail.app.run.axes && window.vectrail.app.run.have.every(Boolean));
+  await sooner(async () => assert.match(await page.textContent(".plane"), new RegExp(`→ ${four[0]} to ${four[1]} · ↑ ${four[2]} to ${four[3]}shows [\\d.]+% of the variance`)));
+  // The words stand where they should: B to the right of A as far as D is above C in their own direction.
+  const at = await page.evaluate((texts) => texts.map((text) => {
+    const { run, clock } = window.vectrail.app, k = (clock.frame * run.mapWords + run.find(text)) * 2;
+    return [run.positions[k], run.positions[k + 1]];
+  }), four);
+  assert.ok(at[1][0] > at[0][0] && at[3][1] > at[2][1], `${JSON.stringify(at)}`);
+  assert.ok(Math.abs(at[1][1] - at[0][1]) <= 2, "what lies between the first two lies on the first axis alone");
+  await sooner(async () => assert.notEqual((await pixels(page)).sum, map.sum));
+  await sooner(async () => assert.equal(new URL(page.url()).hash.match(/axis=/g)?.length, 4));
+  await axe(page, "axes");
+  const other = await open(context, page.url().replace("renderer=gl&", "") + "&lang=vi");
+  await sooner(async () => assert.match(await other.textContent(".plane"), /giữ [\d,]+% phương sai/));
+  assert.deepEqual(other.complaints, []);
+  await other.close();
+  await page.click(".plane button");
+  await page.waitForFunction(() => window.vectrail.app.run.axes === null && !location.hash.includes("axis="));
+  assert.equal(await places(), placed, "the map is again what it was");
+  // Two directions that are one.
+  await page.evaluate((texts) => window.vectrail.app.store.set({ axes: [0, 1, 0, 1].map((k) => window.vectrail.app.run.find(texts[k])) }), four);
+  await sooner(async () => assert.match(await page.textContent(".axes .problem"), /span no plane/));
+  assert.equal((await state(page)).axes, null);
+  page.complaints.splice(0, page.complaints.length, ...page.complaints.filter((text) => !/422/.test(text)));
+  await page.locator(".axes-menu summary").press("Escape");
 });
 
 step("goes on when the graphics card is taken away", async ({ shared: { page } }) => {
@@ -340,8 +363,7 @@ step("opens a report from the disk, without a network", async ({ browser, words 
 // ---- running them ------------------------------------------------------------------------------------------------------
 
 let failed = 0;
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: [...ARGUMENTS, `--crash-dumps-dir=${profile}`] });
-try {
+await withBrowser(async (browser) => {
   const { address } = await serve("main", "other");
   const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, locale: "en-GB", colorScheme: "light", acceptDownloads: true });
   const shared = { main: address }, words = JSON.parse(readFileSync(join(folder, "words.json"), "utf8"));
@@ -358,9 +380,5 @@ try {
     }
   }
   if (shared.page) assert.deepEqual(shared.page.complaints, []);
-} finally {
-  await browser.close();
-  for (const child of children) if (child.exitCode === null) child.kill("SIGKILL");
-  rmSync(profile, { recursive: true, force: true });
-}
+});
 process.exit(failed > 0 ? 1 : 0);

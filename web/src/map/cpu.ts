@@ -46,11 +46,15 @@ export class CpuRenderer implements PointRenderer {
     for (let w = 0; w < data.words; w++) this.sizes[w] = sizeOf(data.counts[w] ?? 0, w, data.words);
   }
   frames(): void {}
-  clustersChanged(): void {}
+  clustersChanged(clusters: Uint8Array | null): void {
+    if (this.data) this.data = { ...this.data, clusters };
+  }
 
   resize(width: number, height: number, ratio: number): void {
-    this.canvas.width = Math.max(1, Math.round(width * ratio));
-    this.canvas.height = Math.max(1, Math.round(height * ratio));
+    const wide = Math.max(1, Math.round(width * ratio)), high = Math.max(1, Math.round(height * ratio));
+    if (this.image.width === wide && this.image.height === high) return;
+    this.canvas.width = wide;
+    this.canvas.height = high;
     this.image = this.context.createImageData(this.canvas.width, this.canvas.height);
     this.pixels = new Uint32Array(this.image.data.buffer);
   }
@@ -77,7 +81,7 @@ export class CpuRenderer implements PointRenderer {
     const scale = state.transform.scale * ratio, dx = state.transform.dx * ratio, dy = state.transform.dy * ratio;
     const grow = growth(state.zoom) * ratio * STEPS, width = this.canvas.width, height = this.canvas.height;
     const alpha = state.dimmed ? 90 : 217;
-    for (let w = words - 1; w >= 0; w--) {
+    for (let w = Math.min(words, state.most) - 1; w >= 0; w--) {
       const i = 2 * w;
       const px = (positions[from + i]! * s + positions[to + i]! * t) * scale + dx;
       const py = dy - (positions[from + i + 1]! * s + positions[to + i + 1]! * t) * scale;

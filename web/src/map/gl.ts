@@ -47,10 +47,15 @@ function compile(gl: WebGL2RenderingContext): WebGLProgram {
     gl.attachShader(program, shader);
     gl.deleteShader(shader);
   }
+  gl.bindAttribLocation(program, 0, "from");
   gl.linkProgram(program);
-  if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost())
-    throw new Error(gl.getProgramInfoLog(program) ?? "the shaders do not link");
   return program;
+}
+
+// A browser that was told to do WebGL by the processor passes it off as a graphics card's.
+function isSoftware(gl: WebGL2RenderingContext): boolean {
+  const names = gl.getExtension("WEBGL_debug_renderer_info");
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(String(gl.getParameter(names ? names.UNMASKED_RENDERER_WEBGL : gl.RENDERER)));
 }
 
 export class GlRenderer implements PointRenderer {
@@ -68,10 +73,15 @@ export class GlRenderer implements PointRenderer {
   private uploadedMovement: boolean[] = [];
   private paletteOf = "";
 
-  // Throws where there is no WebGL 2. lost: called when the browser takes the context away.
-  constructor(readonly canvas: HTMLCanvasElement, lost: () => void) {
-    const gl = canvas.getContext("webgl2", { antialias: false, depth: false, alpha: true, powerPreference: "high-performance" });
+  // Throws where there is no WebGL 2, or, unless `slowly`, none by a graphics card. lost: called when the browser takes the
+  // context away. The shaders are compiled meanwhile: nothing waits for them before there is data.
+  constructor(readonly canvas: HTMLCanvasElement, slowly: boolean, lost: () => void) {
+    const gl = canvas.getContext("webgl2", { antialias: false, depth: false, alpha: true, powerPreference: "high-performance", failIfMajorPerformanceCaveat: !slowly });
     if (!gl) throw new Error("no WebGL 2");
+    if (!slowly && isSoftware(gl)) {
+      gl.getExtension("WEBGL_lose_context")?.loseContext();
+      throw new Error("WebGL by the processor");
+    }
     this.gl = gl;
     canvas.addEventListener("webglcontextlost", (event) => {
       event.preventDefault();
@@ -81,14 +91,15 @@ export class GlRenderer implements PointRenderer {
     [this.positions, this.movement, this.sizes, this.clusters, this.order] =
       [0, 0, 0, 0, 0].map(() => gl.createBuffer()!) as [WebGLBuffer, WebGLBuffer, WebGLBuffer, WebGLBuffer, WebGLBuffer];
     this.palette = gl.createTexture()!;
-    gl.bindAttribLocation(this.program, 0, "from");
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
   }
   private gl: WebGL2RenderingContext;
 
+  // Throws where the shaders turn out not to link.
   setData(data: PointData): void {
     const { gl } = this;
+    if (!gl.getProgramParameter(this.program, gl.LINK_STATUS) && !gl.isContextLost()) throw new Error(gl.getProgramInfoLog(this.program) ?? "the shaders do not link");
     this.data = data;
     this.uploaded = new Array<boolean>(data.frames).fill(false);
     this.uploadedMovement = new Array<boolean>(data.frames).fill(false);
@@ -105,14 +116,14 @@ export class GlRenderer implements PointRenderer {
     gl.bufferData(gl.ARRAY_BUFFER, sizes, gl.STATIC_DRAW);
     gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, this.order);
     gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, order, gl.STATIC_DRAW);
-    this.clustersChanged();
+    this.clustersChanged(data.clusters);
   }
 
-  clustersChanged(): void {
+  clustersChanged(clusters: Uint8Array | null): void {
     const { gl, data } = this;
     if (!data) return;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.clusters);
-    gl.bufferData(gl.ARRAY_BUFFER, data.clusters ?? new Uint8Array(data.words).fill(255), gl.STATIC_DRAW);
+    gl.bufferData(gl.ARRAY_BUFFER, clusters ?? new Uint8Array(data.words).fill(255), gl.STATIC_DRAW);
   }
 
   frames(have: boolean[], haveMovement: boolean[]): void {
@@ -186,7 +197,8 @@ export class GlRenderer implements PointRenderer {
     gl.uniform1f(this.uniform("alpha"), state.dimmed ? 0.35 : 0.85);
     gl.uniform1i(this.uniform("palette"), 0);
     gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, this.order);
-    gl.drawElements(gl.POINTS, words, gl.UNSIGNED_INT, 0);
+    const most = Math.min(words, state.most);
+    gl.drawElements(gl.POINTS, most, gl.UNSIGNED_INT, 4 * (words - most));
   }
 
   private disposed = false;

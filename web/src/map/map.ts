@@ -8,9 +8,10 @@ import type { Camera } from "../store.ts";
 import { colors, reducedMotion } from "../theme.ts";
 import { boundsOf, Projection } from "./camera.ts";
 import { CpuRenderer } from "./cpu.ts";
+import { Detail } from "./detail.ts";
 import { GlRenderer } from "./gl.ts";
 import { Overlay, type OverlayState } from "./overlay.ts";
-import type { PointRenderer } from "./renderer.ts";
+import type { PointData, PointRenderer } from "./renderer.ts";
 
 const FLIGHT_MS = 350;
 
@@ -19,6 +20,8 @@ export class MapView implements Part {
   private stage = h("div", { class: "stage" });
   private note = h("div", { class: "map-note", role: "status" });
   private renderer: PointRenderer | null = null;
+  private early: GlRenderer | null = null; // made before there was anything to draw
+  private detail = new Detail(() => this.schedule());
   private overlay: Overlay | null = null;
   private projection = new Projection(1, 1, { left: -1, right: 1, top: 1, bottom: -1 });
   private hover: number | null = null;
@@ -50,6 +53,7 @@ export class MapView implements Part {
   private setCamera(camera: Camera | null): void {
     if (this.fixed) this.fixed.moved(camera ?? this.projection.homeCamera);
     else this.app.store.set({ camera });
+    this.detail.moves();
     this.schedule();
   }
   get flying(): boolean {
@@ -75,21 +79,48 @@ export class MapView implements Part {
     this.dataChanged("frames");
   }
 
-  private makeRenderer(): void {
-    const { run } = this, choice = this.app.store.state.renderer;
-    if (!run) return;
-    const fresh = (): HTMLCanvasElement => h("canvas", { class: "points", "aria-hidden": "true" });
-    if (choice !== "cpu" && !this.glFailed) {
-      try {
-        this.renderer = new GlRenderer(fresh(), () => this.lost());
-      } catch {
-        this.glFailed = t.noWebgl;
-      }
+  private canvas(): HTMLCanvasElement {
+    return h("canvas", { class: "points", "aria-hidden": "true" });
+  }
+
+  // WebGL where a graphics card does it; by the processor alone it is slower than the plain canvas, and only done if asked for.
+  private makeGl(): GlRenderer | null {
+    const choice = this.app.store.state.renderer;
+    if (choice === "cpu" || this.glFailed) return null;
+    try {
+      return new GlRenderer(this.canvas(), choice === "gl", () => this.lost());
+    } catch {
+      this.glFailed = t.noWebgl;
+      return null;
     }
-    this.renderer ??= new CpuRenderer(fresh());
-    this.note.textContent = choice === "cpu" ? "" : this.glFailed;
+  }
+
+  // To be called while data are on their way.
+  prepare(): void {
+    this.early ??= this.makeGl();
+  }
+
+  private dataOf(run: Run): PointData {
+    return { words: run.mapWords, frames: run.frames, positions: run.positions, movement: run.movement, clusters: run.clusters, counts: run.words.counts };
+  }
+
+  private makeRenderer(): void {
+    const { run } = this;
+    if (!run) return;
+    this.renderer = this.early ?? this.makeGl();
+    this.early = null;
+    try {
+      this.renderer?.setData(this.dataOf(run));
+    } catch {
+      this.glFailed = t.noWebgl;
+      this.renderer = null;
+    }
+    if (!this.renderer) {
+      this.renderer = new CpuRenderer(this.canvas());
+      this.renderer.setData(this.dataOf(run));
+    }
+    this.note.textContent = this.app.store.state.renderer === "cpu" ? "" : this.glFailed;
     this.stage.prepend(this.renderer.canvas);
-    this.renderer.setData({ words: run.mapWords, frames: run.frames, positions: run.positions, movement: run.movement, clusters: run.clusters, counts: run.words.counts });
   }
 
   // The browser took the graphics card away: the plain canvas takes over.
@@ -102,9 +133,8 @@ export class MapView implements Part {
   dataChanged(what: string): void {
     const { run, renderer } = this;
     if (!run || !renderer) return;
-    if (what === "clusters") {
-      renderer.setData({ words: run.mapWords, frames: run.frames, positions: run.positions, movement: run.movement, clusters: run.clusters, counts: run.words.counts });
-    }
+    if (what === "clusters") renderer.clustersChanged(run.clusters);
+    if (what === "plane") renderer.setData(this.dataOf(run));
     renderer.frames(run.have, run.haveMovement);
     const last = run.frames - 1;
     if (run.have[last]) this.projection.home = boundsOf(run.positions, last * run.mapWords * 2, run.mapWords);
@@ -114,6 +144,8 @@ export class MapView implements Part {
   stateChanged(changed: Set<string>): void {
     if (changed.has("renderer")) {
       this.glFailed = "";
+      this.early?.dispose();
+      this.early = null;
       this.runChanged();
     }
     if (changed.has("lang")) this.rename();
@@ -122,6 +154,7 @@ export class MapView implements Part {
   }
 
   clockChanged(): void {
+    this.detail.moves();
     this.askNeighbors();
     this.schedule();
   }
@@ -184,17 +217,20 @@ export class MapView implements Part {
     };
   }
 
-  private draw(now: number): void {
+  private draw(now: number, all = false): void {
     const { renderer, overlay, run } = this;
     if (!renderer || !overlay || !run || !this.stage.isConnected) return;
     if (this.flight) this.fly(now);
     const s = this.state();
     if (!run.have[s.from]) return;
-    renderer.draw({ from: s.from, to: s.to, mix: s.mix, transform: s.transform, ratio: s.ratio, zoom: s.zoom, byMovement: s.byMovement, dimmed: s.chosen.length > 0 && !this.fixed, colors });
+    const most = all ? run.mapWords : this.detail.wordsOf(run.mapWords);
+    this.detail.drew(most, run.mapWords);
+    renderer.draw({ from: s.from, to: s.to, mix: s.mix, transform: s.transform, ratio: s.ratio, zoom: s.zoom, most, byMovement: s.byMovement, dimmed: s.chosen.length > 0 && !this.fixed, colors });
     overlay.draw(s);
     this.drawn++;
     this.element.dataset.drawn = String(this.drawn);
     this.element.dataset.renderer = renderer.kind;
+    this.element.dataset.words = String(most);
   }
 
   // ---- the camera ------------------------------------------------------------------------------------------------
@@ -325,7 +361,7 @@ export class MapView implements Part {
   picture(): HTMLCanvasElement | null {
     const { renderer, overlay } = this;
     if (!renderer || !overlay) return null;
-    this.draw(performance.now()); // what WebGL drew is there only until the browser has shown it
+    this.draw(performance.now(), true); // what WebGL drew is there only until the browser has shown it
     const canvas = h("canvas", { width: overlay.canvas.width, height: overlay.canvas.height });
     const c = canvas.getContext("2d")!;
     c.fillStyle = colors.paper;

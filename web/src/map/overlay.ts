@@ -56,13 +56,30 @@ export class Overlay {
     c.setTransform(s.ratio, 0, 0, s.ratio, 0, 0);
     c.clearRect(0, 0, s.width, s.height);
     if (this.run.frames === 0) return;
+    if (this.run.axes) this.drawAxes(s);
     const onMap = s.chosen.filter((word) => word < this.run.mapWords);
     if (s.trails && s.playing && onMap.length === 0) this.drawTails(s);
     if (s.trails) onMap.forEach((word, k) => this.drawTrail(word, k, s));
     if (s.lines) onMap.forEach((word, k) => this.drawLines(word, k, s));
     onMap.forEach((word, k) => this.drawChosen(word, k, s));
-    this.placed = s.labels || onMap.length > 0 || s.hover !== null ? this.place(s, onMap) : [];
+    this.placed = s.labels || onMap.length > 0 || s.hover !== null || this.run.axes ? this.place(s, onMap) : [];
     for (const label of this.placed) this.drawLabel(label, s);
+  }
+
+  // Where the plane is of two named directions: lines through its middle, with the words at their ends.
+  private drawAxes(s: OverlayState): void {
+    const { context: c } = this, { dx, dy } = s.transform, rim = 8;
+    const x = Math.max(rim, Math.min(s.width - rim, dx)), y = Math.max(rim, Math.min(s.height - rim, dy));
+    c.strokeStyle = s.colors.muted;
+    c.lineWidth = 1;
+    c.globalAlpha = 0.5;
+    c.beginPath();
+    c.moveTo(0, y);
+    c.lineTo(s.width, y);
+    c.moveTo(x, 0);
+    c.lineTo(x, s.height);
+    c.stroke();
+    c.globalAlpha = 1;
   }
 
   private radiusOf(word: number, s: OverlayState): number {
@@ -164,7 +181,8 @@ export class Overlay {
 
   private place(s: OverlayState, chosen: number[]): Placed[] {
     const { run } = this, near = new Set(s.neighbors.flat().filter((word) => word < run.mapWords));
-    const strong = [...chosen, ...near, ...(s.hover !== null ? [s.hover] : [])];
+    const ends = (run.axes ?? []).filter((word) => word < run.mapWords);
+    const strong = [...chosen, ...ends, ...near, ...(s.hover !== null ? [s.hover] : [])];
     const strongSet = new Set(strong);
     const wishes: Wish[] = [...strongSet].map((word) => {
       const [x, y] = this.position(word, s.from, s.to, s.mix, s.transform);

@@ -21,6 +21,7 @@ export interface DrawState {
   transform: Transform; // in pixels of the screen
   ratio: number; // pixels of the canvas for one of the screen
   zoom: number;
+  most: number; // words to draw, the most frequent ones; fewer than all where a slow machine moves them (detail.ts)
   byMovement: boolean;
   dimmed: boolean; // while words are chosen, the others step back
   colors: Colors;
@@ -31,7 +32,7 @@ export interface PointRenderer {
   readonly canvas: HTMLCanvasElement;
   setData(data: PointData): void; // anew
   frames(have: boolean[], haveMovement: boolean[]): void; // these are there now
-  clustersChanged(): void;
+  clustersChanged(clusters: Uint8Array | null): void;
   resize(width: number, height: number, ratio: number): void;
   draw(state: DrawState): void;
   dispose(): void;

@@ -50,5 +50,5 @@ export function mapLegend(app: App): HTMLElement {
     const dot = h("i", { class: "dot" });
     dot.style.background = hue(k);
     return h("li", { title: t.wordsCount(number(cluster.size)) }, dot, cluster.words.slice(0, 3).map(run.textOf).join(", "));
-  }), store.state.axes ? h("li", {}, t.planeOf(store.state.axes.map(run.textOf))) : "");
+  }));
 }
