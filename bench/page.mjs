@@ -3,12 +3,15 @@
 //
 // usage: node bench/page.mjs VECTRAIL RUN [SECONDS]     one JSON object; SECONDS for each rate [5]
 //
-// first_picture_ms: from the beginning of the navigation to the first drawn map: `cold` of a server that was just started,
-// `warm` of one that has computed everything. frames_per_second: maps drawn a second, while it plays (`play`), while the
-// slider is dragged (`scrub`), while the map is dragged and zoomed (`pan`), by WebGL on the processor (SwiftShader) and by
-// the plain canvas; `words` the same with two words chosen. page_ms and drawing_ms: processor time for one map, in the process of
-// the page and in the one that draws, whatever else the machine did meanwhile. memory_mb: what the process of the page has for itself, and what
-// the process that draws (WebGL's buffers lie there) has more than before the map.
+// For the plain canvas ("cpu", in a browser without a graphics card, which then composes pages by the processor, too) and
+// for WebGL by the processor ("gl", SwiftShader):
+// - first_picture_ms: from the beginning of the navigation to the first drawn map: of a server that was just started, and
+//   again of one that has computed everything; whole_ms: until all that there is has come, the first time.
+// - rate: maps drawn a second, while it plays (play), while the slider is dragged (scrub), while the map is dragged and
+//   zoomed (pan); words: the same with two words chosen, coloured by movement. page_ms and drawing_ms: processor time for one
+//   map, in the process of the page and in the one that draws, whatever else the machine did meanwhile. share: of the words,
+//   the last map that was drawn while it moved.
+// - memory_mb: what the process of the page has for itself, and what the one that draws has more than an empty browser's.
 import { readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { serve, stop, withBrowser } from "../web/tests/browser_support.mjs";
@@ -65,10 +68,13 @@ const tenths = (x) => Math.round(10 * x) / 10;
 // Maps a second while something goes on, and the milliseconds of processor time that one takes.
 async function rate(page, act) {
   const before = await drawn(page);
-  await act(Date.now() + 1000 * Number(seconds));
+  const share = await act(Date.now() + 1000 * Number(seconds));
   const after = await drawn(page), maps = after.maps - before.maps;
-  return { rate: tenths((1000 * maps) / (after.at - before.at)), page_ms: tenths((1000 * (after.page - before.page)) / maps), drawing_ms: tenths((1000 * (after.drawing - before.drawing)) / maps) };
+  return { rate: tenths((1000 * maps) / (after.at - before.at)), page_ms: tenths((1000 * (after.page - before.page)) / maps), drawing_ms: tenths((1000 * (after.drawing - before.drawing)) / maps), share };
 }
+
+// Of the words, those that the last map showed.
+const shareOf = (page) => page.evaluate(() => Math.round((1000 * Number(document.querySelector(".map-pane .map").dataset.words)) / window.vectrail.app.run.mapWords) / 1000);
 
 async function play(page, until) {
   await page.evaluate(() => {
@@ -78,7 +84,9 @@ async function play(page, until) {
     clock.play();
   });
   await new Promise((done) => setTimeout(done, until - Date.now()));
+  const share = await shareOf(page);
   await page.evaluate(() => window.vectrail.app.clock.pause());
+  return share;
 }
 
 // Drags from one side to the other and back.
@@ -87,7 +95,9 @@ async function drag(page, box, until) {
   await page.mouse.move(...at(0));
   await page.mouse.down();
   for (let k = 0; Date.now() < until; k++) await page.mouse.move(...at(Math.abs(((k / 150) % 2) - 1)));
+  const share = await shareOf(page);
   await page.mouse.up();
+  return share;
 }
 
 async function pan(page, until) {
@@ -95,40 +105,40 @@ async function pan(page, until) {
   const middle = { x: box.x + box.width * 0.4, y: box.y, width: box.width * 0.2, height: box.height };
   await drag(page, middle, (until + Date.now()) / 2);
   for (let k = 0; Date.now() < until; k++) await page.mouse.wheel(0, k % 40 < 20 ? -40 : 40);
+  return shareOf(page);
 }
 
-async function rates(page) {
-  const found = {};
-  for (const renderer of ["gl", "cpu"]) {
-    await page.evaluate((choice) => {
-      window.vectrail.app.store.set({ renderer: choice, words: [], camera: null, color: "cluster" });
-    }, renderer);
-    await page.waitForFunction((kind) => document.querySelector(".map-pane .map").dataset.renderer === kind, renderer);
-    const slider = await page.locator(".timeline .slider").boundingBox();
-    found[renderer] = { play: await rate(page, (until) => play(page, until)), scrub: await rate(page, (until) => drag(page, slider, until)), pan: await rate(page, (until) => pan(page, until)) };
-    await page.evaluate(() => window.vectrail.app.store.set({ words: [300, 301], color: "movement", camera: null }));
-    await page.waitForFunction(() => document.querySelectorAll(".inspector .chart .curve").length >= 2, undefined, { timeout: 60000 });
-    found[renderer].words = { play: await rate(page, (until) => play(page, until)), scrub: await rate(page, (until) => drag(page, slider, until)) };
-  }
+async function rates(page, renderer) {
+  await page.evaluate((choice) => window.vectrail.app.store.set({ renderer: choice }), renderer);
+  await page.waitForFunction((kind) => document.querySelector(".map-pane .map").dataset.renderer === kind, renderer);
+  await new Promise((done) => setTimeout(done, 1000));
+  const slider = await page.locator(".timeline .slider").boundingBox();
+  const found = { play: await rate(page, (until) => play(page, until)), scrub: await rate(page, (until) => drag(page, slider, until)), pan: await rate(page, (until) => pan(page, until)) };
+  await page.evaluate(() => window.vectrail.app.store.set({ words: [300, 301], color: "movement", camera: null }));
+  await page.waitForFunction(() => document.querySelectorAll(".inspector .chart .curve").length >= 2, undefined, { timeout: 60000 });
+  found.words = { play: await rate(page, (until) => play(page, until)), scrub: await rate(page, (until) => drag(page, slider, until)) };
   return found;
 }
 
-process.exitCode = await withBrowser(async (browser) => {
-  const result = { words: 0, frames: 0, first_picture_ms: {}, frames_per_second: {}, memory_mb: {} };
-  const empty = (await processes(browser, "GPU")).megabytes;
-  const { child, address } = await serve(command, folder, run);
-  const cold = await firstPicture(browser, address);
-  result.first_picture_ms.cold = cold.milliseconds;
-  await cold.page.waitForFunction(whole, undefined, { timeout: 300000 });
-  result.whole_ms = await cold.page.evaluate(() => Math.round(performance.now()));
-  await cold.context.close();
-  const warm = await firstPicture(browser, address), { page } = warm;
-  result.first_picture_ms.warm = warm.milliseconds;
-  await page.waitForFunction(whole, undefined, { timeout: 300000 });
-  Object.assign(result, await page.evaluate(() => ({ words: window.vectrail.app.run.mapWords, frames: window.vectrail.app.run.frames })));
-  result.frames_per_second = await rates(page);
-  result.memory_mb = { page: Math.round((await processes(browser, "renderer")).megabytes), drawing: Math.round((await processes(browser, "GPU")).megabytes - empty) };
+// One browser looks at a server: opens the page twice, the second time for good.
+async function look(address, renderer, result, flags) {
+  await withBrowser(async (browser) => {
+    const empty = (await processes(browser, "GPU")).megabytes, first = await firstPicture(browser, address);
+    await first.page.waitForFunction(whole, undefined, { timeout: 300000 });
+    const wholeAt = await first.page.evaluate(() => Math.round(performance.now()));
+    await first.context.close();
+    const again = await firstPicture(browser, address), { page } = again;
+    await page.waitForFunction(whole, undefined, { timeout: 300000 });
+    Object.assign(result, await page.evaluate(() => ({ words: window.vectrail.app.run.mapWords, frames: window.vectrail.app.run.frames })));
+    result[renderer] = { first_picture_ms: [first.milliseconds, again.milliseconds], whole_ms: wholeAt, ...(await rates(page, renderer)) };
+    result[renderer].memory_mb = { page: Math.round((await processes(browser, "renderer")).megabytes), drawing: Math.round((await processes(browser, "GPU")).megabytes - empty) };
+  }, flags);
+}
+
+const result = { words: 0, frames: 0 };
+for (const [renderer, flags] of [["cpu", ["--disable-gpu"]], ["gl", ["--disable-gpu-compositing"]]]) {
+  const { child, address } = await serve(command, folder, run); // each meets a server that was just started
+  await look(address, renderer, result, flags);
   await stop(child);
-  console.log(JSON.stringify(result));
-  return 0;
-});
+}
+console.log(JSON.stringify(result));

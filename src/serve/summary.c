@@ -24,8 +24,9 @@ static bool has_event(const struct vt_run *run, const char *kind) {
 
 static enum vt_run_state find_state(const struct vt_run *run, bool still) {
   if (has_event(run, "diverged")) return VT_RUN_DIVERGED;
-  if (has_event(run, "finished")) return VT_RUN_FINISHED;
-  if (vt_run_meta(run, "origin") != NULL && still) return VT_RUN_IMPORTED;
+  bool finished = has_event(run, "finished");
+  if (vt_run_meta(run, "origin") != NULL && (finished || still)) return VT_RUN_IMPORTED;
+  if (finished) return VT_RUN_FINISHED;
   return still ? VT_RUN_STOPPED : VT_RUN_TRAINING;
 }
 

@@ -6,6 +6,18 @@ const FRAMES_A_SECOND = 5;
 // A whole training takes at most about this long at speed 1, however many snapshots it has.
 const LONGEST_SECONDS = 12;
 
+// Until a moment that is being dragged over counts as looked at.
+export const LOOK_MS = 70;
+
+// Calls back once the calls have ceased for a moment.
+export function whenStill(then: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(then, LOOK_MS);
+  };
+}
+
 export class Clock {
   position = 0;
   frames = 0;

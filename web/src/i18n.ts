@@ -26,6 +26,6 @@ export function short(value: number): string {
   if (!Number.isFinite(value)) return "–";
   if (size >= 1e6) return (value / 1e6).toLocaleString(locale, { maximumSignificantDigits: 3 }) + "M";
   if (size >= 1e4) return (value / 1e3).toLocaleString(locale, { maximumSignificantDigits: 3 }) + "k";
-  if (size > 0 && size < 1e-3) return value.toExponential(1);
+  if (size > 0 && size < 1e-3) return value.toExponential(1).replace(".", locale === "vi-VN" ? "," : ".");
   return value.toLocaleString(locale, { maximumSignificantDigits: 4 });
 }

@@ -1,6 +1,7 @@
 // inspector.ts: what is told of the words that were chosen: one, a pair, or three.
 
 import { type App, NEAR, type Part } from "./app.ts";
+import { whenStill } from "./clock.ts";
 import { Card } from "./chart/card.ts";
 import type { BumpModel } from "./chart/model.ts";
 import { button, h } from "./dom.ts";
@@ -59,9 +60,16 @@ export class Inspector implements Part {
 
   clockChanged(): void {
     for (const card of this.cards) card.clockChanged();
-    if (this.app.clock.playing && this.app.store.state.words.length === 0) return;
-    if (this.shownFrame !== this.app.clock.frame) this.drawMoment();
+    if (this.shownFrame === this.app.clock.frame) return;
+    const { clock, facts, store } = this.app, word = store.state.words[0];
+    if (clock.playing && word !== undefined && facts?.known(word, clock.frame)) this.drawMoment(); // it is there: moves along
+    else this.stands();
   }
+
+  // Lists are for a moment that is looked at: none is made, or asked for, of those that are passed over.
+  private stands = whenStill(() => {
+    if (!this.app.clock.playing && this.shownFrame !== this.app.clock.frame) this.drawMoment();
+  });
 
   private draw(): void {
     const { run, store } = this.app, { words } = store.state;
@@ -109,7 +117,7 @@ export class Inspector implements Part {
         h("small", {}, `${t.wordsCount(number(cluster.size))} · ${t.bornAt(number(run.stepOf(cluster.born)))}`)));
     }));
     this.body.replaceChildren(
-      h("p", { class: "lead" }, t.emptyLead),
+      h("p", { class: "lead" }, run.frames > 1 ? t.emptyLead : t.emptyLeadStill),
       ...(clusters.length > 0 ? [h("h3", {}, t.clusters), list] : []),
       h("h3", {}, t.moversNow), this.movers,
       h("p", { class: "note" }, t.basis(number(100 * (share[0] + share[1]), 2), number(run.map.pooled_frames), number(run.map.pooled_words))),

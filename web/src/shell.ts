@@ -132,10 +132,14 @@ export class Shell {
     const part = view === "health" ? this.health.element : view === "compare" ? this.compare.element : this.mapPane;
     const nothing = runs.runs.length === 0 ? noRuns() : run && !run.map ? noMap(run) : null;
     document.body.classList.toggle("empty", nothing !== null);
+    document.body.classList.toggle("no-runs", runs.runs.length === 0); // nothing to search, nothing to choose a view of
     if (nothing) {
       this.overlayState.replaceChildren(nothing);
       this.centre.replaceChildren(this.overlayState);
-    } else if (this.centre.firstElementChild !== part) this.centre.replaceChildren(part);
+    } else if (this.centre.firstElementChild !== part) {
+      this.centre.replaceChildren(part);
+      if (part === this.mapPane) this.drawPane(); // the switches have a size now
+    }
   }
 
   drawVerdict(): void {
@@ -180,6 +184,7 @@ export class Shell {
     const focus = document.activeElement as HTMLElement | null;
     this.mapPane.replaceChildren(this.map.element, tools, mapLegend(this.app), this.map.controls());
     if (focus?.isConnected && focus !== document.activeElement) focus.focus(); // it was moved with what holds it
+    this.map.setInset(tools.isConnected ? tools.offsetTop + tools.offsetHeight : 0);
   }
 
   openAxes(): void {

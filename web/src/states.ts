@@ -7,7 +7,7 @@ import type { Run } from "./run.ts";
 
 export function noRuns(): HTMLElement {
   return h("div", { class: "state" }, h("h2", {}, t.noRunsTitle), h("p", {}, t.noRunsText),
-    commandBox("vectrail train text.txt --run runs/first && vectrail serve runs/first"));
+    commandBox("vectrail train text.txt --run runs/first && vectrail serve runs/first"), h("p", { class: "note" }, t.noRunsLive));
 }
 
 export function noMap(run: Run): HTMLElement {
@@ -35,7 +35,7 @@ export function noticesOf(run: Run, served: boolean): Notice[] {
   if (summary.state === "stopped") notices.push({ key: "stopped", text: t.stoppedNotice(number(last.step), steps > 0 ? number(steps) : "?"), command: `vectrail resume ${summary.path}`, tone: "warn" });
   if (summary.state === "diverged") notices.push({ key: "diverged", text: t.divergedNotice(number(run.stepOf(Math.max(0, run.frames - 1)))), tone: "warn" });
   if (summary.skipped.length > 0) notices.push({ key: "skipped", text: t.skippedNotice(summary.skipped.map((s) => number(s)).join(", ")), tone: "warn" });
-  if (run.frames === 1) notices.push({ key: "one", text: t.oneSnapshotNotice, tone: "info" });
+  if (run.frames === 1 && summary.state !== "diverged") notices.push({ key: "one", text: t.oneSnapshotNotice, tone: "info" });
   if (run.mapWords > 0 && run.mapWords < 30) notices.push({ key: "few", text: t.fewWordsNotice(number(run.mapWords)), tone: "info" });
   return notices;
 }

@@ -42,7 +42,7 @@ export const en = {
   verdictTraining: (step: string, share: string) => `Training now: step ${step}${share ? `, ${share} of the way` : ""}.`,
   verdictStopped: (step: string, steps: string) => `Cut off at step ${step}${steps ? ` of ${steps}` : ""}: no end was recorded.`,
   verdictDiverged: (step: string) => `Diverged at step ${step}: numbers grew beyond all bounds.`,
-  verdictImported: (frames: string) => `Imported: ${frames} snapshots that another program trained.`,
+  verdictImported: (count: number, frames: string) => `Imported: ${count === 1 ? "one snapshot" : `${frames} snapshots`} that another program trained.`,
   under1: "under 1%",
   theLoss: "the loss", theGradient: "its gradient", theSpeed: "the speed of words", theNeighbors: "neighbours",
 
@@ -69,7 +69,7 @@ export const en = {
   loss: "loss", movement: "movement", noMoreAlerts: "No more alerts",
 
   // The inspector.
-  emptyLead: "Press play and watch the words find their places. Click one for its story.",
+  emptyLead: "Press play and watch the words find their places. Click one for its story.", emptyLeadStill: "Click a word for its story.",
   wordsCount: (n: string) => `${n} words`,
   bornAt: (step: string) => `born at step ${step}`,
   moversNow: "Moved most here",
@@ -102,13 +102,13 @@ export const en = {
   chartOf: (title: string, names: string[]) => `${title}: ${list(names)}`, chartMenu: (title: string) => `Table and files: ${title}`, chartMenuShort: "Table and files", asTable: "As a table", smooth: "Smoothed, raw behind it", saveAs: (kind: string) => `Save as ${kind}`,
 
   // States.
-  noRunsTitle: "No run to look at yet", noRunsText: "Train one; it can be watched while it trains:",
+  noRunsTitle: "No run to look at yet", noRunsText: "Train one on a text of yours, and look at it:", noRunsLive: "While it trains, vectrail serve runs/first in another terminal shows it live.",
   openingTitle: "Opening the run", openingText: "The map is being computed.",
   firstSnapshotTitle: "The training has just begun", firstSnapshotText: "The first snapshot will appear here.",
   noMapTitle: "There is no map to show", failedTitle: "That did not work", tryAgain: "Try again",
   serverGone: "The server is gone. What was loaded stays; start it again:", serverBack: "The server is back.",
   stoppedNotice: (step: string, steps: string) => `This training was cut off at step ${step} of ${steps}. All that was kept is shown. It can go on:`,
-  divergedNotice: (step: string) => `The training diverged. Shown is everything up to the last good snapshot, step ${step}.`,
+  divergedNotice: (step: string) => `The training diverged. Shown is everything up to the last good snapshot, step ${step}. A lower learning rate (--lr) usually helps.`,
   skippedNotice: (steps: string) => `Snapshots that are damaged or missing are left out: step ${steps}.`,
   oneSnapshotNotice: "There is one snapshot: a map, but no motion. --snapshots N keeps more.",
   fewWordsNotice: (n: string) => `Only ${n} words: a map of so few says little.`,

@@ -41,7 +41,7 @@ export const vi: Texts = {
   verdictTraining: (step, share) => `Đang huấn luyện: bước ${step}${share ? `, được ${share} chặng đường` : ""}.`,
   verdictStopped: (step, steps) => `Bị ngắt ở bước ${step}${steps ? ` trên ${steps}` : ""}: không có ghi nhận kết thúc.`,
   verdictDiverged: (step) => `Phân kỳ ở bước ${step}: các con số lớn lên vô hạn.`,
-  verdictImported: (frames) => `Nhập từ ngoài: ${frames} thời điểm do chương trình khác huấn luyện.`,
+  verdictImported: (_, frames) => `Nhập từ ngoài: ${frames} thời điểm do chương trình khác huấn luyện.`,
   under1: "dưới 1%",
   theLoss: "hàm mất mát", theGradient: "gradient", theSpeed: "tốc độ các từ", theNeighbors: "các từ lân cận",
 
@@ -65,7 +65,7 @@ export const vi: Texts = {
   moment: (step, epoch, k, n) => `bước ${step}${epoch ? `, epoch ${epoch}` : ""}, thời điểm ${k} trên ${n}`,
   loss: "mất mát", movement: "chuyển động", noMoreAlerts: "Không còn cảnh báo nào",
 
-  emptyLead: "Bấm chạy và xem các từ tìm về chỗ của mình. Bấm vào một từ để xem câu chuyện của nó.",
+  emptyLead: "Bấm chạy và xem các từ tìm về chỗ của mình. Bấm vào một từ để xem câu chuyện của nó.", emptyLeadStill: "Bấm vào một từ để xem câu chuyện của nó.",
   wordsCount: (n) => `${n} từ`,
   bornAt: (step) => `hình thành ở bước ${step}`,
   moversNow: "Dịch nhiều nhất lúc này",
@@ -95,13 +95,13 @@ export const vi: Texts = {
 
   chartOf: (title, names) => `${title}: ${list(names)}`, chartMenu: (title) => `Bảng và tệp: ${title}`, chartMenuShort: "Bảng và tệp", asTable: "Xem dạng bảng", smooth: "Làm trơn, vẫn thấy số gốc", saveAs: (kind) => `Lưu dạng ${kind}`,
 
-  noRunsTitle: "Chưa có lần huấn luyện nào để xem", noRunsText: "Hãy huấn luyện; có thể xem ngay trong lúc chạy:",
+  noRunsTitle: "Chưa có lần huấn luyện nào để xem", noRunsText: "Hãy huấn luyện trên một văn bản của bạn rồi mở ra xem:", noRunsLive: "Trong lúc huấn luyện, chạy vectrail serve runs/first ở một cửa sổ lệnh khác để xem trực tiếp.",
   openingTitle: "Đang mở", openingText: "Bản đồ đang được tính.",
   firstSnapshotTitle: "Vừa bắt đầu huấn luyện", firstSnapshotText: "Thời điểm đầu tiên sẽ hiện ở đây.",
   noMapTitle: "Không có bản đồ để xem", failedTitle: "Không thực hiện được", tryAgain: "Thử lại",
   serverGone: "Máy chủ không còn trả lời. Những gì đã tải vẫn còn; hãy mở lại:", serverBack: "Máy chủ đã trở lại.",
   stoppedNotice: (step, steps) => `Lần huấn luyện này bị ngắt ở bước ${step} trên ${steps}. Mọi thứ đã giữ được đều hiện ở đây. Có thể chạy tiếp:`,
-  divergedNotice: (step) => `Huấn luyện đã phân kỳ. Đang hiện mọi thứ đến thời điểm tốt cuối cùng, bước ${step}.`,
+  divergedNotice: (step) => `Huấn luyện đã phân kỳ. Đang hiện mọi thứ đến thời điểm tốt cuối cùng, bước ${step}. Thường chỉ cần tốc độ học thấp hơn (--lr).`,
   skippedNotice: (steps) => `Bỏ qua các thời điểm bị hỏng hoặc thiếu: bước ${steps}.`,
   oneSnapshotNotice: "Chỉ có một thời điểm: có bản đồ nhưng không có chuyển động. --snapshots N giữ nhiều hơn.",
   fewWordsNotice: (n) => `Chỉ có ${n} từ: bản đồ ít từ như vậy nói được rất ít.`,

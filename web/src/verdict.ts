@@ -24,7 +24,7 @@ export function verdictOf(run: Run): Verdict {
     return { text: t.verdictTraining(step, Number.isFinite(share) ? number(Math.floor(100 * share)) + "%" : ""), tone: "live" };
   }
   if (state === "stopped") return { text: t.verdictStopped(step, steps > 0 ? number(steps) : ""), tone: "bad" };
-  if (state === "imported") return { text: t.verdictImported(number(run.frames)), tone: "fair" };
+  if (state === "imported" && (!c || c.measurements < 21)) return { text: t.verdictImported(run.frames, number(run.frames)), tone: "fair" };
   if (!c) return { text: t.verdictFinished(step), tone: "fair" };
   const changed = c.overlap !== undefined ? percent(changedShare(c.overlap)) : "";
   if (c.converged) return { text: t.verdictConverged(changed, number(c.step)), tone: "good" };

@@ -20,16 +20,17 @@ export interface Transform {
 }
 
 export class Projection {
-  constructor(public width: number, public height: number, public home: Bounds) {}
+  // inset: pixels above that something else covers; the bounds at home lie below it.
+  constructor(public width: number, public height: number, public home: Bounds, public inset = 0) {}
 
   get homeCamera(): Camera {
-    return { x: (this.home.left + this.home.right) / 2, y: (this.home.top + this.home.bottom) / 2, zoom: 1 };
+    return { x: (this.home.left + this.home.right) / 2, y: (this.home.top + this.home.bottom) / 2 + this.inset / 2 / this.unit, zoom: 1 };
   }
 
   // Pixels for one unit (the map's edge) at zoom 1: the bounds at home fill what there is, with a rim.
   get unit(): number {
     const wide = Math.max(1e-3, this.home.right - this.home.left), high = Math.max(1e-3, this.home.top - this.home.bottom);
-    return 0.9 * Math.min(this.width / wide, this.height / high);
+    return 0.9 * Math.min(this.width / wide, Math.max(1, this.height - this.inset) / high);
   }
 
   transform(camera: Camera): Transform {
@@ -51,8 +52,8 @@ export class Projection {
   }
 }
 
-// What the words of a frame take up, the outermost of a thousand on each side left out.
-export function boundsOf(positions: Int16Array, start: number, words: number): Bounds {
+// What the words of a frame take up, the outermost of a thousand on each side left out, except those that have to be seen.
+export function boundsOf(positions: Int16Array, start: number, words: number, seen: number[] = []): Bounds {
   const step = Math.max(1, Math.floor(words / 20000));
   const xs: number[] = [], ys: number[] = [];
   for (let w = 0; w < words; w += step) {
@@ -66,5 +67,6 @@ export function boundsOf(positions: Int16Array, start: number, words: number): B
     return high - low > 1e-3 ? [low, high] : [low - 0.5, high + 0.5];
   };
   const [left, right] = range(xs), [bottom, top] = range(ys);
-  return { left, right, top, bottom };
+  const at = (axis: 0 | 1): number[] => seen.filter((word) => word < words).map((word) => positions[start + 2 * word + axis]! / EDGE);
+  return { left: Math.min(left, ...at(0)), right: Math.max(right, ...at(0)), top: Math.max(top, ...at(1)), bottom: Math.min(bottom, ...at(1)) };
 }

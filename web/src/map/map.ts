@@ -2,6 +2,7 @@
 
 import type { App, Part } from "../app.ts";
 import { button, h } from "../dom.ts";
+import { whenStill } from "../clock.ts";
 import { t } from "../i18n.ts";
 import type { Run } from "../run.ts";
 import type { Camera } from "../store.ts";
@@ -14,6 +15,7 @@ import { Overlay, type OverlayState } from "./overlay.ts";
 import type { PointData, PointRenderer } from "./renderer.ts";
 
 const FLIGHT_MS = 350;
+const NOTE_MS = 12000;
 
 export class MapView implements Part {
   readonly element = h("div", { class: "map" });
@@ -26,7 +28,7 @@ export class MapView implements Part {
   private projection = new Projection(1, 1, { left: -1, right: 1, top: 1, bottom: -1 });
   private hover: number | null = null;
   private scheduled = false;
-  private glFailed = "";
+  private glFailed: "" | "noWebgl" | "contextLost" = "";
   private ratio = 1;
   private flight: { from: Camera; to: Camera; start: number } | null = null;
   drawn = 0; // frames drawn so far, for tests and measurements
@@ -90,7 +92,7 @@ export class MapView implements Part {
     try {
       return new GlRenderer(this.canvas(), choice === "gl", () => this.lost());
     } catch {
-      this.glFailed = t.noWebgl;
+      this.glFailed = "noWebgl";
       return null;
     }
   }
@@ -99,6 +101,14 @@ export class MapView implements Part {
   prepare(): void {
     this.early ??= this.makeGl();
   }
+
+  // Why the plain canvas draws; as everything works by it, that need not stand there for ever.
+  private drawNote(): void {
+    clearTimeout(this.noteGone);
+    this.note.textContent = this.app.store.state.renderer === "cpu" || !this.glFailed || this.fixed ? "" : t[this.glFailed];
+    this.noteGone = setTimeout(() => (this.note.textContent = ""), NOTE_MS);
+  }
+  private noteGone: ReturnType<typeof setTimeout> | undefined;
 
   private dataOf(run: Run): PointData {
     return { words: run.mapWords, frames: run.frames, positions: run.positions, movement: run.movement, clusters: run.clusters, counts: run.words.counts };
@@ -112,20 +122,20 @@ export class MapView implements Part {
     try {
       this.renderer?.setData(this.dataOf(run));
     } catch {
-      this.glFailed = t.noWebgl;
+      this.glFailed = "noWebgl";
       this.renderer = null;
     }
     if (!this.renderer) {
       this.renderer = new CpuRenderer(this.canvas());
       this.renderer.setData(this.dataOf(run));
     }
-    this.note.textContent = this.app.store.state.renderer === "cpu" ? "" : this.glFailed;
+    this.drawNote();
     this.stage.prepend(this.renderer.canvas);
   }
 
   // The browser took the graphics card away: the plain canvas takes over.
   private lost(): void {
-    this.glFailed = t.contextLost;
+    this.glFailed = "contextLost";
     this.runChanged();
     this.app.announce(t.contextLost);
   }
@@ -137,7 +147,7 @@ export class MapView implements Part {
     if (what === "plane") renderer.setData(this.dataOf(run));
     renderer.frames(run.have, run.haveMovement);
     const last = run.frames - 1;
-    if (run.have[last]) this.projection.home = boundsOf(run.positions, last * run.mapWords * 2, run.mapWords);
+    if (run.have[last]) this.projection.home = boundsOf(run.positions, last * run.mapWords * 2, run.mapWords, run.axes ?? []);
     this.schedule();
   }
 
@@ -148,17 +158,21 @@ export class MapView implements Part {
       this.early = null;
       this.runChanged();
     }
-    if (changed.has("lang")) this.rename();
+    if (changed.has("lang")) {
+      this.rename();
+      if (this.note.textContent !== "") this.drawNote();
+    }
     if (changed.has("words") || changed.has("theme")) this.askNeighbors();
     this.schedule();
   }
 
   clockChanged(): void {
     this.detail.moves();
-    this.askNeighbors();
+    this.askWhenStill();
     this.schedule();
   }
 
+  private askWhenStill = whenStill(() => this.askNeighbors());
   // Neighbours at the frame that is looked at, for the lines; while playing, those that are known already.
   private askNeighbors(): void {
     const { facts, clock, store } = this.app;
@@ -180,6 +194,13 @@ export class MapView implements Part {
       this.overlay.canvas.width = Math.round(width * this.ratio);
       this.overlay.canvas.height = Math.round(height * this.ratio);
     }
+    this.schedule();
+  }
+
+  // Pixels above that are covered: the whole map fits below them.
+  setInset(pixels: number): void {
+    if (this.projection.inset === pixels) return;
+    this.projection.inset = pixels;
     this.schedule();
   }
 
