@@ -32,9 +32,11 @@ extern "C" {
 struct vt_view;
 
 struct vt_view_options {
-  size_t map_words;     /* how many words, the most frequent ones, the map shows; 0: all [200000] */
-  uint64_t cache_bytes; /* of vectors kept in memory; at least what two snapshots take [1 GiB] */
-  int threads;          /* at least 1; changes no result [the processors this process may use] */
+  size_t map_words; /* how many words, the most frequent ones, the map shows; 0: all [200000] */
+  /* Of vectors kept in memory; at least what two snapshots take [an eighth of the machine's memory, from 1 to 4 GiB].
+   */
+  uint64_t cache_bytes;
+  int threads; /* at least 1; changes no result [the processors this process may use] */
   /* Steps whose snapshots are left out, because they are damaged; borrowed for the call. */
   const uint64_t *skip;
   size_t skip_count;

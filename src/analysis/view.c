@@ -12,15 +12,30 @@
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analysis/view_internal.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "run/run_internal.h"
 
+#define CACHE_LEAST (UINT64_C(1) << 30)
+#define CACHE_MOST (UINT64_C(4) << 30)
+
+/* Who asks about a word over the whole training passes all snapshots, each in its turn; where one is missing from the
+ * cache, that answer takes a hundred times as long. */
+static uint64_t usual_cache(void) {
+  uint64_t eighth = 0;
+#ifdef _SC_PHYS_PAGES
+  long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page > 0) eighth = (uint64_t)pages / 8 * (uint64_t)page;
+#endif
+  return eighth < CACHE_LEAST ? CACHE_LEAST : eighth > CACHE_MOST ? CACHE_MOST : eighth;
+}
+
 void vt_view_options_init(struct vt_view_options *options) {
   *options =
-      (struct vt_view_options){.map_words = 200000, .cache_bytes = UINT64_C(1) << 30, .threads = vt_pool_processors()};
+      (struct vt_view_options){.map_words = 200000, .cache_bytes = usual_cache(), .threads = vt_pool_processors()};
 }
 
 /* ---- the cache of frames -------------------------------------------------------------------------------------------

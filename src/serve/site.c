@@ -125,6 +125,7 @@ static void make_view(struct site_run *run) {
     vt_view_options_init(&options);
     options.map_words = run->site->options.map_words;
     options.threads = run->site->options.threads;
+    if (run->site->count > 1) options.cache_bytes /= run->site->count; /* the machine's memory is for all runs */
     options.skip = run->skipped;
     options.skip_count = run->skipped_count;
     options.before = run->current != NULL ? run->current->view : NULL;
