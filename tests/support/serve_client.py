@@ -164,12 +164,13 @@ def check_noise(port, child):
         except OSError:
             status = 0
         line.close()
-        counts[status // 100] = counts.get(status // 100, 0) + 1
-        assert status < 500 or status in (501, 503, 505), status
+        counts[status] = counts.get(status, 0) + 1
+        # 503: being computed. 505 comes from the library, before anybody looks: there is no such version of HTTP.
+        assert status < 500 or status in (503, 505), status
     assert child.poll() is None, "the server is gone"
-    assert counts.get(4, 0) > REQUESTS / 5, counts
+    assert sum(count for status, count in counts.items() if status // 100 == 4) > REQUESTS / 5, counts
     assert told(port, "/api/runs")["runs"]
-    print("noise:", {f"{k}xx" if k else "no reply": v for k, v in sorted(counts.items())})
+    print("noise:", {k or "no reply": v for k, v in sorted(counts.items())})
 
 
 def check_events(port):

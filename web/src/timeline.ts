@@ -18,11 +18,12 @@ export class Timeline implements Part {
   private whereStep = h("strong");
   private whereFrame = h("span");
   private marker = h("div", { class: "marker" });
+  private done = h("div", { class: "done" });
   private flags = h("div", { class: "flags" });
   private track: HTMLElement;
 
   constructor(private app: App) {
-    this.track = h("div", { class: "track" }, this.canvas, this.marker, this.flags, this.slider);
+    this.track = h("div", { class: "track" }, this.canvas, this.done, this.marker, this.flags, this.slider);
     this.element = h("div", { class: "timeline" }, h("div", { class: "transport" }, this.play, this.speed), this.track, h("div", { class: "where", "aria-hidden": "true" }, this.whereStep, this.whereFrame));
     this.slider.addEventListener("input", () => {
       this.app.clock.pause();
@@ -105,6 +106,7 @@ export class Timeline implements Part {
     const step = run.stepOf(from) * (1 - mix) + run.stepOf(to) * mix;
     this.slider.value = String(step);
     this.whereStep.textContent = `${t.step} ${number(Math.round(step))}`;
+    this.done.style.transform = `scaleX(${this.shareOf(step)})`;
     this.marker.style.transform = `translateX(${this.shareOf(step) * (this.track.clientWidth - THUMB)}px)`;
     this.drawFrame(clock.frame);
   }
