@@ -7,8 +7,8 @@
 // for WebGL by the processor ("gl", SwiftShader):
 // - first_picture_ms: from the beginning of the navigation to the first drawn map: of a server that was just started, and
 //   again of one that has computed everything; whole_ms: until all that there is has come, the first time.
-// - rate: maps drawn a second, while it plays (play), while the slider is dragged (scrub), while the map is dragged and
-//   zoomed (pan); words: the same with two words chosen, coloured by movement. page_ms and drawing_ms: processor time for one
+// - rate: maps drawn a second, while it plays (play), while the slider is moved to and fro (scrub), while the wheel zooms
+//   (zoom); words: the same with two words chosen, coloured by movement. page_ms and drawing_ms: processor time for one
 //   map, in the process of the page and in the one that draws, whatever else the machine did meanwhile. share: of the words,
 //   the last map that was drawn while it moved.
 // - memory_mb: what the process of the page has for itself, and what the one that draws has more than an empty browser's.
@@ -89,22 +89,25 @@ async function play(page, until) {
   return share;
 }
 
-// Drags from one side to the other and back.
-async function drag(page, box, until) {
-  const at = (share) => [box.x + box.width * (0.05 + 0.9 * share), box.y + box.height / 2];
-  await page.mouse.move(...at(0));
-  await page.mouse.down();
-  for (let k = 0; Date.now() < until; k++) await page.mouse.move(...at(Math.abs(((k / 150) % 2) - 1)));
-  const share = await shareOf(page);
-  await page.mouse.up();
-  return share;
-}
-
-async function pan(page, until) {
-  const box = await page.locator(".map-pane .stage").boundingBox();
-  const middle = { x: box.x + box.width * 0.4, y: box.y, width: box.width * 0.2, height: box.height };
-  await drag(page, middle, (until + Date.now()) / 2);
-  for (let k = 0; Date.now() < until; k++) await page.mouse.wheel(0, k % 40 < 20 ? -40 : 40);
+// From one side to the other and back, once for each picture that the browser shows, as fast as it can.
+async function each(page, until, kind) {
+  await page.evaluate(([milliseconds, what]) => new Promise((done) => {
+    const slider = document.querySelector(".timeline .slider"), stage = document.querySelector(".map-pane .stage"), box = stage.getBoundingClientRect(), end = performance.now() + milliseconds;
+    const act = {
+      scrub: (share) => {
+        slider.value = String(Number(slider.max) * share);
+        slider.dispatchEvent(new Event("input"));
+      },
+      zoom: (share, k) => stage.dispatchEvent(new WheelEvent("wheel", { deltaY: k % 80 < 40 ? -40 : 40, clientX: box.left + box.width * (0.3 + 0.4 * share), clientY: box.top + box.height / 2, cancelable: true })),
+    }[what];
+    let k = 0;
+    const next = () => {
+      act(Math.abs(((k / 150) % 2) - 1), k++);
+      if (performance.now() < end) requestAnimationFrame(next);
+      else done();
+    };
+    requestAnimationFrame(next);
+  }), [until - Date.now(), kind]);
   return shareOf(page);
 }
 
@@ -112,11 +115,10 @@ async function rates(page, renderer) {
   await page.evaluate((choice) => window.vectrail.app.store.set({ renderer: choice }), renderer);
   await page.waitForFunction((kind) => document.querySelector(".map-pane .map").dataset.renderer === kind, renderer);
   await new Promise((done) => setTimeout(done, 1000));
-  const slider = await page.locator(".timeline .slider").boundingBox();
-  const found = { play: await rate(page, (until) => play(page, until)), scrub: await rate(page, (until) => drag(page, slider, until)), pan: await rate(page, (until) => pan(page, until)) };
+  const found = { play: await rate(page, (until) => play(page, until)), scrub: await rate(page, (until) => each(page, until, "scrub")), zoom: await rate(page, (until) => each(page, until, "zoom")) };
   await page.evaluate(() => window.vectrail.app.store.set({ words: [300, 301], color: "movement", camera: null }));
   await page.waitForFunction(() => document.querySelectorAll(".inspector .chart .curve").length >= 2, undefined, { timeout: 60000 });
-  found.words = { play: await rate(page, (until) => play(page, until)), scrub: await rate(page, (until) => drag(page, slider, until)) };
+  found.words = { play: await rate(page, (until) => play(page, until)), scrub: await rate(page, (until) => each(page, until, "scrub")) };
   return found;
 }
 

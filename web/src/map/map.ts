@@ -26,6 +26,7 @@ export class MapView implements Part {
   private detail = new Detail(() => this.schedule());
   private overlay: Overlay | null = null;
   private projection = new Projection(1, 1, { left: -1, right: 1, top: 1, bottom: -1 });
+  private homeOf: Int16Array | null = null; // the positions that the projection fits
   private hover: number | null = null;
   private scheduled = false;
   private glFailed: "" | "noWebgl" | "contextLost" = "";
@@ -147,7 +148,10 @@ export class MapView implements Part {
     if (what === "plane") renderer.setData(this.dataOf(run));
     renderer.frames(run.have, run.haveMovement);
     const last = run.frames - 1;
-    if (run.have[last]) this.projection.home = boundsOf(run.positions, last * run.mapWords * 2, run.mapWords, run.axes ?? []);
+    if (run.have[last] && this.homeOf !== run.positions) {
+      this.homeOf = run.positions;
+      this.projection.home = boundsOf(run.positions, last * run.mapWords * 2, run.mapWords, run.axes ?? []);
+    }
     this.schedule();
   }
 
@@ -247,7 +251,8 @@ export class MapView implements Part {
     const most = all ? run.mapWords : this.detail.wordsOf(run.mapWords);
     this.detail.drew(most, run.mapWords);
     renderer.draw({ from: s.from, to: s.to, mix: s.mix, transform: s.transform, ratio: s.ratio, zoom: s.zoom, most, byMovement: s.byMovement, dimmed: s.chosen.length > 0 && !this.fixed, colors });
-    overlay.draw(s);
+    if (this.drawn > 0) overlay.draw(s);
+    else this.schedule(); // points first: to paint the names takes longer
     this.drawn++;
     this.element.dataset.drawn = String(this.drawn);
     this.element.dataset.renderer = renderer.kind;
