@@ -138,7 +138,7 @@ async function look(address, renderer, result, flags) {
 }
 
 const result = { words: 0, frames: 0 };
-for (const [renderer, flags] of [["cpu", ["--disable-gpu"]], ["gl", ["--disable-gpu-compositing"]]]) {
+for (const [renderer, flags] of [["cpu", ["--disable-gpu"]], ["gl", []]]) {
   const { child, address } = await serve(command, folder, run); // each meets a server that was just started
   await look(address, renderer, result, flags);
   await stop(child);

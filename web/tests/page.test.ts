@@ -9,6 +9,7 @@ import { vi } from "../src/texts.vi.ts";
 import { isTaken } from "../src/keyboard.ts";
 import { merge } from "../src/health.ts";
 import { boundsOf, Projection } from "../src/map/camera.ts";
+import { Detail } from "../src/map/detail.ts";
 import { placeLabels, type Wish } from "../src/map/labels.ts";
 import { neighborsSince } from "../src/pair.ts";
 import { unpackNear, unpackPositions } from "../src/report.ts";
@@ -151,4 +152,30 @@ test("both languages say everything", () => {
     else if (typeof value === "object" && value !== null) Object.values(value).forEach(filled);
   };
   filled(vi);
+});
+
+test("the map at home fits below what covers it, and shows the words that have to be seen", () => {
+  const positions = new Int16Array(2 * 1000);
+  for (let w = 0; w < 999; w++) positions.set([(w % 30) * 1000 - 15000, Math.floor(w / 30) * 1000 - 15000], 2 * w);
+  positions.set([3000, 30000], 2 * 999);
+  assert.ok(boundsOf(positions, 0, 1000).top < 0.7, "one in a thousand is left out");
+  const home = boundsOf(positions, 0, 1000, [999, 5000]);
+  assert.equal(home.top, 1);
+  const projection = new Projection(800, 600, home, 100), { scale, dy } = projection.transform(projection.homeCamera);
+  const top = dy - 30000 * home.top * scale, bottom = dy - 30000 * home.bottom * scale;
+  assert.ok(top > 100 && Math.abs(top - 100 - (600 - bottom)) < 1e-6, `${top} ${bottom}`);
+});
+
+test("a slow machine moves fewer words, a fast one all, and at rest all are there", () => {
+  const detail = new Detail(() => undefined);
+  for (let k = 0; k < 200; k++) detail.note(16, 100000, 100000);
+  assert.equal(detail.most, Infinity);
+  for (let k = 0; k < 200; k++) detail.note(100, Math.min(100000, detail.most), 100000);
+  assert.equal(detail.most, 4000, "never fewer than can be read");
+  assert.equal(detail.wordsOf(100000), 100000, "nothing moves yet");
+  detail.moves();
+  assert.equal(detail.wordsOf(100000), 4000);
+  assert.equal(detail.wordsOf(300), 300);
+  for (let k = 0; k < 400; k++) detail.note(10, Math.min(100000, detail.most), 100000);
+  assert.equal(detail.most, Infinity);
 });
