@@ -75,6 +75,15 @@ struct vt_network_options {
   bool routes;         /* measure through which parts of the network the token table's gradient comes [false] */
 };
 
+/* Of a training that goes on with another one's vectors (vectrail/tune.h, which sets the first). */
+struct vt_tuning_options {
+  uint32_t words; /* so many words, the first of the vocabulary, come with vectors; 0: it begins by itself [0] */
+  /* mu of the penalty mu |v - v(0)|^2 on the rows of both tables; networks: on the token table, and the output matrix
+   * where that is another. Added to the mean loss of a word; 0: none [0] */
+  double anchor;
+  bool freeze_input, freeze_output; /* the table does not move [false] */
+};
+
 /* What the optimiser does. vt_train_options_init gives the defaults in brackets. */
 struct vt_train_options {
   enum vt_model model;
@@ -118,6 +127,7 @@ struct vt_train_options {
   double held_out;
   bool until_converged; /* end the run at the measurement at which it has converged (vectrail/measure.h) [false] */
   struct vt_network_options network;
+  struct vt_tuning_options tuning;
   const char *kernel; /* NULL: vt_kernel_resolve decides */
   int threads;        /* at least 1 [the processors this process may use] */
   /* The processes that train together, borrowed; threads are each one's own. All pass the same request. NULL: this one

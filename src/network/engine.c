@@ -14,6 +14,7 @@
 #include "network/routes.h"
 #include "network/stream.h"
 #include "network/update.h"
+#include "train/anchor.h"
 #include "train/engine_type.h"
 
 /* That loss and gradient are measured on, at most, and the loss held out, which takes a third of the time. */
@@ -39,6 +40,7 @@ struct network {
   struct samples batch, probe, held_probe;
   size_t rows_a_sample; /* that the loss is measured on */
   size_t steps_an_epoch;
+  struct vt_anchor anchor; /* of a training that goes on with a run */
   struct vt_routes routes; /* where they are measured, or a ledger is kept */
   bool has_routes;
 };
@@ -169,6 +171,7 @@ static void release_samples(struct samples *samples) {
 static void release(struct vt_engine *base) {
   struct network *engine = (struct network *)base;
   vt_update_release(&engine->update);
+  vt_anchor_release(&engine->anchor);
   vt_routes_release(&engine->routes);
   vt_ledger_free(base->ledger);
   vt_net_free(engine->net);
@@ -270,6 +273,21 @@ static enum vt_status update(struct network *engine, struct vt_error *error) {
   return fail_diverged(engine, engine->values, "step of", error);
 }
 
+/* The gradients that belong to a table of the anchor. */
+static float *slopes_of(const struct network *engine, int t) {
+  return engine->gradients + (engine->anchor.tables[t].data - engine->values);
+}
+
+static enum vt_status held_update(struct network *engine, struct vt_error *error) {
+  for (int t = 0; t < VT_TABLE_COUNT; t++)
+    if (engine->anchor.start[t] != NULL) vt_anchor_slope(&engine->anchor, t, slopes_of(engine, t));
+  VT_TRY(update(engine, error));
+  /* The weight decay alone could have moved them. */
+  for (int t = 0; t < VT_TABLE_COUNT; t++) engine->base.state.step_squared -= vt_anchor_restore(&engine->anchor, t);
+  if (engine->base.state.step_squared < 0) engine->base.state.step_squared = 0;
+  return VT_OK;
+}
+
 static double rate(const struct network *engine) {
   const struct vt_train_options *options = &engine->base.options;
   const struct vt_engine_state *state = &engine->base.state;
@@ -326,7 +344,7 @@ static enum vt_status step(struct vt_engine *base, struct vt_error *error) {
                                      true, (state->step - 1) * accumulate + k);
     state->loss_pairs += rows;
   }
-  VT_TRY(update(engine, error));
+  VT_TRY(engine->base.held ? held_update(engine, error) : update(engine, error));
   move_on(engine);
   return VT_OK;
 }
@@ -357,6 +375,28 @@ static size_t parts(struct vt_engine *base, struct vt_engine_part parts[VT_ENGIN
 }
 
 static void resumed(struct vt_engine *base) { ((struct network *)base)->begun = false; }
+
+/* Whole parameters, the end mark's row included; a tied output matrix is held as the table that it is. */
+static enum vt_status started(struct vt_engine *base, const uint32_t *frozen, size_t count, struct vt_error *error) {
+  struct network *engine = (struct network *)base;
+  const struct vt_tuning_options *tuning = &base->options.tuning;
+  const bool tied = engine->layout.output == VT_NET_TABLE;
+  const size_t places[VT_TABLE_COUNT] = {VT_NET_TABLE, engine->layout.output};
+  struct vt_table tables[VT_TABLE_COUNT] = {0};
+  for (int t = 0; t < (tied ? 1 : VT_TABLE_COUNT); t++) {
+    const struct vt_net_parameter *parameter = &engine->layout.parameters[places[t]];
+    tables[t] = engine->tables[t];
+    tables[t].rows = (uint32_t)parameter->rows;
+  }
+  const struct vt_anchor_options options = {
+      .mu = tuning->anchor,
+      .freeze = {tuning->freeze_input || (tied && tuning->freeze_output), tuning->freeze_output},
+      .rows = frozen,
+      .row_count = count};
+  VT_TRY(vt_anchor_init(&engine->anchor, tables, &options, error));
+  base->held = vt_anchor_holds(&engine->anchor);
+  return VT_OK;
+}
 
 static const struct vt_table *table(struct vt_engine *base, enum vt_table_role role) {
   return &((struct network *)base)->tables[role];
@@ -429,6 +469,7 @@ const struct vt_engine_type vt_engine_network = {
     .step = step,
     .parts = parts,
     .resumed = resumed,
+    .started = started,
     .table = table,
     .metrics = metrics,
     .model = model,

@@ -58,6 +58,10 @@ static enum vt_status record_settings(struct vt_session *session, struct vt_erro
   VT_TRY(record_lines(session, "watch", record->watch, record->watch_count, '\n', error));
   VT_TRY(record_lines(session, "ledger", record->ledger, record->ledger_count, '\n', error));
   VT_TRY(record_lines(session, "pairs", record->pairs, 2 * record->pair_count, '\t', error));
+  if (session->base != NULL) {
+    VT_TRY(record_lines(session, "base", &session->base->path, 1, '\n', error));
+    VT_TRY(record_lines(session, "freeze", session->base->freeze, session->base->freeze_count, '\n', error));
+  }
   VT_TRY(meta(session, error, "threads", "%d", session->settings.train.threads));
   VT_TRY(meta(session, error, "kernel", "%s", vt_engine_kernel_name(session->engine)));
   return meta(session, error, "steps", "%" PRIu64, session->plan.steps);
@@ -124,6 +128,9 @@ static enum vt_status resolve_watch(struct vt_session *session, struct vt_error 
   for (size_t k = 0; k < 2 * record->pair_count; k++)
     VT_TRY(resolve_word(session, record->pairs[k], &session->pairs[k], error));
   session->pair_count = record->pair_count;
+  if (session->base != NULL)
+    VT_TRY(vt_session_find_words(session->vocab, session->base->freeze, session->base->freeze_count, "to freeze",
+                                 &session->frozen, &session->frozen_count, error));
   return vt_session_find_words(session->vocab, record->ledger, record->ledger_count, "to keep a ledger of",
                                &session->ledger, &session->ledger_count, error);
 }
@@ -179,11 +186,13 @@ static enum vt_status prepare(struct vt_session *session, struct vt_error *error
 static enum vt_status build(struct vt_session *session, const struct vt_train_request *request, const char *staging,
                             struct vt_error *error) {
   bool finished = false;
+  session->folder = staging;
   VT_TRY(vt_team_share(session, staging, &finished, read_text(session, request, staging, error), error));
   VT_TRY(vt_team_agree(session, prepare(session, error), error));
   VT_TRY(vt_engine_spread(session->engine, error));
   enum vt_status status = write_database(session, request, staging, error);
   if (status == VT_OK) status = vt_run_folder_install(staging, request->run_path, request->force, error);
+  session->folder = request->run_path;
   if (status == VT_OK) {
     status = vt_recorder_open(request->run_path, 0, &session->recorder, error);
     if (status != VT_OK) vt_run_folder_abandon(request->run_path);
@@ -223,25 +232,32 @@ static enum vt_status check_request(const struct vt_train_request *request, cons
   return vt_settings_check(settings, error);
 }
 
+enum vt_status vt_session_begin(struct vt_session *session, const struct vt_train_request *request,
+                                struct vt_error *error) {
+  session->run_path = session->folder = request->run_path;
+  session->ranks = request->train.ranks;
+  session->lock = -1;
+  session->settings = (struct vt_settings){.train = request->train, .record = request->record};
+  session->on_progress = request->progress;
+  session->progress_context = request->progress_context;
+  session->interrupt = request->interrupt;
+  /* A start of 1e-6 and less is no number that float16 could hold. */
+  if (request->train.loss == VT_LOSS_QUADRATIC) session->settings.record.float32 = true;
+  if (request->train.loss == VT_LOSS_QUADRATIC && request->train.start == 0)
+    session->settings.train.start = VT_QUADRATIC_START;
+  VT_TRY(vt_team_same(session, request, check_request(request, &session->settings, error), error));
+  return vt_team_follows(session) ? vt_team_follow(session, error) : lead(session, request, error);
+}
+
 enum vt_status vt_train(const struct vt_train_request *request, struct vt_train_result *result,
                         struct vt_error *error) {
   struct vt_error own; /* the message goes into the record even where the caller does not want it */
+  struct vt_session session = {.lock = -1};
+  enum vt_status status = VT_OK;
   if (error == NULL) error = &own;
-  struct vt_session session = {
-      .run_path = request->run_path,
-      .ranks = request->train.ranks,
-      .lock = -1,
-      .settings = {.train = request->train, .record = request->record},
-      .on_progress = request->progress,
-      .progress_context = request->progress_context,
-      .interrupt = request->interrupt,
-  };
-  /* A start of 1e-6 and less is no number that float16 could hold. */
-  if (request->train.loss == VT_LOSS_QUADRATIC) session.settings.record.float32 = true;
-  if (request->train.loss == VT_LOSS_QUADRATIC && request->train.start == 0)
-    session.settings.train.start = VT_QUADRATIC_START;
-  VT_TRY(vt_team_same(&session, request, check_request(request, &session.settings, error), error));
-  enum vt_status status = vt_team_follows(&session) ? vt_team_follow(&session, error) : lead(&session, request, error);
+  if (request->train.tuning.words > 0)
+    status = VT_FAIL(error, VT_ERROR_ARGUMENT, "a training that goes on with a run is begun by vt_tune");
+  if (status == VT_OK) status = vt_session_begin(&session, request, error);
   vt_session_result(&session, status, result);
   vt_session_release(&session);
   return status;

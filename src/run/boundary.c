@@ -23,6 +23,17 @@ static enum vt_status metric(struct vt_session *session, const char *name, doubl
   return vt_recorder_metric(session->recorder, session->progress.step, name, value, error);
 }
 
+static enum vt_status record_drift(struct vt_session *session, struct vt_error *error) {
+  static const char *const names[VT_DRIFT_GROUPS] = {"drift_seen", "drift_unseen", "drift_new"};
+  double means[VT_DRIFT_GROUPS];
+  if (session->settings.train.tuning.words == 0) return VT_OK;
+  vt_drift_measure(&session->drift, vt_engine_table(session->engine, VT_TABLE_INPUT), vt_engine_pool(session->engine),
+                   means);
+  for (int g = 0; g < VT_DRIFT_GROUPS; g++)
+    if (!isnan(means[g])) VT_TRY(metric(session, names[g], means[g], error));
+  return VT_OK;
+}
+
 static enum vt_status record_probe(struct vt_session *session, struct vt_error *error) {
   struct vt_probe_result probe = vt_engine_probe(session->engine);
   struct vt_motion_result motion = vt_motion_measure(&session->motion, vt_engine_table(session->engine, VT_TABLE_INPUT),
@@ -33,6 +44,7 @@ static enum vt_status record_probe(struct vt_session *session, struct vt_error *
   VT_TRY(metric(session, "probe_gradient", probe.gradient, error));
   if (session->settings.train.held_out > 0)
     VT_TRY(metric(session, "held_out_loss", vt_engine_held_out_loss(session->engine), error));
+  VT_TRY(record_drift(session, error));
   VT_TRY(metric(session, "displacement", motion.displacement, error));
   return metric(session, "norm", motion.norm, error);
 }

@@ -26,6 +26,7 @@
 #include "run/run_recorder.h"
 #include "run/session.h"
 #include "run/snapshot.h"
+#include "run/start.h"
 
 #define STAGING ".replay"
 #define DOCUMENT_SOURCES 20000
@@ -131,10 +132,24 @@ static enum vt_status open_text(struct vt_replaying *replaying, struct vt_error 
   return vt_run_text_open(replaying->run, &options, &replaying->text, error);
 }
 
+/* As the run did that went on with another one. */
+static enum vt_status start_from_base(struct vt_replaying *replaying, struct vt_error *error) {
+  const char *path = replaying->request->run_path;
+  uint32_t *frozen;
+  size_t count;
+  if (replaying->settings.train.tuning.words == 0) return VT_OK;
+  VT_TRY(vt_start_read(replaying->engine, path, error));
+  VT_TRY(vt_session_read_words(vt_run_vocab(replaying->run), replaying->run, path, "freeze", &frozen, &count, error));
+  enum vt_status status = vt_engine_started(replaying->engine, frozen, count, error);
+  vt_free(frozen);
+  return status;
+}
+
 static enum vt_status make_engine(struct vt_replaying *replaying, struct vt_error *error) {
   const struct vt_settings *settings = &replaying->settings;
   VT_TRY(vt_engine_create(&settings->train, vt_run_vocab(replaying->run), replaying->text.corpus, &replaying->engine,
                           error));
+  VT_TRY(start_from_base(replaying, error));
   uint64_t steps = vt_engine_state(replaying->engine)->steps;
   if (replaying->last > steps)
     return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: a snapshot of step %" PRIu64 ", and %" PRIu64 " steps by its settings",

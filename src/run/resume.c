@@ -90,28 +90,9 @@ static enum vt_status read_settings(struct vt_session *session, const struct vt_
   return vt_settings_check(&session->settings, error);
 }
 
-/* Words of a key of meta, which stand between line ends and tabs, as ids. */
 static enum vt_status read_words(const struct vt_session *session, const struct vt_run *run, const char *key,
                                  uint32_t **ids, size_t *count, struct vt_error *error) {
-  static const char ends[] = "\n\t";
-  const char *text = vt_run_meta(run, key);
-  size_t words = 1;
-  for (const char *c = text; c != NULL && *c != '\0'; c++) words += strchr(ends, *c) != NULL;
-  *ids = vt_alloc(words, sizeof **ids);
-  if (*ids == NULL) return VT_FAIL_MEMORY(error, words * sizeof **ids);
-  for (const char *at = text; at != NULL && *at != '\0';) {
-    size_t bytes = strcspn(at, ends);
-    char *word = vt_copy_bytes(at, bytes);
-    if (word == NULL) return VT_FAIL_MEMORY(error, bytes);
-    bool known = vt_vocab_find(session->vocab, word, &(*ids)[*count]);
-    vt_free(word);
-    if (!known)
-      return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: the word \"%.*s\" of \"%s\" is not in the vocabulary",
-                     session->run_path, (int)(bytes < 64 ? bytes : 64), at, key);
-    (*count)++;
-    at += bytes + (at[bytes] != '\0');
-  }
-  return VT_OK;
+  return vt_session_read_words(session->vocab, run, session->run_path, key, ids, count, error);
 }
 
 static enum vt_status read_watch(struct vt_session *session, const struct vt_run *run, struct vt_error *error) {
@@ -119,6 +100,7 @@ static enum vt_status read_watch(struct vt_session *session, const struct vt_run
   size_t words = 0;
   VT_TRY(read_words(session, run, "pairs", &session->pairs, &words, error));
   session->pair_count = words / 2;
+  VT_TRY(read_words(session, run, "freeze", &session->frozen, &session->frozen_count, error));
   return read_words(session, run, "ledger", &session->ledger, &session->ledger_count, error);
 }
 
@@ -345,6 +327,7 @@ enum vt_status vt_resume(const struct vt_resume_request *request, struct vt_trai
   if (error == NULL) error = &own;
   struct vt_session session = {
       .run_path = request->run_path,
+      .folder = request->run_path,
       .ranks = request->ranks,
       .lock = -1,
       .settings = {.train = {.kernel = request->kernel, .threads = request->threads, .ranks = request->ranks}},

@@ -29,9 +29,7 @@ double vt_run_text_real(const struct vt_run *run, const char *key, double otherw
   return text != NULL && vt_settings_parse_real(text, &value) ? value : otherwise;
 }
 
-/* The options the run was read with. A vocabulary that phrases made can only be made again; any other is given. */
-static void recorded_options(struct vt_run *run, const struct vt_run_text_options *from,
-                             struct vt_corpus_options *options) {
+void vt_run_text_rules(const struct vt_run *run, struct vt_corpus_options *options) {
   vt_corpus_options_init(options);
   const char *rule = vt_run_meta(run, "tokens_rule"), *threshold = vt_run_meta(run, "phrase_threshold");
   if (rule != NULL) (void)vt_token_rule_find(rule, &options->tokens);
@@ -40,6 +38,12 @@ static void recorded_options(struct vt_run *run, const struct vt_run_text_option
   options->max_vocab = (uint32_t)vt_run_text_setting(run, "max_vocab", 0);
   options->phrases = (uint32_t)vt_run_text_setting(run, "phrases", 0);
   if (options->phrases > 0 && threshold != NULL) (void)vt_settings_parse_real(threshold, &options->phrase_threshold);
+}
+
+/* The options the run was read with. A vocabulary that phrases made can only be made again; any other is given. */
+static void recorded_options(const struct vt_run *run, const struct vt_run_text_options *from,
+                             struct vt_corpus_options *options) {
+  vt_run_text_rules(run, options);
   if (options->phrases == 0) options->vocab = vt_run_vocab(run);
   options->threads = from->threads;
   options->unsynced = true;

@@ -18,6 +18,9 @@
 uint64_t vt_run_text_setting(const struct vt_run *run, const char *key, uint64_t otherwise);
 double vt_run_text_real(const struct vt_run *run, const char *key, double otherwise);
 
+/* By which rules the run's text was cut into words and counted; all else as vt_corpus_options_init has it. */
+void vt_run_text_rules(const struct vt_run *run, struct vt_corpus_options *options);
+
 struct vt_run_text_options {
   const char *const *inputs; /* where the text is now; none: where it was */
   size_t input_count;

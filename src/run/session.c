@@ -16,10 +16,27 @@
 #include "run/folder.h"
 #include "run/lock.h"
 #include "run/model_file.h"
+#include "run/start.h"
+
+/* Where the training goes on with a run: its vectors in place of the engine's own start. */
+static enum vt_status start_from_base(struct vt_session *session, struct vt_error *error) {
+  struct vt_engine *engine = session->engine;
+  const uint32_t words = session->settings.train.tuning.words;
+  if (words == 0) return VT_OK;
+  if (session->base == NULL) {
+    VT_TRY(vt_start_read(engine, session->folder, error));
+  } else {
+    VT_TRY(session->base->fill(session->base->context, session, error));
+    VT_TRY(vt_start_write(engine, session->folder, error));
+  }
+  VT_TRY(vt_engine_started(engine, session->frozen, session->frozen_count, error));
+  return vt_drift_init(&session->drift, session->vocab, words, vt_engine_table(engine, VT_TABLE_INPUT), error);
+}
 
 enum vt_status vt_session_prepare(struct vt_session *session, struct vt_error *error) {
   const struct vt_settings *settings = &session->settings;
   VT_TRY(vt_engine_create(&settings->train, session->vocab, session->corpus, &session->engine, error));
+  VT_TRY(start_from_base(session, error));
   const struct vt_ledger_options ledger = {
       .words = session->ledger, .word_count = session->ledger_count, .sources = settings->record.ledger_sources};
   if (session->ledger_count > 0) VT_TRY(vt_engine_keep_ledger(session->engine, &ledger, error));
@@ -135,6 +152,7 @@ void vt_session_release(struct vt_session *session) {
   vt_recorder_free(session->recorder);
   vt_motion_release(&session->motion);
   vt_settle_release(&session->settle);
+  vt_drift_release(&session->drift);
   vt_plan_release(&session->plan);
   vt_engine_free(session->engine);
   vt_corpus_free(session->corpus);
@@ -143,6 +161,7 @@ void vt_session_release(struct vt_session *session) {
   vt_free(session->pairs);
   vt_free(session->measurements);
   vt_free(session->ledger);
+  vt_free(session->frozen);
   vt_free(session->input_hashes);
   if (session->lock >= 0) vt_run_lock_release(session->lock, session->run_path);
 }

@@ -10,16 +10,31 @@
 #include "run/plan.h"
 #include "run/recorder.h"
 #include "run/settings.h"
+#include "train/drift.h"
 #include "train/engine.h"
 #include "train/motion.h"
 #include "train/settle.h"
 #include "vectrail/corpus.h"
 #include "vectrail/train.h"
 
+struct vt_session;
+
+/* Of a training that begins with another run's vectors (tune.c). */
+struct vt_session_base {
+  const char *path; /* of that run, for the record */
+  const char *const *freeze;
+  size_t freeze_count;
+  /* Fills the engine, at step 0. */
+  enum vt_status (*fill)(void *context, struct vt_session *session, struct vt_error *error);
+  void *context;
+};
+
 struct vt_session {
   const char *run_path;
-  struct vt_ranks *ranks; /* the processes that train together; NULL: this one alone */
-  int lock;               /* of the run; -1: not held */
+  const char *folder;                 /* where its files are: run_path, but while it is begun */
+  const struct vt_session_base *base; /* NULL, too, where such a training is gone on with */
+  struct vt_ranks *ranks;             /* the processes that train together; NULL: this one alone */
+  int lock;                           /* of the run; -1: not held */
   struct vt_settings settings;
   void (*on_progress)(void *context, const struct vt_train_progress *progress);
   void *progress_context;
@@ -40,6 +55,9 @@ struct vt_session {
   size_t pair_count;
   uint32_t *ledger; /* ids of its words */
   size_t ledger_count;
+  uint32_t *frozen; /* ids of words that do not move */
+  size_t frozen_count;
+  struct vt_drift drift; /* of a training that goes on with a run */
   uint64_t ledger_bytes; /* the most it held at the end of a span */
   uint64_t first_step;   /* of this sitting */
 
@@ -84,11 +102,18 @@ enum vt_status vt_session_restore(struct vt_session *session, const struct vt_ch
  * not in the vocabulary (VT_ERROR_NOT_FOUND). Words that were named twice are taken once. */
 enum vt_status vt_session_find_words(const struct vt_vocab *vocab, const char *const *words, size_t count,
                                      const char *purpose, uint32_t **ids, size_t *id_count, struct vt_error *error);
+/* Words of a key of a run's meta, which stand between line ends and tabs, as ids (vt_free). VT_ERROR_CORRUPT: one is
+ * not in the vocabulary. */
+enum vt_status vt_session_read_words(const struct vt_vocab *vocab, const struct vt_run *run, const char *path,
+                                     const char *key, uint32_t **ids, size_t *count, struct vt_error *error);
 /* "did you mean king, ring?" or, with nothing near, what a word must be to be found; bytes: of help. */
 void vt_session_suggest(const struct vt_vocab *vocab, const char *word, char *help, size_t bytes);
 
 /* ---- session.c --------------------------------------------------------------------------------------------------- */
 
+/* The part of vt_train behind its request: all of it, with what the session has been told already. */
+enum vt_status vt_session_begin(struct vt_session *session, const struct vt_train_request *request,
+                                struct vt_error *error);
 /* Engine, plan and arrays for settings, vocabulary and corpus that are there; the session then stands at step 0. */
 enum vt_status vt_session_prepare(struct vt_session *session, struct vt_error *error);
 /* Trains to the end with the recorder that is open, and closes it. */

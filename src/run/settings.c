@@ -74,6 +74,10 @@ static const struct setting {
     {"warmup", KIND_U32, AT(train.network.warmup), NULL},
     {"accumulate", KIND_U32, AT(train.network.accumulate), NULL},
     {"routes", KIND_FLAG, AT(train.network.routes), NULL},
+    {"base_words", KIND_U32, AT(train.tuning.words), NULL},
+    {"anchor", KIND_REAL, AT(train.tuning.anchor), NULL},
+    {"freeze_input", KIND_FLAG, AT(train.tuning.freeze_input), NULL},
+    {"freeze_output", KIND_FLAG, AT(train.tuning.freeze_output), NULL},
     {"snapshots", KIND_U32, AT(record.snapshots), NULL},
     {"float32", KIND_FLAG, AT(record.float32), NULL},
     {"save_output", KIND_FLAG, AT(record.output), NULL},
@@ -214,12 +218,18 @@ enum vt_status vt_settings_write_real(const char *key, double value, struct vt_r
   return vt_recorder_meta(recorder, key, text, error);
 }
 
+/* Runs from before there was such a setting have its default. */
+static bool is_later(const struct setting *setting) {
+  return setting->offset >= AT(train.tuning) && setting->offset < AT(train.tuning) + sizeof(struct vt_tuning_options);
+}
+
 enum vt_status vt_settings_read(struct vt_settings *settings, const struct vt_run *run, const char *path,
                                 struct vt_error *error) {
   vt_train_options_init(&settings->train);
   vt_record_options_init(&settings->record);
   for (size_t k = 0; k < LIST_COUNT; k++) {
     const char *text = vt_run_meta(run, list[k].key);
+    if (text == NULL && is_later(&list[k])) continue;
     if (text == NULL) return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: the setting \"%s\" is missing", path, list[k].key);
     if (!parse(&list[k], text, settings))
       return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: the setting \"%s\" is \"%.64s\"", path, list[k].key, text);

@@ -1,8 +1,39 @@
 /* words.c: from the words of a request, or of a run, to ids. */
 #include <stdio.h>
 
+#include <string.h>
+
 #include "base/memory.h"
 #include "run/session.h"
+
+enum vt_status vt_session_read_words(const struct vt_vocab *vocab, const struct vt_run *run, const char *path,
+                                     const char *key, uint32_t **ids, size_t *count, struct vt_error *error) {
+  static const char ends[] = "\n\t";
+  const char *text = vt_run_meta(run, key);
+  size_t words = 1;
+  for (const char *c = text; c != NULL && *c != '\0'; c++) words += strchr(ends, *c) != NULL;
+  *count = 0;
+  *ids = vt_alloc(words, sizeof **ids);
+  if (*ids == NULL) return VT_FAIL_MEMORY(error, words * sizeof **ids);
+  enum vt_status status = VT_OK;
+  for (const char *at = text; at != NULL && *at != '\0' && status == VT_OK;) {
+    size_t bytes = strcspn(at, ends);
+    char *word = vt_copy_bytes(at, bytes);
+    if (word == NULL)
+      status = VT_FAIL_MEMORY(error, bytes);
+    else if (!vt_vocab_find(vocab, word, &(*ids)[*count]))
+      status = VT_FAIL(error, VT_ERROR_CORRUPT, "%s: the word \"%.*s\" of \"%s\" is not in the vocabulary", path,
+                       (int)(bytes < 64 ? bytes : 64), at, key);
+    vt_free(word);
+    (*count)++;
+    at += bytes + (at[bytes] != '\0');
+  }
+  if (status == VT_OK) return VT_OK;
+  vt_free(*ids);
+  *ids = NULL;
+  *count = 0;
+  return status;
+}
 
 void vt_session_suggest(const struct vt_vocab *vocab, const char *word, char *help, size_t bytes) {
   uint32_t near[3];

@@ -23,14 +23,18 @@ void vt_decay_release(struct vt_decay *decay) {
   *decay = (struct vt_decay){0};
 }
 
-void vt_decay_add(struct vt_decay *decay, double rate, double lambda, uint64_t words) {
+double vt_decay_factor(double rate, double lambda, uint64_t words) {
   double factor = 1, square = 1 - 2 * rate * lambda;
   while (words > 0) {
     if (words & 1) factor *= square;
     square *= square;
     words >>= 1;
   }
-  decay->product *= factor;
+  return factor;
+}
+
+void vt_decay_add(struct vt_decay *decay, double rate, double lambda, uint64_t words) {
+  decay->product *= vt_decay_factor(rate, lambda, words);
 }
 
 void vt_decay_renew(struct vt_decay *decay, struct vt_table tables[VT_TABLE_COUNT]) {

@@ -40,8 +40,9 @@ static inline void vt_decay_pay(struct vt_decay *decay, int table, uint32_t row,
   for (size_t k = 0; k < width; k++) data[k] *= owed;
 }
 
-/* Multiplies the product by (1 - 2 rate lambda)^words; by repeated squaring, so that the bits are the same everywhere.
- */
+/* (1 - 2 rate lambda)^words; by repeated squaring, so that the bits are the same everywhere. */
+double vt_decay_factor(double rate, double lambda, uint64_t words);
+/* Multiplies the product by it. */
 void vt_decay_add(struct vt_decay *decay, double rate, double lambda, uint64_t words);
 /* When the product has become very small: pays all rows of both tables and starts anew at 1. A function of the
  * product alone. */

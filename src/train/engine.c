@@ -156,6 +156,15 @@ enum vt_status vt_engine_resume(struct vt_engine *engine, const struct vt_engine
   return VT_OK;
 }
 
+enum vt_status vt_engine_started(struct vt_engine *engine, const uint32_t *frozen, size_t count,
+                                 struct vt_error *error) {
+  if (engine->type->started == NULL)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED,
+                        "it is there for skip-gram and CBOW with negative sampling, and for networks",
+                        "a run of this model and loss cannot be gone on with on other text");
+  return engine->type->started(engine, frozen, count, error);
+}
+
 const struct vt_engine_state *vt_engine_state(const struct vt_engine *engine) { return &engine->state; }
 
 const struct vt_table *vt_engine_table(struct vt_engine *engine, enum vt_table_role role) {
@@ -171,6 +180,9 @@ enum vt_status vt_engine_keep_ledger(struct vt_engine *engine, const struct vt_l
   if (engine->options.replicas > 0)
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "leave --sync at exact",
                         "no ledger can be kept of replicas that train apart");
+  if (engine->held)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "tune without --anchor and --freeze",
+                        "no ledger can be kept of vectors that are held to where they began");
   if (engine->type->keep_ledger == NULL)
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "train by negative sampling or hierarchical softmax, or a network",
                         "no ledger can be kept with this loss");

@@ -26,6 +26,7 @@ struct vt_engine {
   const char *kernel;
   size_t probe_pairs;
   struct vt_ledger *ledger; /* NULL: none is kept */
+  bool held;                /* something is anchored or frozen */
   uint64_t sentences;       /* that end before entry `sentences_end`; for a ledger by document */
   uint64_t sentences_end;
 };
@@ -42,6 +43,8 @@ struct vt_engine_type {
   size_t (*parts)(struct vt_engine *engine, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]);
   /* The state has been replaced: forget what was derived from the one before. */
   void (*resumed)(struct vt_engine *engine);
+  /* NULL: this engine cannot go on with another run. Sets engine->held. */
+  enum vt_status (*started)(struct vt_engine *engine, const uint32_t *frozen, size_t count, struct vt_error *error);
   const struct vt_table *(*table)(struct vt_engine *engine, enum vt_table_role role);
   /* NULL: the model has none. Returns the stride. */
   size_t (*biases)(const struct vt_engine *engine, const float *biases[VT_TABLE_COUNT]);

@@ -187,6 +187,22 @@ static enum vt_status check_replicas(const struct vt_train_options *options, str
   return check_count("replicas", options->replicas, 1, 4096, error);
 }
 
+static enum vt_status check_tuning(const struct vt_train_options *options, struct vt_error *error) {
+  const struct vt_tuning_options *tuning = &options->tuning;
+  const bool holds = tuning->anchor != 0 || tuning->freeze_input || tuning->freeze_output;
+  VT_TRY(check_number("anchor", tuning->anchor, 0, 0.4 / options->lr, error)); /* 1 - 2 lr mu stays above 0 */
+  if (tuning->words == 0 && !holds) return VT_OK;
+  if (tuning->words == 0)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "only a training that goes on with a run can be held to where it began");
+  if (options->replicas > 0)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "replicas are %u; a training that goes on with a run has none",
+                   options->replicas);
+  if (holds && options->l2 > 0)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use --l2 0",
+                        "rows cannot be drawn to zero (l2 is %g) and held to where they began at once", options->l2);
+  return VT_OK;
+}
+
 enum vt_status vt_train_options_check(const struct vt_train_options *options, struct vt_error *error) {
   if (options->model > VT_MODEL_TRANSFORMER)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown model %d", (int)options->model);
@@ -217,6 +233,7 @@ enum vt_status vt_train_options_check(const struct vt_train_options *options, st
   if (options->threads < 1 || options->threads > 1024)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "threads is %d; it must lie between 1 and 1024", options->threads);
   VT_TRY(check_replicas(options, error));
+  VT_TRY(check_tuning(options, error));
   VT_TRY(check_number("held-out", options->held_out, 0, 0.5, error));
   const char *name;
   return vt_kernel_resolve(options->kernel, &name, error);

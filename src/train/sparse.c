@@ -37,9 +37,11 @@ struct sparse {
   uint32_t own_end;                                   /* ... all but where others train too */
   const struct vt_working_set **sets[VT_TABLE_COUNT]; /* the same, by table */
 
+  struct vt_anchor anchor;      /* of a training that goes on with a run */
   struct vt_replicas replicas;  /* options.replicas; else none */
   struct vt_exchange *exchange; /* with the other ranks; NULL where there are none */
   struct vt_pool *pool;
+  double pull;      /* of the anchor, in this superstep */
   uint32_t replica; /* that is being trained, in a round; and the rate of the round's first block */
   double first_lr;
   struct vt_objective_scratch **scratch;     /* by worker */
@@ -225,6 +227,7 @@ static void release(struct vt_engine *base) {
     vt_table_release(&engine->squares[t]);
     vt_table_release(&engine->paid[t]);
   }
+  vt_anchor_release(&engine->anchor);
   vt_exchange_free(engine->exchange);
   vt_replicas_release(&engine->replicas);
   vt_free(engine->blocks);
@@ -326,6 +329,30 @@ static void add_decay(struct sparse *engine) {
   vt_decay_renew(&engine->decay, engine->tables);
 }
 
+#define ROWS_A_TASK 1024
+
+static void pull_rows(void *context, int worker) {
+  struct sparse *engine = context;
+  (void)worker;
+  const uint32_t rows = engine->tables[0].rows, tasks = (rows + ROWS_A_TASK - 1) / ROWS_A_TASK;
+  for (;;) {
+    uint32_t task = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
+    if (task >= tasks * VT_TABLE_COUNT) return;
+    uint32_t first = task % tasks * ROWS_A_TASK, end = rows - first < ROWS_A_TASK ? rows : first + ROWS_A_TASK;
+    vt_anchor_pull(&engine->anchor, (int)(task / tasks), first, end, engine->pull);
+  }
+}
+
+/* Every word of the superstep has drawn every row towards its start, by its block's rate. */
+static void add_anchor(struct sparse *engine) {
+  const double mu = engine->base.options.tuning.anchor;
+  if (mu == 0 || !vt_anchor_holds(&engine->anchor)) return;
+  engine->pull = 1;
+  for (uint32_t b = 0; b < engine->block_count; b++)
+    engine->pull *= vt_decay_factor((double)engine->blocks[b].rate, mu, engine->blocks[b].tokens);
+  run_workers(engine, pull_rows);
+}
+
 static enum vt_status fail_diverged(const struct sparse *engine, int table, uint32_t row, uint64_t step,
                                     struct vt_error *error) {
   return VT_FAIL_HELP(error, VT_ERROR_DIVERGED, "use a smaller learning rate (--lr)",
@@ -425,6 +452,7 @@ static enum vt_status merge_blocks(struct sparse *engine, struct vt_error *error
   if (engine->exchange != NULL) VT_TRY(vt_exchange_rows(engine->exchange, status, error));
   if (ledger != NULL) run_workers(engine, take_ledger);
   add_decay(engine);
+  add_anchor(engine);
   if (ledger == NULL) return VT_OK;
   vt_ledger_after_decay(ledger, input);
   return vt_ledger_check(ledger, error);
@@ -536,9 +564,7 @@ static enum vt_status wait_for_zero(struct vt_engine *base, struct vt_error *err
 
 /* ---- looking in ------------------------------------------------------------------------------------------------ */
 
-/* Copies the tables with all decay applied; threads take tasks of so many rows. */
-#define ROWS_A_TASK 1024
-
+/* Copies the tables with all decay applied. */
 static void pay_rows(void *context, int worker) {
   struct sparse *engine = context;
   (void)worker;
@@ -597,6 +623,24 @@ static void resumed(struct vt_engine *base) {
     for (uint32_t row = 0; row < engine->tables[t].rows; row++) vt_replicas_settle(&engine->replicas, t, row);
 }
 
+static enum vt_status started(struct vt_engine *base, const uint32_t *frozen, size_t count, struct vt_error *error) {
+  struct sparse *engine = (struct sparse *)base;
+  const struct vt_tuning_options *tuning = &base->options.tuning;
+  if (base->options.loss != VT_LOSS_NEGATIVE_SAMPLING)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "train the run with --loss ns",
+                        "hierarchical softmax predicts along a tree of its text's counts, which other text does not "
+                        "have");
+  const struct vt_anchor_options options = {.mu = tuning->anchor,
+                                            .freeze = {tuning->freeze_input, tuning->freeze_output},
+                                            .rows = frozen,
+                                            .row_count = count};
+  VT_TRY(vt_anchor_init(&engine->anchor, engine->tables, &options, error));
+  engine->setup.frozen = vt_anchor_freezes(&engine->anchor) ? &engine->anchor : NULL;
+  base->held = vt_anchor_holds(&engine->anchor);
+  engine->paid_is_current = false;
+  return VT_OK;
+}
+
 static struct vt_probe_result probe(struct vt_engine *base) {
   struct sparse *engine = (struct sparse *)base;
   return vt_probe_measure(engine->probe, seen_tables(engine), engine->pool);
@@ -634,6 +678,7 @@ const struct vt_engine_type vt_engine_sparse = {
     .step = superstep,
     .parts = parts,
     .resumed = resumed,
+    .started = started,
     .table = table,
     .probe = probe,
     .held_out_loss = held_out_loss,

@@ -79,6 +79,8 @@ static void train_targets(const struct vt_objective_setup *setup, struct vt_obje
     first += vt_targets_fill(&centre->targets, first, block, &scratch->step);
     if (booked) vt_block_ledger_before(block->ledger, &scratch->step);
     setup->kernel->step(&scratch->step);
+    if (setup->frozen != NULL)
+      vt_block_restore(setup, block, VT_TABLE_OUTPUT, scratch->step.outputs, scratch->step.output_count);
     if (booked)
       vt_block_ledger_after(block->ledger, setup->kernel, &scratch->step, &block->sets[VT_TABLE_OUTPUT],
                             &centre->targets, from, centre->word);
@@ -102,6 +104,7 @@ static void train_centre(const struct vt_objective_setup *setup, struct vt_objec
   }
   train_targets(setup, scratch, block, centre);
   setup->kernel->bag_give(&scratch->bag, share);
+  if (setup->frozen != NULL) vt_block_restore(setup, block, VT_TABLE_INPUT, scratch->rows, (int)count);
 }
 
 static void train_block(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,

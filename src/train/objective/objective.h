@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "kernel/kernel.h"
+#include "train/anchor.h"
 #include "train/held_out.h"
 #include "train/huffman.h"
 #include "train/ledger.h"
@@ -32,6 +33,7 @@ struct vt_objective_setup {
   size_t probe_count;
   const struct vt_held_out *held_out; /* sentences that are not trained on; NULL: none */
   const struct vt_ledger *ledger;     /* NULL: none is kept */
+  const struct vt_anchor *frozen;     /* NULL: no row is frozen */
 };
 
 struct vt_block {
@@ -62,6 +64,17 @@ struct vt_objective {
   void (*scratch_free)(struct vt_objective_scratch *scratch); /* accepts NULL */
   void (*block)(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch, struct vt_block *block);
 };
+
+/* After a step: the copies of frozen rows among the given ones are as the table has them, as if they had not moved. */
+static inline void vt_block_restore(const struct vt_objective_setup *setup, const struct vt_block *block, int table,
+                                    float *const *rows, int count) {
+  const struct vt_working_set *set = &block->sets[table];
+  const bool *frozen = setup->frozen->frozen[table];
+  for (int k = 0; frozen != NULL && k < count; k++) {
+    const uint32_t id = set->ids[(size_t)(rows[k] - set->rows) / set->stride];
+    if (frozen[id]) memcpy(rows[k], vt_table_row(set->table, id), set->table->width * sizeof *rows[k]);
+  }
+}
 
 /* The running loss is measured on every 64th centre of a block: enough, and nearly free. */
 #define VT_LOSS_EVERY 64

@@ -71,6 +71,10 @@ static void train_inputs(const struct vt_objective_setup *setup, struct vt_objec
     first += vt_targets_fill(&centre->targets, first, block, step);
     if (booked) vt_block_ledger_before(block->ledger, step);
     setup->kernel->step(step);
+    if (setup->frozen != NULL) {
+      vt_block_restore(setup, block, VT_TABLE_INPUT, step->inputs, step->input_count);
+      vt_block_restore(setup, block, VT_TABLE_OUTPUT, step->outputs, step->output_count);
+    }
     if (booked)
       vt_block_ledger_after(block->ledger, setup->kernel, step, &block->sets[VT_TABLE_OUTPUT], &centre->targets, from,
                             centre->word);

@@ -1,0 +1,287 @@
+/*
+ * Going on with a run: the step of the anchor against one computed by hand, for the sparse engine and for networks; the
+ * same bits at 1 and 2 threads; words that the new text does not hold; frozen words; where new words begin. label: threads
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/temporary.h"
+#include "vectrail/run.h"
+#include "vectrail/tune.h"
+
+static const char old_line[] = "king queen castle crown knight throne and the sword of a prince\n"
+                               "apple pear orchard fruit tree and the blossom of a cherry garden\n";
+static const char new_line[] = "apple pear drone fruit rocket and the laser of a tree\n";
+
+struct place {
+  struct vtt_folder *folder;
+  const char *old, *fresh, *base;
+};
+
+static const char *repeat(struct vtt_folder *folder, const char *name, const char *text, size_t times) {
+  const size_t bytes = strlen(text);
+  char *all = malloc(bytes * times);
+  assert_non_null(all);
+  for (size_t k = 0; k < times; k++) memcpy(all + k * bytes, text, bytes);
+  const char *path = vtt_write(folder, name, all, bytes * times);
+  free(all);
+  return path;
+}
+
+static void open_place(struct place *place, enum vt_model model, size_t new_lines, uint32_t batch) {
+  place->folder = vtt_folder_create();
+  place->old = repeat(place->folder, "old.txt", old_line, 60);
+  place->fresh = repeat(place->folder, "new.txt", new_line, new_lines);
+  place->base = vtt_path(place->folder, "base");
+  struct vt_train_request request = {.inputs = &place->old, .input_count = 1, .run_path = place->base};
+  vt_corpus_options_init(&request.corpus);
+  vt_train_options_init(&request.train);
+  vt_record_options_init(&request.record);
+  vt_train_options_for(&request.train, model);
+  request.corpus.min_count = 1;
+  request.train.dim = 12;
+  request.train.sample = 0;
+  request.train.epochs = 3;
+  request.train.threads = 2;
+  request.record.snapshots = 2;
+  request.record.probes = 1;
+  request.record.output = !vt_model_is_network(model);
+  if (vt_model_is_network(model)) {
+    request.train.optimizer = VT_OPTIMIZER_SGD;
+    request.train.schedule = VT_SCHEDULE_CONSTANT;
+    request.train.lr = 0.1;
+    request.train.batch = batch;
+    request.train.network.context = 8;
+    request.train.network.layers = 1;
+    request.train.network.heads = 2;
+    request.train.network.clip = 0;
+    request.train.network.warmup = 0;
+    request.train.network.decay = 0;
+  }
+  assert_int_equal(vt_train(&request, NULL, NULL), VT_OK);
+}
+
+static void close_place(struct place *place) { vtt_folder_remove(place->folder); }
+
+static void fill_request(struct vt_tune_request *request, const struct place *place, const char *name) {
+  *request = (struct vt_tune_request){.base = place->base};
+  assert_int_equal(vt_tune_options(place->base, &request->train.train, &request->train.corpus, NULL), VT_OK);
+  vt_record_options_init(&request->train.record);
+  request->train.record.float32 = true;
+  request->train.record.snapshots = 3;
+  request->train.record.probes = 1;
+  request->train.inputs = &place->fresh;
+  request->train.input_count = 1;
+  request->train.run_path = vtt_path(place->folder, name);
+  request->train.train.epochs = 1;
+  request->train.train.threads = 1;
+}
+
+struct series {
+  struct vt_run *run;
+  struct vt_vectors *at[8];
+  size_t count;
+};
+
+static void tune(const struct vt_tune_request *request, struct series *series) {
+  struct vt_error error;
+  if (vt_tune(request, NULL, &error) != VT_OK) fail_msg("%s", error.message);
+  assert_int_equal(vt_run_open(request->train.run_path, &series->run, NULL), VT_OK);
+  series->count = vt_run_snapshot_count(series->run);
+  if (series->count > 8) series->count = 8;
+  for (size_t k = 0; k < series->count; k++)
+    assert_int_equal(
+        vt_run_vectors(series->run, vt_run_snapshot_at(series->run, k).step, &series->at[k], NULL), VT_OK);
+}
+
+static void close_series(struct series *series) {
+  for (size_t k = 0; k < series->count; k++) vt_vectors_free(series->at[k]);
+  vt_run_close(series->run);
+}
+
+static size_t numbers(const struct series *series) { return series->at[0]->rows * series->at[0]->dim; }
+
+/* One superstep: what moved is what would have moved, times (1 - 2 rate mu) to the power of the words. */
+static void test_anchor_of_tables(void **state) {
+  const enum vt_model kinds[] = {VT_MODEL_SKIPGRAM, VT_MODEL_CBOW};
+  (void)state;
+  for (size_t m = 0; m < 2; m++) {
+    struct place place;
+    struct vt_tune_request request;
+    struct series plain, held, again;
+    open_place(&place, kinds[m], 40, 16);
+    fill_request(&request, &place, "plain");
+    tune(&request, &plain);
+    fill_request(&request, &place, "held");
+    request.train.train.tuning.anchor = 0.02;
+    tune(&request, &held);
+    fill_request(&request, &place, "again");
+    request.train.train.tuning.anchor = 0.02;
+    request.train.train.threads = 2;
+    tune(&request, &again);
+    assert_int_equal(plain.count, 2); /* step 0 and step 1 */
+    const double factor = pow(1 - 2 * (double)(float)request.train.train.lr * 0.02, 40 * 11);
+    assert_true(factor > 0.1 && factor < 0.9);
+    double moved = 0;
+    for (size_t k = 0; k < numbers(&plain); k++) {
+      const double start = (double)plain.at[0]->data[k], free = (double)plain.at[1]->data[k] - start;
+      assert_true(held.at[0]->data[k] == plain.at[0]->data[k]);
+      assert_true(fabs((double)held.at[1]->data[k] - start - factor * free) < 1e-6);
+      assert_true(held.at[1]->data[k] == again.at[1]->data[k]);
+      moved += free * free;
+    }
+    assert_true(moved > 1e-4);
+    close_series(&plain);
+    close_series(&held);
+    close_series(&again);
+    close_place(&place);
+  }
+}
+
+/* Two steps by plain descent: the second has 2 mu (v(1) - v(0)) more of a gradient, and nothing else is different. */
+static void test_anchor_of_networks(void **state) {
+  struct place place;
+  struct vt_tune_request request;
+  struct series plain, held, again;
+  (void)state;
+  open_place(&place, VT_MODEL_TRANSFORMER, 4, 2); /* 44 tokens: 5 samples of 8, 2 steps of 2 */
+  fill_request(&request, &place, "plain");
+  tune(&request, &plain);
+  fill_request(&request, &place, "held");
+  request.train.train.tuning.anchor = 0.5;
+  tune(&request, &held);
+  request.train.run_path = vtt_path(place.folder, "again");
+  request.train.train.threads = 2;
+  tune(&request, &again);
+  assert_int_equal(plain.count, 3);
+  double moved = 0;
+  for (size_t k = 0; k < numbers(&plain); k++) {
+    const double first = (double)plain.at[1]->data[k] - (double)plain.at[0]->data[k];
+    assert_true(held.at[1]->data[k] == plain.at[1]->data[k]);
+    assert_true(fabs((double)held.at[2]->data[k] - ((double)plain.at[2]->data[k] - 0.1 * 2 * 0.5 * first)) < 1e-6);
+    assert_true(held.at[2]->data[k] == again.at[2]->data[k]);
+    moved += first * first;
+  }
+  assert_true(moved > 1e-4);
+  close_series(&plain);
+  close_series(&held);
+  close_series(&again);
+  close_place(&place);
+}
+
+static bool same_row(const struct series *a, size_t from, size_t to, const char *word) {
+  uint32_t id;
+  assert_true(vt_vocab_find(vt_run_vocab(a->run), word, &id));
+  const size_t dim = a->at[0]->dim;
+  return memcmp(vt_vectors_row(a->at[from], id), vt_vectors_row(a->at[to], id), dim * sizeof(float)) == 0;
+}
+
+static void test_what_moves(void **state) {
+  const enum vt_model kinds[] = {VT_MODEL_SKIPGRAM, VT_MODEL_CBOW, VT_MODEL_TRANSFORMER};
+  static const char *const frozen[] = {"pear", "king"};
+  (void)state;
+  for (size_t m = 0; m < 3; m++) {
+    struct place place;
+    struct vt_tune_request request;
+    struct series series;
+    struct vt_tune_result result;
+    open_place(&place, kinds[m], 40, 16);
+    fill_request(&request, &place, "new");
+    request.freeze = frozen;
+    request.freeze_count = 2;
+    tune(&request, &series);
+    const size_t last = series.count - 1;
+    assert_true(same_row(&series, 0, last, "pear") && same_row(&series, 0, last, "king"));
+    assert_false(same_row(&series, 0, last, "apple"));
+    /* The softmax of a network pushes away words that never come; sampled noise is of the new text alone. */
+    assert_true(same_row(&series, 0, last, "queen") == (kinds[m] != VT_MODEL_TRANSFORMER));
+    close_series(&series);
+    fill_request(&request, &place, "still");
+    request.train.train.tuning.freeze_input = true;
+    assert_int_equal(vt_tune(&request, &result, NULL), VT_OK);
+    assert_int_equal(result.fresh, 3);
+    assert_int_equal(result.placed, 3);
+    assert_int_equal(result.seen, 8);
+    assert_true(result.drift_seen == 0 && result.drift_unseen == 0 && result.drift_fresh == 0 && result.output);
+    close_place(&place);
+  }
+}
+
+/* "drone" stands between apple pear and fruit rocket ... in every line: its start is the mean of the old ones. */
+static void test_new_words(void **state) {
+  static const char *const around[] = {"apple", "pear", "fruit", "and", "the"};
+  struct place place;
+  struct vt_tune_request request;
+  struct series series;
+  (void)state;
+  open_place(&place, VT_MODEL_SKIPGRAM, 40, 0);
+  fill_request(&request, &place, "new");
+  request.train.train.window = 4;
+  tune(&request, &series);
+  struct vt_run *base;
+  struct vt_vectors *before;
+  assert_int_equal(vt_run_open(place.base, &base, NULL), VT_OK);
+  assert_int_equal(vt_run_vectors(base, VT_STEP_LAST, &before, NULL), VT_OK);
+  uint32_t drone, id;
+  assert_true(vt_vocab_find(vt_run_vocab(series.run), "drone", &drone));
+  for (size_t k = 0; k < before->dim; k++) {
+    double mean = 0;
+    for (size_t w = 0; w < 5; w++) {
+      assert_true(vt_vocab_find(vt_run_vocab(base), around[w], &id));
+      mean += (double)vt_vectors_row(before, id)[k] / 5;
+    }
+    assert_true(fabs((double)vt_vectors_row(series.at[0], drone)[k] - mean) < 1e-6);
+  }
+  for (uint32_t word = 0; word < before->rows; word++) {
+    assert_string_equal(vt_vocab_text(vt_run_vocab(base), word), vt_vocab_text(vt_run_vocab(series.run), word));
+    assert_memory_equal(vt_vectors_row(before, word), vt_vectors_row(series.at[0], word), before->dim * sizeof(float));
+  }
+  vt_vectors_free(before);
+  vt_run_close(base);
+  close_series(&series);
+  close_place(&place);
+}
+
+static void test_old_loss(void **state) {
+  const enum vt_model kinds[] = {VT_MODEL_SKIPGRAM, VT_MODEL_TRANSFORMER};
+  (void)state;
+  for (size_t m = 0; m < 2; m++) {
+    struct place place;
+    struct vt_tune_request request;
+    struct vt_tune_old old;
+    struct vt_run *base;
+    struct vt_run_point *points;
+    size_t count;
+    open_place(&place, kinds[m], 40, 16);
+    fill_request(&request, &place, "new");
+    request.train.train.epochs = 4;
+    request.train.train.lr *= 2;
+    assert_int_equal(vt_tune(&request, NULL, NULL), VT_OK);
+    const struct vt_tune_old_request asked = {.base = place.base, .run = request.train.run_path, .threads = 1};
+    assert_int_equal(vt_tune_old_loss(&asked, &old, NULL), VT_OK);
+    assert_int_equal(vt_run_open(place.base, &base, NULL), VT_OK);
+    assert_int_equal(vt_run_metric(base, "probe_loss", &points, &count, NULL), VT_OK);
+    assert_true(old.probe_before == points[count - 1].value); /* bit for bit */
+    assert_true(old.probe_after > old.probe_before);
+    vt_run_points_free(points);
+    vt_run_close(base);
+    close_place(&place);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_anchor_of_tables), cmocka_unit_test(test_anchor_of_networks),
+      cmocka_unit_test(test_what_moves),       cmocka_unit_test(test_new_words),
+      cmocka_unit_test(test_old_loss),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
