@@ -192,13 +192,11 @@ static void print_result(const struct vt_tune_result *result, const struct vt_tu
   if (result->fresh > 0)
     printf("%s of %s new words began at the mean of their neighbours, the others at random\n",
            format_count(result->placed, placed), format_count(result->fresh, fresh));
-  if (!result->output)
-    fputs("the run had kept no output vectors (--save-output), so these began at zero\n", stdout);
+  if (!result->output) fputs("the run had kept no output vectors (--save-output), so these began at zero\n", stdout);
   print_losses(old, why);
 }
 
-static void print_json(const struct vt_tune_result *result, const struct vt_tune_old *old,
-                       const struct vt_error *why) {
+static void print_json(const struct vt_tune_result *result, const struct vt_tune_old *old, const struct vt_error *why) {
   json_t *object = json_new_object(), *words = json_new_object(), *drift = json_new_object();
   json_put(object, "run", json_new_text(settings.run));
   json_put(object, "steps", json_new_count(result->train.steps));
@@ -300,7 +298,8 @@ static enum exit_status run(const struct common_settings *common, const struct t
   struct text_list freeze = {0}, watch = {0};
   struct vt_error error;
   if (settings.run == NULL) {
-    report("add --run DIR, a folder that will hold the vectors and how they moved", "tune needs a run folder to write to");
+    report("add --run DIR, a folder that will hold the vectors and how they moved",
+           "tune needs a run folder to write to");
     return EXIT_USAGE;
   }
   if (settings.kernel != NULL && vt_kernel_resolve(settings.kernel, &settings.kernel, &error) != VT_OK)

@@ -132,8 +132,8 @@ static void copy_tokens(const struct vt_net_parameter *from, const float *values
 static void copy_network(const struct vt_net_layout *from, const float *values, size_t from_words,
                          const struct vt_net_layout *layout, float *to, size_t words) {
   for (size_t p = 0; p < layout->count; p++) {
-    const bool tokens = p == VT_NET_TABLE || p == layout->output ||
-                        (layout->shape.model == VT_MODEL_NNLM && p == VT_NNLM_OUTPUT_BIAS);
+    const bool tokens =
+        p == VT_NET_TABLE || p == layout->output || (layout->shape.model == VT_MODEL_NNLM && p == VT_NNLM_OUTPUT_BIAS);
     if (tokens)
       copy_tokens(&from->parameters[p], values, from_words, &layout->parameters[p], to, words);
     else
@@ -141,8 +141,7 @@ static void copy_network(const struct vt_net_layout *from, const float *values, 
   }
 }
 
-static enum vt_status fill_network(struct vt_engine *engine, size_t words, struct vt_run *run,
-                                   struct vt_error *error) {
+static enum vt_status fill_network(struct vt_engine *engine, size_t words, struct vt_run *run, struct vt_error *error) {
   struct vt_engine_part parts[VT_ENGINE_PARTS_MAX];
   const char *path = vt_run_path(run);
   const float *ignored;
@@ -154,7 +153,8 @@ static enum vt_status fill_network(struct vt_engine *engine, size_t words, struc
   VT_TRY(vt_model_load(path, &from, &values, error));
   enum vt_status status = VT_OK;
   if (!alike(&from.shape, &layout->shape) || from.shape.tokens < from_words || from.shape.tokens - from_words > 1)
-    status = VT_FAIL(error, VT_ERROR_CORRUPT, "%s: the network in it is of another shape than the run's settings", path);
+    status =
+        VT_FAIL(error, VT_ERROR_CORRUPT, "%s: the network in it is of another shape than the run's settings", path);
   else
     copy_network(&from, values, from_words, layout, parts[0].data, words);
   vt_net_layout_release(&from);

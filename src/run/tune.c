@@ -47,8 +47,10 @@ static enum vt_status read_options(const struct vt_run *run, const char *path, s
                                    struct vt_error *error) {
   struct vt_settings settings;
   if (vt_run_meta(run, VT_ORIGIN_KEY) != NULL)
-    return VT_FAIL(error, VT_ERROR_UNSUPPORTED, "%s: vectrail did not train this run, so it knows no settings to go on "
-                   "with", path);
+    return VT_FAIL(error, VT_ERROR_UNSUPPORTED,
+                   "%s: vectrail did not train this run, so it knows no settings to go on "
+                   "with",
+                   path);
   VT_TRY(vt_settings_read(&settings, run, path, error));
   VT_TRY(check_base(run, path, &settings.train, error));
   *train = settings.train;
@@ -172,8 +174,7 @@ static enum vt_status mean_rows(const struct vt_start_rows *rows, size_t words, 
   for (size_t row = 0; row < words; row++)
     for (size_t k = 0; k < rows->columns; k++) mean[k] += (double)rows->data[row * rows->stride + k];
   for (size_t row = words; row < end; row++)
-    for (size_t k = 0; k < rows->columns; k++)
-      rows->data[row * rows->stride + k] = (float)(mean[k] / (double)words);
+    for (size_t k = 0; k < rows->columns; k++) rows->data[row * rows->stride + k] = (float)(mean[k] / (double)words);
   vt_free(mean);
   return VT_OK;
 }
@@ -300,8 +301,7 @@ static enum vt_status measure_old(struct vt_engine *engine, struct vt_run *base,
   result->probe_before = vt_engine_probe(engine).loss;
   result->held_out_before = vt_engine_held_out_loss(engine);
   VT_TRY(vt_start_fill(engine, words, run, &kept_after, error));
-  if (!kept_after)
-    return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: its output vectors are missing", vt_run_path(run));
+  if (!kept_after) return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: its output vectors are missing", vt_run_path(run));
   result->probe_after = vt_engine_probe(engine).loss;
   result->held_out_after = vt_engine_held_out_loss(engine);
   return VT_OK;

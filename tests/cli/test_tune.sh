@@ -11,6 +11,7 @@ P
 sums() { python3 -c '
 import sqlite3, sys
 print(sqlite3.connect(sys.argv[1] + "/run.db").execute("SELECT step, sha256 FROM snapshot ORDER BY step").fetchall())' "$1"; }
+fast=(--snapshots 4 --probes 4 --quiet)
 last() { sums "$1" | grep -o '[^,]*$'; }
 vectrail train old.txt --run base "${small[@]}" --save-output --held-out 0.1 --quiet
 expect_status 0
@@ -18,7 +19,7 @@ vectrail train old.txt --run gpt --model transformer --dim 16 --layers 1 --heads
   --probes 2 --quiet
 expect_status 0
 
-vectrail tune base new.txt --run new --lr 0.02 --json --threads 1 --quiet
+vectrail tune base new.txt --run new --lr 0.02 --json --threads 1 "${fast[@]}"
 expect_status 0
 expect_json 'd["words"] == {"seen": 7, "unseen": 18, "new": 3, "new_from_neighbours": 3} and d["output_kept"]'
 expect_json 'd["drift"]["unseen"] == 0 and d["drift"]["seen"] > 0.3 and d["drift"]["new"] > 0.1'
@@ -31,11 +32,11 @@ assert meta["base"] == "base" and meta["base_words"] == "25" and meta["freeze"] 
 drift = [v for (v,) in db.execute("SELECT value FROM metric WHERE name = 'drift_seen' ORDER BY step")]
 assert drift[0] == 0 and drift[-1] > 0.02, drift
 P
-vectrail tune base new.txt --run new-2 --lr 0.02 --threads 2 --quiet
+vectrail tune base new.txt --run new-2 --lr 0.02 --threads 2 "${fast[@]}"
 [ "$(sums new)" = "$(sums new-2)" ] || fail "two threads should give the same bits"
 
 # The penalty holds, frozen words stay where they were, and a replay finds the same.
-vectrail tune base new.txt --run held --lr 0.02 --anchor 0.05 --freeze apple,king --watch apple --json --quiet
+vectrail tune base new.txt --run held --lr 0.02 --anchor 0.05 --freeze apple,king --watch apple --json "${fast[@]}"
 expect_status 0
 expect_json '0 < d["drift"]["seen"] < 0.25'
 vectrail replay held --quiet
@@ -49,13 +50,13 @@ vectrail replay held --ledger pear --quiet
 expect_error 1 "no ledger can be kept of vectors that are held"
 vectrail replay new --ledger pear --quiet
 expect_status 0
-vectrail tune gpt new.txt --run table --freeze-table input --json --quiet
+vectrail tune gpt new.txt --run table --freeze-table input --json "${fast[@]}"
 expect_json 'd["drift"] == {"seen": 0, "unseen": 0, "new": 0}'
 
 # Interrupted at some instant, and gone on with.
 for base in base gpt; do
-  vectrail tune $base new.txt --run $base-whole --epochs 8 --anchor 0.001 --quiet
-  "$VECTRAIL" tune $base new.txt --run $base-cut --epochs 8 --anchor 0.001 --quiet 2>/dev/null &
+  vectrail tune $base new.txt --run $base-whole --epochs 8 --anchor 0.001 "${fast[@]}"
+  "$VECTRAIL" tune $base new.txt --run $base-cut --epochs 8 --anchor 0.001 "${fast[@]}" 2>/dev/null &
   while [ ! -e $base-cut/run.db ] && kill -0 $! 2>/dev/null; do sleep 0.02; done
   kill -INT $! 2>/dev/null
   wait $! 2>/dev/null
@@ -70,19 +71,19 @@ for command in "neighbors new drone -k 3" "similarity new apple drone --over-tim
   expect_status 0
 done
 # A run that was tuned is tuned again.
-vectrail tune new old.txt --run back --json --quiet
+vectrail tune new old.txt --run back --json "${fast[@]}"
 expect_status 0
 expect_json 'd["words"] == {"seen": 25, "unseen": 3, "new": 0, "new_from_neighbours": 0}'
 
 # Without its output vectors, and without its text.
 vectrail train old.txt --run bare "${small[@]}" --quiet
 cp old.txt away.txt
-vectrail tune bare new.txt --run from-bare --json --quiet
+vectrail tune bare new.txt --run from-bare --json "${fast[@]}"
 expect_json 'not d["output_kept"] and d["old_text"] is None and "kept no output vectors" in d["old_text_missing"]'
 rm old.txt
-vectrail tune base new.txt --run moved --json --quiet
+vectrail tune base new.txt --run moved --json "${fast[@]}"
 expect_json 'd["old_text"] is None and "old.txt" in d["old_text_missing"]'
-vectrail tune base new.txt --run moved --force --json --quiet --old-corpus away.txt
+vectrail tune base new.txt --run moved --force --json "${fast[@]}" --old-corpus away.txt
 expect_json 'd["old_text"]["probe_before"] > 0'
 
 # Bad input.
@@ -101,27 +102,27 @@ vectrail tune base --run bad
 expect_error 2 "tune needs a run folder and a text"
 vectrail tune nowhere new.txt --run bad
 expect_error 1 "nowhere"
-vectrail tune base nowhere.txt --run bad --quiet
+vectrail tune base nowhere.txt --run bad "${fast[@]}"
 expect_error 1 "nowhere.txt"
-vectrail tune base - --run bad --quiet
+vectrail tune base - --run bad "${fast[@]}"
 expect_error 2 "the new text is read twice"
-vectrail tune base new.txt --run new --quiet
+vectrail tune base new.txt --run new "${fast[@]}"
 expect_error 1 "new"
-vectrail tune base new.txt --run bad --freeze drones --quiet
+vectrail tune base new.txt --run bad --freeze drones "${fast[@]}"
 expect_error 1 'the word "drones" to freeze is not in the vocabulary' "did you mean drone?"
-vectrail tune hs new.txt --run bad --quiet
+vectrail tune hs new.txt --run bad "${fast[@]}"
 expect_error 1 "cannot be gone on with on other text" "negative sampling"
-vectrail tune glove new.txt --run bad --quiet
+vectrail tune glove new.txt --run bad "${fast[@]}"
 expect_error 1 "cannot be gone on with on other text"
-vectrail tune phrases new.txt --run bad --quiet
+vectrail tune phrases new.txt --run bad "${fast[@]}"
 expect_error 1 "joined to phrases"
-vectrail tune l2 new.txt --run bad --anchor 0.1 --quiet
+vectrail tune l2 new.txt --run bad --anchor 0.1 "${fast[@]}"
 expect_error 2 "rows cannot be drawn to zero" "--l2 0"
-vectrail tune base new.txt --run bad --anchor 100 --quiet
+vectrail tune base new.txt --run bad --anchor 100 "${fast[@]}"
 expect_error 2 "anchor is 100; it must lie between 0 and 8"
-vectrail tune short new.txt --run bad --quiet
+vectrail tune short new.txt --run bad "${fast[@]}"
 expect_error 1 "short/model.safetensors"
-vectrail tune lost new.txt --run bad --quiet
+vectrail tune lost new.txt --run bad "${fast[@]}"
 expect_error 1 "lost/snapshots"
 expect_nothing_left
 finish

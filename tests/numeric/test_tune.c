@@ -1,6 +1,7 @@
 /*
  * Going on with a run: the step of the anchor against one computed by hand, for the sparse engine and for networks; the
- * same bits at 1 and 2 threads; words that the new text does not hold; frozen words; where new words begin. label: threads
+ * same bits at 1 and 2 threads; words that the new text does not hold; frozen words; where new words begin. label:
+ * threads
  */
 #include <math.h>
 #include <setjmp.h>
@@ -98,8 +99,7 @@ static void tune(const struct vt_tune_request *request, struct series *series) {
   series->count = vt_run_snapshot_count(series->run);
   if (series->count > 8) series->count = 8;
   for (size_t k = 0; k < series->count; k++)
-    assert_int_equal(
-        vt_run_vectors(series->run, vt_run_snapshot_at(series->run, k).step, &series->at[k], NULL), VT_OK);
+    assert_int_equal(vt_run_vectors(series->run, vt_run_snapshot_at(series->run, k).step, &series->at[k], NULL), VT_OK);
 }
 
 static void close_series(struct series *series) {

@@ -70,8 +70,7 @@ static void test_pull(void **state) {
   const struct vt_anchor_options options = {.mu = 0.5};
   (void)state;
   open_fixture(&f, &options);
-  float *row = vt_table_row(&f.tables[0], 2), *still = vt_table_row(&f.tables[0], 3), before = row[1],
-        kept = still[4];
+  float *row = vt_table_row(&f.tables[0], 2), *still = vt_table_row(&f.tables[0], 3), before = row[1], kept = still[4];
   row[1] = before + 1;
   vt_anchor_pull(&f.anchor, 0, 0, ROWS, 0.25);
   assert_true(fabsf(row[1] - (before + 0.25F)) < 1e-6F);
