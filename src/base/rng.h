@@ -27,11 +27,12 @@ enum vt_rng_purpose {
   VT_RNG_PROBE = 3,    /* the fixed probe sample: key (seed) */
   VT_RNG_ANALYSIS = 4, /* samples drawn by reading commands */
   VT_RNG_TEST = 5,
-  VT_RNG_PLANTED = 6,  /* the generated text of the experiment: key (seed) */
-  VT_RNG_HELD_OUT = 7, /* whether a sentence is held out: key (seed, sentence) */
-  VT_RNG_DROPOUT = 8,  /* what a network drops: key (seed, step and place, row) */
-  VT_RNG_ORDER = 9,    /* the order of a network's samples: key (seed, epoch) */
-  VT_RNG_GENERATE = 10 /* the text it writes: key (seed) */
+  VT_RNG_PLANTED = 6,   /* the generated text of the experiment: key (seed) */
+  VT_RNG_HELD_OUT = 7,  /* whether a sentence is held out: key (seed, sentence) */
+  VT_RNG_DROPOUT = 8,   /* what a network drops: key (seed, step and place, row) */
+  VT_RNG_ORDER = 9,     /* the order of a network's samples: key (seed, epoch) */
+  VT_RNG_GENERATE = 10, /* the text it writes: key (seed) */
+  VT_RNG_ANSWER = 11    /* answers that a policy is trained or measured on: key (seed, step, answer and place) */
 };
 
 /* A bijective 64-bit hash (the finaliser of splitmix64, Steele et al. 2014). */

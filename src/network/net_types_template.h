@@ -93,6 +93,9 @@ struct NET(loss) {
 double NET(loss)(struct NET(net) * net, const struct NET(loss) * loss);
 /* The logits of one row of `final` into to[tokens]. */
 void NET(row_logits)(struct NET(net) * net, size_t row, R *to);
+/* The same of `count` rows, at most logit_rows, side by side: [count][logit_stride]. Needs a net with gradients, whose
+ * d_final it overwrites. */
+const R *NET(rows_logits)(struct NET(net) * net, const size_t *rows, size_t count);
 /* From d_final to all gradients but the output matrix's, d_input among them; the table's own part is added by
  * vt_net_scatter, so that others can look at it first. */
 void NET(backward)(struct NET(net) * net);

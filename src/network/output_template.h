@@ -101,6 +101,20 @@ static const R *NET(output_bias)(const struct NET(net) * net) {
   return net->values + net->layout->parameters[VT_NNLM_OUTPUT_BIAS].offset;
 }
 
+const R *NET(rows_logits)(struct NET(net) * net, const size_t *rows, size_t count) {
+  const struct vt_net_parameter *output = NET(output_parameter)(net);
+  const R *bias = NET(output_bias)(net);
+  for (size_t k = 0; k < count; k++)
+    memcpy(net->d_final + k * net->width, net->final + rows[k] * net->width, net->width * sizeof *net->final);
+  NET(multiply)
+  (&net->gemm, net->ops, net->pool, count, output->rows, net->width,
+   (struct NET(factor)){net->d_final, net->width, false},
+   (struct NET(factor)){net->values + output->offset, output->stride, false}, net->logits, net->logit_stride, false);
+  for (size_t k = 0; bias != NULL && k < count; k++)
+    net->ops->add(net->logits + k * net->logit_stride, bias, net->layout->shape.tokens);
+  return net->logits;
+}
+
 double NET(loss)(struct NET(net) * net, const struct NET(loss) * loss) {
   for (size_t first = 0; first < net->rows; first += net->logit_rows) {
     size_t rows = net->rows - first < net->logit_rows ? net->rows - first : net->logit_rows;
