@@ -104,15 +104,15 @@ static enum vt_status ppo_room(struct ppo *ppo, size_t count, struct vt_error *e
 }
 
 static enum vt_status inner_steps(struct vt_policy *policy, const struct vt_answer *answers, size_t count,
-                                  const struct vt_align_step *step, struct ppo *ppo,
-                                  struct vt_align_measures *measures, struct vt_error *error) {
+                                  const struct vt_align_step *step, struct ppo *ppo, struct vt_align_measures *measures,
+                                  struct vt_error *error) {
   for (uint32_t inner = 0; inner < step->inner; inner++) {
     double loss = 0, clipped = 0;
     vt_policy_clear(policy);
     vt_policy_score(policy, answers, count, false, ppo->now);
     for (size_t k = 0; k < count; k++) {
-      loss += vt_ppo_loss(ppo->now[k], ppo->before[k], ppo->advantages[k], step->epsilon, &ppo->slopes[k]) /
-              (double)count;
+      loss +=
+          vt_ppo_loss(ppo->now[k], ppo->before[k], ppo->advantages[k], step->epsilon, &ppo->slopes[k]) / (double)count;
       ppo->slopes[k] /= (double)count;
       clipped += (fabs(exp(ppo->now[k] - ppo->before[k]) - 1) > step->epsilon ? 1 : 0) / (double)count;
     }

@@ -34,9 +34,9 @@ enum vt_status vt_dpo_step(struct vt_policy *policy, const struct vt_answer *ans
 enum vt_status vt_reward_step(struct vt_policy *policy, const struct vt_answer *answers, size_t pairs,
                               const struct vt_align_step *step, struct vt_align_measures *measures,
                               struct vt_error *error);
-/* answers[count]: drawn from the policy as it is, `group` (at least 2) of each prompt one behind the other; rewards[count].
- * The advantage of an answer is r - beta log pi/pi_ref less the mean of that over the others of its group. One step of
- * the optimiser for each of `inner`; number is that of the first. */
+/* answers[count]: drawn from the policy as it is, `group` (at least 2) of each prompt one behind the other;
+ * rewards[count]. The advantage of an answer is r - beta log pi/pi_ref less the mean of that over the others of its
+ * group. One step of the optimiser for each of `inner`; number is that of the first. */
 enum vt_status vt_ppo_step(struct vt_policy *policy, const struct vt_answer *answers, size_t count, size_t group,
                            const double *rewards, const struct vt_align_step *step, struct vt_align_measures *measures,
                            struct vt_error *error);

@@ -114,8 +114,8 @@ void vt_policy_clear(struct vt_policy *policy) {
 
 static void go_back(struct vt_policy *policy) {
   vt_net_backward(policy->net);
-  vt_net_scatter(policy->net, policy->net->d_input,
-                 policy->gradients + policy->layout->parameters[VT_NET_TABLE].offset, NULL);
+  vt_net_scatter(policy->net, policy->net->d_input, policy->gradients + policy->layout->parameters[VT_NET_TABLE].offset,
+                 NULL);
 }
 
 /* The loss of a place is - log P, so its weight is minus the slope. */
@@ -242,8 +242,7 @@ enum vt_status vt_policy_sample(struct vt_policy *policy, const struct vt_policy
     status = VT_FAIL_MEMORY(error, 2 * count * words * sizeof *d.own);
   for (size_t k = 0; status == VT_OK && k < count; k++) {
     memcpy(tokens + k * stride, draw->prompts[k].tokens, draw->prompts[k].count * sizeof *tokens);
-    d.answers[k] =
-        (struct vt_answer){tokens + k * stride, draw->prompts[k].count, draw->prompts[k].count};
+    d.answers[k] = (struct vt_answer){tokens + k * stride, draw->prompts[k].count, draw->prompts[k].count};
     d.done[k] = draw->prompts[k].count >= stride;
   }
   bool more = status == VT_OK;

@@ -50,8 +50,8 @@ void vt_policy_score(struct vt_policy *policy, const struct vt_answer *answers, 
 /* head . row of the last token, for each answer. */
 void vt_policy_rewards(struct vt_policy *policy, const struct vt_answer *answers, size_t count, double *rewards);
 
-/* A step: clear; then for each batch that was scored (not by the reference) or rewarded, add the gradient, slopes[] being
- * the loss's by log pi, or by the reward, of each answer; then step. */
+/* A step: clear; then for each batch that was scored (not by the reference) or rewarded, add the gradient, slopes[]
+ * being the loss's by log pi, or by the reward, of each answer; then step. */
 void vt_policy_clear(struct vt_policy *policy);
 void vt_policy_add(struct vt_policy *policy, const double *slopes);
 void vt_policy_add_rewards(struct vt_policy *policy, const double *slopes);

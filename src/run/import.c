@@ -184,7 +184,8 @@ static enum vt_status accept(struct series *series, size_t k, struct file *file,
   series->known = file->vocab;
   file->vocab = NULL;
   series->dim = file->dim;
-  return vt_run_recorder_stage(request->run_path, series->known, series->dim, request->force, &series->recorder, error);
+  return vt_run_recorder_stage(request->run_path, series->known, series->dim, request->force, VT_ORIGIN_IMPORT,
+                               &series->recorder, error);
 }
 
 static enum vt_status import_file(struct series *series, size_t k, struct vt_error *error) {

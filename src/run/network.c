@@ -17,6 +17,7 @@
 #include "network/net.h"
 #include "run/folder.h"
 #include "run/model_file.h"
+#include "run/network_internal.h"
 #include "text/bpe_corpus.h"
 #include "text/tokens.h"
 #include "text/utf8.h"
@@ -119,6 +120,15 @@ void vt_network_free(struct vt_network *network) {
   vt_free(network->ids);
   vt_free(network->pieces);
   vt_free(network);
+}
+
+const struct vt_net_layout *vt_network_layout(const struct vt_network *network) { return &network->layout; }
+float *vt_network_values(struct vt_network *network) { return network->values; }
+struct vt_pool *vt_network_pool(struct vt_network *network) {
+  return network->pool;
+}
+struct vt_run *vt_network_run(struct vt_network *network) {
+  return network->run;
 }
 
 uint32_t vt_network_tokens(const struct vt_network *network) { return network->layout.shape.tokens; }

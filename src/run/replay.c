@@ -49,6 +49,9 @@ static bool has_event(const struct vt_run *run, const char *kind) {
 static enum vt_status check_run(struct vt_replaying *replaying, struct vt_error *error) {
   const struct vt_run *run = replaying->run;
   const char *path = vt_run_path(run);
+  if (vt_origin_is_adapted(vt_run_meta(run, VT_ORIGIN_KEY)))
+    return VT_FAIL(error, VT_ERROR_UNSUPPORTED, "%s: made by vectrail %s, whose steps cannot be replayed", path,
+                   vt_run_meta(run, VT_ORIGIN_KEY));
   if (vt_run_meta(run, VT_ORIGIN_KEY) != NULL)
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "vectrail compare, measure and neighbors work on it all the same",
                         "%s: vectrail did not train this run, so it cannot train it again", path);

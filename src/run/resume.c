@@ -293,6 +293,9 @@ static enum vt_status resume_run(struct vt_session *session, const struct vt_res
                                  struct vt_run *run, bool *finished, struct vt_train_result *result,
                                  struct vt_error *error) {
   struct vt_run_event event;
+  if (vt_origin_is_adapted(vt_run_meta(run, VT_ORIGIN_KEY)))
+    return VT_FAIL(error, VT_ERROR_UNSUPPORTED, "%s: made by vectrail %s, which finishes a run or leaves none",
+                   request->run_path, vt_run_meta(run, VT_ORIGIN_KEY));
   if (vt_run_meta(run, VT_ORIGIN_KEY) != NULL)
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "append to it by vectrail import --append",
                         "%s: vectrail did not train this run, so it cannot go on with the training", request->run_path);

@@ -129,9 +129,11 @@ static enum vt_status create(const char *path, const struct vt_vocab *vocab, siz
 }
 
 enum vt_status vt_run_recorder_stage(const char *path, const struct vt_vocab *vocab, size_t dim, bool force,
-                                     struct vt_run_recorder **recorder, struct vt_error *error) {
-  return create(path, vocab, dim, force, VT_ORIGIN_IMPORT, recorder, error);
+                                     const char *origin, struct vt_run_recorder **recorder, struct vt_error *error) {
+  return create(path, vocab, dim, force, origin, recorder, error);
 }
+
+const char *vt_run_recorder_folder(const struct vt_run_recorder *recorder) { return recorder->staging; }
 
 enum vt_status vt_run_recorder_create(const char *path, const struct vt_vocab *vocab, size_t dim, bool force,
                                       struct vt_run_recorder **out, struct vt_error *error) {

@@ -4,6 +4,9 @@
 #ifndef VECTRAIL_RUN_RUN_RECORDER_H
 #define VECTRAIL_RUN_RUN_RECORDER_H
 
+#include <stdbool.h>
+#include <string.h>
+
 #include "base/error.h"
 #include "vectrail/recorder.h"
 
@@ -11,11 +14,20 @@
 #define VT_ORIGIN_KEY "origin"
 #define VT_ORIGIN_IMPORT "import"
 #define VT_ORIGIN_RECORDER "recorder"
+/* Of one that vectrail trained from a run, on preferences or pairs (adapted.h): it can be tuned, and not resumed. */
+#define VT_ORIGIN_ALIGN "align"
+#define VT_ORIGIN_CONTRAST "contrast"
 
-/* As vt_run_recorder_create, but the run takes its place only when it is closed: until then there is nothing, and
- * vt_run_recorder_free leaves nothing. */
+static inline bool vt_origin_is_adapted(const char *origin) {
+  return origin != NULL && (strcmp(origin, VT_ORIGIN_ALIGN) == 0 || strcmp(origin, VT_ORIGIN_CONTRAST) == 0);
+}
+
+/* As vt_run_recorder_create, with the origin that meta is to say, but the run takes its place only when it is closed:
+ * until then there is nothing, and vt_run_recorder_free leaves nothing. */
 enum vt_status vt_run_recorder_stage(const char *path, const struct vt_vocab *vocab, size_t dim, bool force,
-                                     struct vt_run_recorder **recorder, struct vt_error *error);
+                                     const char *origin, struct vt_run_recorder **recorder, struct vt_error *error);
+/* Where a staged one is until then. */
+const char *vt_run_recorder_folder(const struct vt_run_recorder *recorder);
 /* An event of a step that may lie before the last one. Nothing may be recorded after it but such events. */
 enum vt_status vt_run_recorder_note(struct vt_run_recorder *recorder, uint64_t step, const char *kind, const char *text,
                                     struct vt_error *error);

@@ -108,7 +108,7 @@ static void usual_numbers(locale_t plain, locale_t before) {
 }
 
 /* The shorter of two texts that read back as the same number: "0.05", not "0.050000000000000003". */
-static void real_text(double value, char text[VALUE_BYTES]) {
+void vt_settings_real_text(double value, char text[VALUE_BYTES]) {
   locale_t before, plain = plain_numbers(&before);
   snprintf(text, VALUE_BYTES, "%.15g", value);
   if (strtod(text, NULL) != value) snprintf(text, VALUE_BYTES, "%.17g", value);
@@ -152,7 +152,7 @@ static void value_text(const struct vt_settings *settings, const struct setting 
     snprintf(text, VALUE_BYTES, "%" PRIu64, *(const uint64_t *)place);
     break;
   case KIND_REAL:
-    real_text(*(const double *)place, text);
+    vt_settings_real_text(*(const double *)place, text);
     break;
   case KIND_FLAG:
     snprintf(text, VALUE_BYTES, "%d", *(const bool *)place);
@@ -214,7 +214,7 @@ enum vt_status vt_settings_write(const struct vt_settings *settings, struct vt_r
 enum vt_status vt_settings_write_real(const char *key, double value, struct vt_recorder *recorder,
                                       struct vt_error *error) {
   char text[VALUE_BYTES];
-  real_text(value, text);
+  vt_settings_real_text(value, text);
   return vt_recorder_meta(recorder, key, text, error);
 }
 

@@ -36,6 +36,8 @@ void vt_settings_text(const struct vt_settings *settings, size_t k, char text[VT
 enum vt_status vt_settings_write_real(const char *key, double value, struct vt_recorder *recorder,
                                       struct vt_error *error);
 
+/* That form, alone. */
+void vt_settings_real_text(double value, char text[VT_SETTINGS_TEXT_BYTES]);
 /* A number in that form; false where text is none. Whatever the locale. */
 bool vt_settings_parse_real(const char *text, double *value);
 

@@ -46,7 +46,8 @@ static enum vt_status check_base(const struct vt_run *run, const char *path, con
 static enum vt_status read_options(const struct vt_run *run, const char *path, struct vt_train_options *train,
                                    struct vt_error *error) {
   struct vt_settings settings;
-  if (vt_run_meta(run, VT_ORIGIN_KEY) != NULL)
+  const char *origin = vt_run_meta(run, VT_ORIGIN_KEY);
+  if (origin != NULL && !vt_origin_is_adapted(origin))
     return VT_FAIL(error, VT_ERROR_UNSUPPORTED,
                    "%s: vectrail did not train this run, so it knows no settings to go on "
                    "with",

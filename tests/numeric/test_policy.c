@@ -27,8 +27,7 @@ static void test_slopes(void **state) {
   (void)state;
   for (double a = -3; a <= 3; a += 1.5)
     for (double b = -2; b <= 2; b += 0.7) {
-      const double difference =
-          (vt_reward_loss(a + h, b, &ignored) - vt_reward_loss(a - h, b, &ignored)) / (2 * h);
+      const double difference = (vt_reward_loss(a + h, b, &ignored) - vt_reward_loss(a - h, b, &ignored)) / (2 * h);
       vt_reward_loss(a, b, &slope);
       assert_true(fabs(difference - slope) < 1e-8);
       struct vt_dpo_pair pair = {a, b, 0.3, -0.4}, above = pair, below = pair;
@@ -41,8 +40,8 @@ static void test_slopes(void **state) {
       const double by_rejected = (vt_dpo_loss(&above, 0.6, &ignored) - vt_dpo_loss(&below, 0.6, &ignored)) / (2 * h);
       vt_dpo_loss(&pair, 0.6, &slope);
       assert_true(fabs(by_chosen - slope) < 1e-8 && fabs(by_rejected + slope) < 1e-8);
-      const double ppo = (vt_ppo_loss(a + h, b, 1 - a, 0.2, &ignored) - vt_ppo_loss(a - h, b, 1 - a, 0.2, &ignored)) /
-                         (2 * h);
+      const double ppo =
+          (vt_ppo_loss(a + h, b, 1 - a, 0.2, &ignored) - vt_ppo_loss(a - h, b, 1 - a, 0.2, &ignored)) / (2 * h);
       vt_ppo_loss(a, b, 1 - a, 0.2, &slope);
       assert_true(fabs(ppo - slope) < 1e-5 * (1 + fabs(slope)));
     }
@@ -76,8 +75,8 @@ static const struct vt_net_shape small = {.model = VT_MODEL_TRANSFORMER,
                                           .epsilon = 1e-5};
 static const uint32_t both[2 * LENGTH] = {1, 2, 3, 4, 5, 1, 2, 6, 0, 3};
 /* The first two tokens are the prompt's; the second answer is shorter. */
-static const uint32_t targets[2 * LENGTH] = {VT_NO_TARGET, 3, 4, 5, VT_NO_TARGET, VT_NO_TARGET, 6, 0, VT_NO_TARGET,
-                                             VT_NO_TARGET};
+static const uint32_t targets[2 * LENGTH] = {VT_NO_TARGET, 3,           4, 5, VT_NO_TARGET, VT_NO_TARGET, 6, 0,
+                                             VT_NO_TARGET, VT_NO_TARGET};
 
 static double dpo_of(struct doubles *d, bool gradient) {
   double losses[2 * LENGTH], slope;
@@ -362,10 +361,26 @@ static void test_same_bits(void **state) {
   close_toy(&two);
 }
 
+static void test_diverged(void **state) {
+  struct toy toy;
+  struct vt_align_measures measures;
+  struct vt_error error;
+  (void)state;
+  open_toy(&toy, 1);
+  toy.values[toy.layout.parameters[toy.layout.last_norm].offset] = NAN;
+  const double reference[2] = {0};
+  const struct vt_align_step step = {.rate = 1e-3, .number = 7, .beta = 1};
+  assert_int_equal(vt_dpo_step(&toy.policy, toy.answers, 1, reference, NULL, &step, &measures, &error),
+                   VT_ERROR_DIVERGED);
+  assert_non_null(strstr(error.message, "step 7"));
+  close_toy(&toy);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_slopes), cmocka_unit_test(test_network_slopes), cmocka_unit_test(test_ppo),
-      cmocka_unit_test(test_dpo),    cmocka_unit_test(test_reward),         cmocka_unit_test(test_same_bits),
+      cmocka_unit_test(test_slopes),   cmocka_unit_test(test_network_slopes), cmocka_unit_test(test_ppo),
+      cmocka_unit_test(test_dpo),      cmocka_unit_test(test_reward),         cmocka_unit_test(test_same_bits),
+      cmocka_unit_test(test_diverged),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
