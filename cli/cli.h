@@ -42,7 +42,7 @@ struct command {
 extern const struct command command_train, command_resume, command_info, command_neighbors, command_similarity,
     command_analogy, command_eval, command_export, command_import, command_measure, command_diagnose, command_cooccur,
     command_experiment, command_generate, command_compare, command_explain, command_replay, command_serve,
-    command_report, command_theory, command_svd, command_sweep, command_tune, command_align;
+    command_report, command_theory, command_svd, command_sweep, command_tune, command_align, command_contrast;
 
 /* The options of struct common_settings. */
 extern const struct option common_options[];

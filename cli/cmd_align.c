@@ -190,7 +190,8 @@ static void print_result(const struct vt_align_result *result) {
   char a[NUMBER_TEXT_BYTES], b[NUMBER_TEXT_BYTES], c[NUMBER_TEXT_BYTES];
   printf("%s steps in %s on %s pairs", format_count(result->steps, a), format_seconds(result->seconds, b),
          format_count(result->pairs, c));
-  if (settings.options.kl > 0) printf("; the KL of %g was %s", settings.options.kl, result->reached ? "reached" : "not reached");
+  if (settings.options.kl > 0)
+    printf("; the KL of %g was %s", settings.options.kl, result->reached ? "reached" : "not reached");
   fputs("\n", stdout);
   print_measure("loss, of the last step", result->loss);
   print_measure("pairs told apart in it", result->accuracy);

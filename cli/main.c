@@ -18,10 +18,11 @@
 #include "vectrail/version.h"
 
 static const struct command *const commands[] = {
-    &command_train,    &command_resume,     &command_cooccur, &command_info,    &command_neighbors, &command_similarity,
-    &command_analogy,  &command_eval,       &command_export,  &command_import,  &command_measure,   &command_diagnose,
-    &command_generate, &command_experiment, &command_compare, &command_explain, &command_replay,    &command_serve,
-    &command_report,   &command_theory,     &command_svd,     &command_sweep,   &command_tune,      &command_align,
+    &command_train,      &command_resume,   &command_cooccur,  &command_info,       &command_neighbors,
+    &command_similarity, &command_analogy,  &command_eval,     &command_export,     &command_import,
+    &command_measure,    &command_diagnose, &command_generate, &command_experiment, &command_compare,
+    &command_explain,    &command_replay,   &command_serve,    &command_report,     &command_theory,
+    &command_svd,        &command_sweep,    &command_tune,     &command_align,      &command_contrast,
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 

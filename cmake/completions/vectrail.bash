@@ -3,13 +3,13 @@ _vectrail() {
   local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" options="" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="help --help --version train resume cooccur info neighbors similarity analogy eval export import measure diagnose generate experiment compare explain replay serve report theory svd sweep tune align"
+    words="help --help --version train resume cooccur info neighbors similarity analogy eval export import measure diagnose generate experiment compare explain replay serve report theory svd sweep tune align contrast"
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
     return
   fi
   case "${COMP_WORDS[1]}" in
   help)
-    mapfile -t COMPREPLY < <(compgen -W "train resume cooccur info neighbors similarity analogy eval export import measure diagnose generate experiment compare explain replay serve report theory svd sweep tune align" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "train resume cooccur info neighbors similarity analogy eval export import measure diagnose generate experiment compare explain replay serve report theory svd sweep tune align contrast" -- "$word")
     return ;;
   train) options="--corpus --run --force --output -o --binary --json --tokens --vocab-size --tokenizer --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --preset --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --batch --start --l2 --x-max --alpha --one-sided --memory --until --held-out --seed --block-tokens --blocks --sync --sync-every --replicas --kernel --threads --context --stride --hidden --layers --heads --positions --rotary-share --untied --parallel --exact-gelu --dropout --weight-decay --clip --warmup --accumulate --routes --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --ledger --ledger-spans --ledger-sources --cbow --sg --hs --symmetric --color --quiet -q --help -h" ;;
   resume) options="--threads --kernel --checkpoint --json --color --quiet -q --help -h" ;;
@@ -35,6 +35,7 @@ _vectrail() {
   sweep) options="--run --force --dim --l2 --lr --seeds --model --patience --least --output -o --epochs --window --negative --sample --tokens --fold-case --min-count --max-vocab --seed --threads --json --color --quiet -q --help -h" ;;
   tune) options="--run --force --old-corpus --json --anchor --freeze --freeze-table --min-count --epochs --lr --schedule --l2 --held-out --seed --threads --kernel --snapshots --float32 --probes --watch --color --quiet -q --help -h" ;;
   align) options="--method --run --force --reward --moved -k --json --beta --kl --lr --clip --epochs --batch --samples --inner --epsilon --length --seed --snapshots --threads --color --quiet -q --help -h" ;;
+  contrast) options="--run --force --json --temperature --positives-only --dropout --lr --clip --epochs --batch --seed --snapshots --probes --threads --color --quiet -q --help -h" ;;
   *) return ;;
   esac
   case "${COMP_WORDS[1]} $before" in
@@ -85,6 +86,7 @@ _vectrail() {
   "tune --schedule") words="linear constant cosine" ;;
   "tune --color") words="auto always never" ;;
   "align --color") words="auto always never" ;;
+  "contrast --color") words="auto always never" ;;
   esac
   if [ -n "$words" ]; then
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

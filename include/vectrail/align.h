@@ -31,8 +31,8 @@ struct vt_align_options {
   uint32_t inner;   /* ppo: steps on the same answers [2] */
   double epsilon;   /* ppo: how far pi / pi_old may go from 1, above 0, below 1 [0.2] */
   uint32_t length;  /* tokens of an answer that is drawn, at most [32] */
-  double kl;        /* ends when KL(pi | pi_ref) has reached this; 0: never. It is measured before every step then [0] */
-  uint64_t seed;    /* [1] */
+  double kl;     /* ends when KL(pi | pi_ref) has reached this; 0: never. It is measured before every step then [0] */
+  uint64_t seed; /* [1] */
   uint32_t snapshots; /* [10] */
   int threads;        /* [the processors this process may use] */
 };
@@ -67,7 +67,7 @@ struct vt_align_result {
   size_t pairs, prompts;
   double seconds;
   double loss, accuracy, margin;
-  double log_chosen, log_rejected; /* dpo: mean log pi of the answers in the batch; ... */
+  double log_chosen, log_rejected;               /* dpo: mean log pi of the answers in the batch; ... */
   double log_chosen_before, log_rejected_before; /* ... and of all pairs, by the reference; dpo and ppo */
   double log_chosen_after, log_rejected_after;   /* ... and of all pairs, at the end; dpo and ppo */
   double reward;                                 /* ppo: mean of the answers drawn */
@@ -81,9 +81,9 @@ struct vt_align_result {
 /* Makes a run with the words, settings and tokenizer of the base: snapshots of the token table, measures (loss,
  * accuracy, margin, log_chosen, log_rejected, reward, kl, drift, lr), and the network; a reward model's h as
  * reward.safetensors beside it. Stopped before the end (VT_ERROR_INTERRUPTED), or failing, it leaves nothing. The same
- * bits at any number of threads. Errors: VT_ERROR_ARGUMENT names an option; VT_ERROR_FORMAT, VT_ERROR_EMPTY the file and
- * the line; VT_ERROR_UNSUPPORTED: no Transformer, or no run; VT_ERROR_CORRUPT: a file is damaged, or the reward model
- * has other words; VT_ERROR_DIVERGED. result may be NULL. */
+ * bits at any number of threads. Errors: VT_ERROR_ARGUMENT names an option; VT_ERROR_FORMAT, VT_ERROR_EMPTY the file
+ * and the line; VT_ERROR_UNSUPPORTED: no Transformer, or no run; VT_ERROR_CORRUPT: a file is damaged, or the reward
+ * model has other words; VT_ERROR_DIVERGED. result may be NULL. */
 VT_API enum vt_status vt_align(const struct vt_align_request *request, struct vt_align_result *result,
                                struct vt_error *error);
 

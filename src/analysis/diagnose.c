@@ -25,11 +25,12 @@
 #define LOSS_TURNED 1.02     /* last held-out loss over the least; single ones of a noisy training differ by 1% */
 #define COSINE_COLLAPSED 0.9 /* mean, of frequent words */
 #define RANK_COLLAPSED 0.15  /* of the dimension */
-#define UNMOVED_SHARE 0.01   /* of the words */
-#define RANK_UNUSED 0.25     /* of the dimension, centred */
-#define RANK_WORDS 2         /* judged only where the frequent words are so many times the dimension */
-#define CHANCE_CROWDED 0.8   /* cosine of the tenth of the random directions nearest to one */
-#define FREQUENCY_SHARE 0.2  /* of the variance of directions */
+#define UNIFORMITY_COLLAPSED (-0.4) /* of texts: as if all their cosines were 0.9 */
+#define UNMOVED_SHARE 0.01          /* of the words */
+#define RANK_UNUSED 0.25            /* of the dimension, centred */
+#define RANK_WORDS 2                /* judged only where the frequent words are so many times the dimension */
+#define CHANCE_CROWDED 0.8          /* cosine of the tenth of the random directions nearest to one */
+#define FREQUENCY_SHARE 0.2         /* of the variance of directions */
 
 static const char *const names[VT_AILMENTS] = {
     [VT_AILMENT_DIVERGED] = "diverged",
@@ -232,7 +233,21 @@ static void overfitted(const struct vt_symptoms *s, struct vt_diagnosis *d) {
          held_out ? s->held_out_least_step : s->loss_least_step);
 }
 
+static void texts_collapsed(const struct vt_symptoms *s, struct vt_diagnosis *d) {
+  struct vt_finding *f =
+      found(d, VT_AILMENT_COLLAPSED, "The vectors of the texts have collapsed: nearly all point the same way.");
+  evidence(f,
+           "their uniformity went from %.3f to %.3f (0: all are one), and of %zu directions they fill %.2f by the "
+           "participation ratio",
+           s->uniformity_first, s->uniformity_last, s->dim, s->text_rank);
+  remedy(f, "train with the negatives (without --positives-only), at a lower --temperature, or with larger batches");
+}
+
 static void collapsed(const struct vt_symptoms *s, struct vt_diagnosis *d) {
+  if (s->uniformity_last > UNIFORMITY_COLLAPSED) {
+    texts_collapsed(s, d);
+    return;
+  }
   if (s->frequent < 20) {
     unknown(d, VT_AILMENT_COLLAPSED, "there are fewer than 20 words");
     return;
@@ -254,6 +269,10 @@ static void collapsed(const struct vt_symptoms *s, struct vt_diagnosis *d) {
 
 static void words_unmoved(const struct vt_symptoms *s, struct vt_diagnosis *d) {
   if (has(d, VT_AILMENT_RATE_TOO_LOW)) return;
+  if (s->from_run) {
+    unknown(d, VT_AILMENT_WORDS_UNMOVED, "its vectors began as another run's, which they need not leave");
+    return;
+  }
   if (!((double)s->unmoved > UNMOVED_SHARE * (double)s->words)) {
     sound(d, VT_AILMENT_WORDS_UNMOVED);
     return;

@@ -91,6 +91,20 @@ static enum vt_status look_at_series(struct vt_run *run, struct vt_symptoms *s, 
   return status;
 }
 
+static enum vt_status look_at_texts(struct vt_run *run, struct vt_symptoms *s, struct vt_error *error) {
+  struct series uniformity = {0}, rank = {0};
+  enum vt_status status = read_series(run, "uniformity", &uniformity, error);
+  if (status == VT_OK) status = read_series(run, "text_rank", &rank, error);
+  if (status == VT_OK && uniformity.count > 0) {
+    s->uniformity_first = uniformity.points[0].value;
+    s->uniformity_last = uniformity.points[uniformity.count - 1].value;
+  }
+  if (status == VT_OK && rank.count > 0) s->text_rank = rank.points[rank.count - 1].value;
+  vt_run_points_free(uniformity.points);
+  vt_run_points_free(rank.points);
+  return status;
+}
+
 static void look_at_events(const struct vt_run *run, struct vt_symptoms *s) {
   for (size_t k = 0; k < vt_run_event_count(run); k++) {
     struct vt_run_event event = vt_run_event_at(run, k);
@@ -99,6 +113,8 @@ static void look_at_events(const struct vt_run *run, struct vt_symptoms *s) {
     s->diverged = event.text;
     s->diverged_step = event.step;
   }
+  const char *base = vt_run_meta(run, "base");
+  s->from_run = base != NULL && *base != '\0';
   const char *schedule = vt_run_meta(run, "schedule"), *lr = vt_run_meta(run, "lr");
   s->falling_rate = schedule != NULL && strcmp(schedule, "constant") != 0;
   if (isnan(s->lr) && lr != NULL) (void)vt_settings_parse_real(lr, &s->lr);
@@ -274,8 +290,12 @@ enum vt_status vt_symptoms_gather(struct vt_run *run, int threads, struct vt_sym
       .capped = unknown,
       .frequency_share = unknown,
       .chance_neighbor = unknown,
+      .uniformity_first = unknown,
+      .uniformity_last = unknown,
+      .text_rank = unknown,
   };
   VT_TRY(look_at_series(run, s, error));
+  VT_TRY(look_at_texts(run, s, error));
   look_at_events(run, s);
   VT_TRY(look_at_measures(run, threads, s, error));
   VT_TRY(look_at_tables(run, s, error));

@@ -22,6 +22,7 @@ struct vt_symptoms {
   bool finished;
   const char *diverged; /* the event's text, borrowed from the run, or NULL */
   uint64_t diverged_step;
+  bool from_run;        /* its vectors began as another run's, not at random */
   size_t snapshots_bad; /* at the end, that hold NaN or infinities */
   /* The loss on the probe, and on what is held out. */
   double loss_first, loss_last, loss_least;
@@ -31,6 +32,8 @@ struct vt_symptoms {
   double held_out_least, held_out_last;
   uint64_t held_out_least_step, held_out_last_step;
   struct vt_convergence convergence;
+  /* Of the texts that a contrastive training tells apart (network/contrastive.h). */
+  double uniformity_first, uniformity_last, text_rank;
   double capped; /* mean over the steps from a quarter to three quarters of the run */
   /* Of the frequent words, at the last sound snapshot, and over time. */
   uint64_t step_last;

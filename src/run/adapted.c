@@ -18,8 +18,8 @@
 
 /* What the run that is made has in common with the one it comes from: its settings, and how its text was read. */
 static enum vt_status copy_meta(struct vt_adapted *adapted, struct vt_run *run, struct vt_error *error) {
-  static const char *const text_keys[] = {"tokens_rule", "fold_case",          "min_count",    "max_vocab",
-                                          "phrases",     "phrase_threshold",   "inputs",       "input_hashes",
+  static const char *const text_keys[] = {"tokens_rule",   "fold_case",         "min_count", "max_vocab",
+                                          "phrases",       "phrase_threshold",  "inputs",    "input_hashes",
                                           "corpus_tokens", "corpus_fingerprint"};
   for (size_t k = 0; k < vt_settings_count(); k++) {
     const char *key = vt_settings_name(k), *value = vt_run_meta(run, key);
@@ -42,21 +42,38 @@ static enum vt_status check_network(struct vt_network *network, const char *base
 }
 
 static void take_rows(struct vt_adapted *adapted) {
-  const struct vt_net_parameter *table = &vt_network_layout(adapted->network)->parameters[VT_NET_TABLE];
-  const float *values = vt_network_values(adapted->network) + table->offset;
   for (size_t row = 0; row < adapted->words; row++)
-    memcpy(adapted->rows + row * adapted->dim, values + row * table->stride, adapted->dim * sizeof *values);
+    memcpy(adapted->rows + row * adapted->dim, adapted->table + row * adapted->stride,
+           adapted->dim * sizeof *adapted->rows);
+}
+
+static enum vt_status find_table(struct vt_adapted *adapted, const struct vt_adapted_options *options,
+                                 struct vt_error *error) {
+  adapted->network = options->network;
+  if (options->network == NULL) {
+    adapted->run = options->run;
+    adapted->table = options->table;
+    adapted->stride = adapted->dim = options->dim;
+    return VT_OK;
+  }
+  VT_TRY(check_network(options->network, options->base, error));
+  const struct vt_net_parameter *table = &vt_network_layout(options->network)->parameters[VT_NET_TABLE];
+  adapted->run = vt_network_run(options->network);
+  adapted->table = vt_network_values(options->network) + table->offset;
+  adapted->stride = table->stride;
+  adapted->dim = table->columns;
+  return VT_OK;
 }
 
 static enum vt_status begin(struct vt_adapted *adapted, const struct vt_adapted_options *options,
                             struct vt_error *error) {
-  VT_TRY(check_network(adapted->network, options->base, error));
-  struct vt_run *run = vt_network_run(adapted->network);
+  VT_TRY(find_table(adapted, options, error));
+  struct vt_run *run = adapted->run;
   struct vt_record_options record;
   vt_record_options_init(&record);
   record.snapshots = options->snapshots;
+  if (options->probes > 0) record.probes = options->probes;
   adapted->words = vt_vocab_size(vt_run_vocab(run));
-  adapted->dim = vt_network_layout(adapted->network)->shape.dim;
   adapted->rows = vt_alloc(adapted->words * adapted->dim, sizeof *adapted->rows);
   adapted->start = vt_alloc(adapted->words * adapted->dim, sizeof *adapted->start);
   if (adapted->rows == NULL || adapted->start == NULL)
@@ -70,9 +87,9 @@ static enum vt_status begin(struct vt_adapted *adapted, const struct vt_adapted_
   return copy_meta(adapted, run, error);
 }
 
-enum vt_status vt_adapted_begin(struct vt_adapted *adapted, struct vt_network *network,
-                                const struct vt_adapted_options *options, struct vt_error *error) {
-  *adapted = (struct vt_adapted){.network = network, .began = vt_clock_seconds()};
+enum vt_status vt_adapted_begin(struct vt_adapted *adapted, const struct vt_adapted_options *options,
+                                struct vt_error *error) {
+  *adapted = (struct vt_adapted){.began = vt_clock_seconds()};
   return begin(adapted, options, error);
 }
 
@@ -86,13 +103,11 @@ void vt_adapted_release(struct vt_adapted *adapted) {
 
 /* ---- on the way -------------------------------------------------------------------------------------------------- */
 
-enum vt_status vt_adapted_meta(struct vt_adapted *adapted, const char *key, const char *value,
-                               struct vt_error *error) {
+enum vt_status vt_adapted_meta(struct vt_adapted *adapted, const char *key, const char *value, struct vt_error *error) {
   return vt_run_recorder_meta(adapted->recorder, key, value, error);
 }
 
-enum vt_status vt_adapted_meta_real(struct vt_adapted *adapted, const char *key, double value,
-                                    struct vt_error *error) {
+enum vt_status vt_adapted_meta_real(struct vt_adapted *adapted, const char *key, double value, struct vt_error *error) {
   char text[VT_SETTINGS_TEXT_BYTES];
   vt_settings_real_text(value, text);
   return vt_adapted_meta(adapted, key, text, error);
@@ -100,11 +115,8 @@ enum vt_status vt_adapted_meta_real(struct vt_adapted *adapted, const char *key,
 
 enum vt_status vt_adapted_step(struct vt_adapted *adapted, uint64_t step, uint32_t epoch, uint64_t tokens, double rate,
                                const struct vt_adapted_value *values, size_t count, struct vt_error *error) {
-  const struct vt_run_step row = {.step = step,
-                                  .epoch = epoch,
-                                  .tokens = tokens,
-                                  .seconds = vt_clock_seconds() - adapted->began,
-                                  .lr = rate};
+  const struct vt_run_step row = {
+      .step = step, .epoch = epoch, .tokens = tokens, .seconds = vt_clock_seconds() - adapted->began, .lr = rate};
   VT_TRY(vt_run_recorder_step(adapted->recorder, &row, error));
   VT_TRY(vt_run_recorder_metric(adapted->recorder, step, "lr", rate, error));
   for (size_t k = 0; k < count; k++)
@@ -160,7 +172,7 @@ static enum vt_status copy_file(const char *from, const char *to, struct vt_erro
 }
 
 static enum vt_status copy_tokenizer(const struct vt_adapted *adapted, const char *folder, struct vt_error *error) {
-  struct vt_run *run = vt_network_run(adapted->network);
+  struct vt_run *run = adapted->run;
   const char *rule = vt_run_meta(run, "tokens_rule");
   if (rule == NULL || strcmp(rule, "bpe") != 0) return VT_OK;
   char *from = vt_path_join(vt_run_path(run), VT_RUN_TOKENIZER), *to = vt_path_join(folder, VT_RUN_TOKENIZER);
@@ -171,8 +183,8 @@ static enum vt_status copy_tokenizer(const struct vt_adapted *adapted, const cha
   return status;
 }
 
-static enum vt_status write_tensors(const char *folder, const char *file, const struct vt_tensor *tensors,
-                                    size_t count, struct vt_error *error) {
+static enum vt_status write_tensors(const char *folder, const char *file, const struct vt_tensor *tensors, size_t count,
+                                    struct vt_error *error) {
   char *path = vt_path_join(folder, file);
   if (path == NULL) return VT_FAIL_MEMORY(error, strlen(folder));
   const struct vt_safetensors_meta meta[] = {{"format", "vectrail"}};
@@ -184,13 +196,15 @@ static enum vt_status write_tensors(const char *folder, const char *file, const 
 enum vt_status vt_adapted_end(struct vt_adapted *adapted, const char *file, const struct vt_tensor *tensors,
                               size_t count, struct vt_error *error) {
   const char *folder = vt_run_recorder_folder(adapted->recorder);
-  VT_TRY(vt_model_save(folder, vt_network_layout(adapted->network), vt_network_values(adapted->network), error));
+  if (adapted->network != NULL)
+    VT_TRY(vt_model_save(folder, vt_network_layout(adapted->network), vt_network_values(adapted->network), error));
   VT_TRY(copy_tokenizer(adapted, folder, error));
   if (count > 0) VT_TRY(write_tensors(folder, file, tensors, count, error));
   return vt_run_recorder_close_or_undo(&adapted->recorder, error);
 }
 
-/* ---- who moved ---------------------------------------------------------------------------------------------------- */
+/* ---- who moved ----------------------------------------------------------------------------------------------------
+ */
 
 size_t vt_adapted_farthest(const struct vt_adapted *adapted, struct vt_adapted_moved *moved, size_t capacity) {
   size_t count = 0;

@@ -14,7 +14,10 @@
 #include "run/safetensors.h"
 
 struct vt_adapted {
-  struct vt_network *network; /* borrowed; its values move */
+  struct vt_run *run;         /* borrowed, as all these: the one it comes from */
+  struct vt_network *network; /* NULL: a table alone is trained */
+  const float *table;         /* [words][stride]: the vectors, which move */
+  size_t stride;
   struct vt_run_recorder *recorder;
   struct vt_plan plan;
   size_t words, dim;
@@ -26,16 +29,21 @@ struct vt_adapted {
 };
 
 struct vt_adapted_options {
+  struct vt_network *network; /* a run's Transformer; or NULL, and: */
+  struct vt_run *run;
+  const float *table; /* [words][dim] */
+  size_t dim;
   const char *base, *path; /* the run it comes from, and its place */
   bool force;
   const char *origin; /* of meta: "align" or "contrast" */
   uint64_t steps;
   uint32_t snapshots;
+  uint32_t probes; /* of the plan; 0: as of a training */
 };
 
 /* VT_ERROR_UNSUPPORTED: the network is no Transformer, or no run's. Free with vt_adapted_release, also on failure. */
-enum vt_status vt_adapted_begin(struct vt_adapted *adapted, struct vt_network *network,
-                                const struct vt_adapted_options *options, struct vt_error *error);
+enum vt_status vt_adapted_begin(struct vt_adapted *adapted, const struct vt_adapted_options *options,
+                                struct vt_error *error);
 void vt_adapted_release(struct vt_adapted *adapted); /* accepts an all-zero one */
 
 enum vt_status vt_adapted_meta(struct vt_adapted *adapted, const char *key, const char *value, struct vt_error *error);
@@ -49,7 +57,8 @@ enum vt_status vt_adapted_step(struct vt_adapted *adapted, uint64_t step, uint32
                                const struct vt_adapted_value *values, size_t count, struct vt_error *error);
 /* A snapshot, if the step is to have one or `now`; and `drift`, the mean over the words of |v - v(0)| / |v(0)|. */
 enum vt_status vt_adapted_snapshot(struct vt_adapted *adapted, uint64_t step, bool now, struct vt_error *error);
-/* Writes the network, and a file of further tensors beside it where count > 0, and puts the run in its place. */
+/* Writes the network, if there is one, and a file of further tensors beside it where count > 0, and puts the run in its
+ * place. */
 enum vt_status vt_adapted_end(struct vt_adapted *adapted, const char *file, const struct vt_tensor *tensors,
                               size_t count, struct vt_error *error);
 

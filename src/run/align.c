@@ -30,12 +30,12 @@ struct aligning {
   struct vt_policy policy, judge;
   struct vt_preferences preferences;
   struct vt_adapted adapted;
-  double *reference;          /* [2 pairs]: log pi_ref of the chosen ones, then of the rejected */
-  uint32_t *order;            /* of pairs, or prompts, in this epoch */
-  struct vt_answer *batch;    /* [answers_max] */
-  double *numbers;            /* [answers_max] */
-  uint32_t *drawn, *counts;   /* ppo and measuring: answers as they were drawn */
-  size_t units, a_step;       /* pairs or prompts in all, and in a step */
+  double *reference;        /* [2 pairs]: log pi_ref of the chosen ones, then of the rejected */
+  uint32_t *order;          /* of pairs, or prompts, in this epoch */
+  struct vt_answer *batch;  /* [answers_max] */
+  double *numbers;          /* [answers_max] */
+  uint32_t *drawn, *counts; /* ppo and measuring: answers as they were drawn */
+  size_t units, a_step;     /* pairs or prompts in all, and in a step */
   size_t answers_max;
   uint64_t steps, tokens;
   double kl;
@@ -83,8 +83,7 @@ static enum vt_status check_options(const struct vt_align_request *request, stru
   if (ppo && request->reward == NULL)
     return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "make one with --method reward, and name it with --reward",
                         "PPO needs a reward model to tell what an answer is worth");
-  if (!ppo && request->reward != NULL)
-    return VT_FAIL(error, VT_ERROR_ARGUMENT, "a reward model is for PPO alone");
+  if (!ppo && request->reward != NULL) return VT_FAIL(error, VT_ERROR_ARGUMENT, "a reward model is for PPO alone");
   if (options->method == VT_ALIGN_REWARD && options->kl > 0)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "a reward model draws no answers, so it has no KL to end at");
   return VT_OK;
@@ -119,7 +118,8 @@ static enum vt_status read_head(struct aligning *aligning, struct vt_error *erro
       status = vt_tensor_to_float(tensor, aligning->judge.head, error);
   }
   for (size_t k = 0; status == VT_OK && k < dim; k++)
-    if (!isfinite(aligning->judge.head[k])) status = VT_FAIL(error, VT_ERROR_CORRUPT, "%s: holds NaN or infinity", path);
+    if (!isfinite(aligning->judge.head[k]))
+      status = VT_FAIL(error, VT_ERROR_CORRUPT, "%s: holds NaN or infinity", path);
   vt_safetensors_close(file);
   vt_free(path);
   return status;
@@ -131,8 +131,8 @@ static enum vt_status open_judge(struct aligning *aligning, const char *kernel, 
   VT_TRY(vt_network_open(request->reward, request->options.threads, &aligning->judge_network, error));
   const struct vt_net_layout *layout = vt_network_layout(aligning->judge_network);
   if (!same_words(vt_network_vocab(aligning->network), vt_network_vocab(aligning->judge_network)) ||
-      layout->shape.tokens != vt_network_tokens(aligning->network) ||
-      layout->shape.model != VT_MODEL_TRANSFORMER || layout->shape.context < length)
+      layout->shape.tokens != vt_network_tokens(aligning->network) || layout->shape.model != VT_MODEL_TRANSFORMER ||
+      layout->shape.context < length)
     return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: a reward model of other words, or a shorter context, than %s",
                    request->reward, request->base);
   VT_TRY(vt_policy_init(&aligning->judge, layout, vt_network_values(aligning->judge_network),
@@ -148,7 +148,8 @@ static enum vt_status plan(struct aligning *aligning, struct vt_error *error) {
   aligning->units = ppo ? aligning->preferences.prompt_count : aligning->preferences.count;
   aligning->a_step = options->batch < aligning->units ? options->batch : aligning->units;
   aligning->answers_max = aligning->a_step * (ppo ? options->samples : 2);
-  const size_t measured = aligning->preferences.prompt_count < KL_PROMPTS ? aligning->preferences.prompt_count : KL_PROMPTS;
+  const size_t measured =
+      aligning->preferences.prompt_count < KL_PROMPTS ? aligning->preferences.prompt_count : KL_PROMPTS;
   if (aligning->answers_max < measured && options->method != VT_ALIGN_REWARD) aligning->answers_max = measured;
   aligning->steps = (uint64_t)((aligning->units + aligning->a_step - 1) / aligning->a_step) * options->epochs;
   aligning->order = vt_alloc(aligning->units, sizeof *aligning->order);
@@ -173,7 +174,8 @@ static size_t longest(const struct aligning *aligning) {
   return length < context ? length : context;
 }
 
-static enum vt_status score_pairs(struct aligning *aligning, bool reference, double *log_probs, struct vt_error *error) {
+static enum vt_status score_pairs(struct aligning *aligning, bool reference, double *log_probs,
+                                  struct vt_error *error) {
   const size_t pairs = aligning->preferences.count;
   (void)error;
   for (size_t first = 0; first < 2 * pairs; first += aligning->answers_max) {
@@ -191,21 +193,23 @@ static const char *const method_names[] = {"reward", "ppo", "dpo"};
 static enum vt_status begin_run(struct aligning *aligning, struct vt_error *error) {
   const struct vt_align_request *request = aligning->request;
   const struct vt_align_options *options = &request->options;
-  const struct vt_adapted_options made = {.base = request->base,
+  const struct vt_adapted_options made = {.network = aligning->network,
+                                          .base = request->base,
                                           .path = request->run_path,
                                           .force = request->force,
                                           .origin = VT_ORIGIN_ALIGN,
                                           .steps = aligning->steps,
                                           .snapshots = options->snapshots};
-  VT_TRY(vt_adapted_begin(&aligning->adapted, aligning->network, &made, error));
+  VT_TRY(vt_adapted_begin(&aligning->adapted, &made, error));
   VT_TRY(vt_adapted_meta(&aligning->adapted, "align_method", method_names[options->method], error));
   VT_TRY(vt_adapted_meta(&aligning->adapted, "align_preferences", request->preferences, error));
   if (request->reward != NULL) VT_TRY(vt_adapted_meta(&aligning->adapted, "align_reward", request->reward, error));
-  const struct vt_adapted_value numbers[] = {
-      {"align_beta", options->beta},       {"align_lr", options->lr},           {"align_clip", options->clip},
-      {"align_epochs", options->epochs},   {"align_batch", options->batch},     {"align_samples", options->samples},
-      {"align_inner", options->inner},     {"align_epsilon", options->epsilon}, {"align_length", options->length},
-      {"align_kl", options->kl},           {"align_seed", (double)options->seed}};
+  const struct vt_adapted_value numbers[] = {{"align_beta", options->beta},        {"align_lr", options->lr},
+                                             {"align_clip", options->clip},        {"align_epochs", options->epochs},
+                                             {"align_batch", options->batch},      {"align_samples", options->samples},
+                                             {"align_inner", options->inner},      {"align_epsilon", options->epsilon},
+                                             {"align_length", options->length},    {"align_kl", options->kl},
+                                             {"align_seed", (double)options->seed}};
   for (size_t k = 0; k < sizeof numbers / sizeof numbers[0]; k++)
     VT_TRY(vt_adapted_meta_real(&aligning->adapted, numbers[k].name, numbers[k].value, error));
   return VT_OK;
@@ -332,15 +336,10 @@ static enum vt_status take_step(struct aligning *aligning, uint64_t number, doub
 static enum vt_status record(struct aligning *aligning, uint64_t step, double rate,
                              const struct vt_align_measures *measures, struct vt_error *error) {
   const uint64_t an_epoch = aligning->steps / aligning->request->options.epochs;
-  const struct vt_adapted_value values[] = {{"loss", measures->loss},
-                                            {"accuracy", measures->accuracy},
-                                            {"margin", measures->margin},
-                                            {"log_chosen", measures->chosen},
-                                            {"log_rejected", measures->rejected},
-                                            {"reward", measures->reward},
-                                            {"penalty", measures->penalty},
-                                            {"clipped", measures->clipped},
-                                            {"kl", aligning->kl}};
+  const struct vt_adapted_value values[] = {
+      {"loss", measures->loss},         {"accuracy", measures->accuracy},     {"margin", measures->margin},
+      {"log_chosen", measures->chosen}, {"log_rejected", measures->rejected}, {"reward", measures->reward},
+      {"penalty", measures->penalty},   {"clipped", measures->clipped},       {"kl", aligning->kl}};
   if (!vt_plan_is_metric(&aligning->adapted.plan, step) && !vt_plan_is_snapshot(&aligning->adapted.plan, step))
     return VT_OK;
   return vt_adapted_step(&aligning->adapted, step, (uint32_t)((step + an_epoch - 1) / an_epoch), aligning->tokens, rate,
@@ -349,9 +348,7 @@ static enum vt_status record(struct aligning *aligning, uint64_t step, double ra
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
-static bool has_kl(const struct aligning *aligning) {
-  return aligning->request->options.method != VT_ALIGN_REWARD;
-}
+static bool has_kl(const struct aligning *aligning) { return aligning->request->options.method != VT_ALIGN_REWARD; }
 
 /* Whether the KL ends it here. Without a goal it is measured where the plan has a probe. */
 static enum vt_status look(struct aligning *aligning, uint64_t step, bool *reached, struct vt_error *error) {

@@ -131,6 +131,8 @@ struct vt_run *vt_network_run(struct vt_network *network) {
   return network->run;
 }
 
+void vt_network_set_dropout(struct vt_network *network, double dropout) { network->layout.shape.dropout = dropout; }
+
 uint32_t vt_network_tokens(const struct vt_network *network) { return network->layout.shape.tokens; }
 uint32_t vt_network_context(const struct vt_network *network) { return network->layout.shape.context; }
 uint64_t vt_network_parameters(const struct vt_network *network) { return network->layout.parameters_in_all; }
@@ -222,20 +224,12 @@ const unsigned char *vt_network_token_bytes(const struct vt_network *network, ui
   return vt_bpe_bytes(network->bpe, network->pieces[token], bytes);
 }
 
-enum vt_status vt_network_encode(const struct vt_network *network, const char *text, size_t bytes, uint32_t **ids,
-                                 size_t *count, struct vt_error *error) {
-  if (network->run == NULL && network->bpe == NULL)
-    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "give numbers of tokens instead (--ids)",
-                        "this network came without its words");
-  if (network->bpe != NULL) {
-    struct encoding pieces = {.end = vt_network_end(network)};
-    enum vt_status encoded = encode_pieces(network, (const unsigned char *)text, bytes, &pieces, error);
-    return hand_out(&pieces, encoded, ids, count);
-  }
+enum vt_status vt_run_words(const struct vt_run *run, uint32_t end, const char *text, size_t bytes, uint32_t **ids,
+                            size_t *count, struct vt_error *error) {
   if (bytes > UINT32_MAX - VT_SCAN_PADDING_BYTES) return VT_FAIL(error, VT_ERROR_ARGUMENT, "the text is too long");
-  struct encoding encoding = {.vocab = vt_run_vocab(network->run), .end = vt_network_end(network)};
+  struct encoding encoding = {.vocab = vt_run_vocab(run), .end = end};
   enum vt_token_rule rule = VT_TOKENS_WORDS;
-  const char *name = vt_run_meta(network->run, "tokens_rule"), *fold = vt_run_meta(network->run, "fold_case");
+  const char *name = vt_run_meta(run, "tokens_rule"), *fold = vt_run_meta(run, "fold_case");
   if (name != NULL) (void)vt_token_rule_find(name, &rule);
   unsigned flags = (fold != NULL && strcmp(fold, "1") == 0 ? VT_CANONICAL_FOLD : 0u) |
                    (rule == VT_TOKENS_WORDS ? VT_CANONICAL_APOSTROPHE : 0u);
@@ -251,6 +245,17 @@ enum vt_status vt_network_encode(const struct vt_network *network, const char *t
   vt_canonical_free(canonical);
   vt_free(copy);
   return hand_out(&encoding, status, ids, count);
+}
+
+enum vt_status vt_network_encode(const struct vt_network *network, const char *text, size_t bytes, uint32_t **ids,
+                                 size_t *count, struct vt_error *error) {
+  if (network->run == NULL && network->bpe == NULL)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "give numbers of tokens instead (--ids)",
+                        "this network came without its words");
+  if (network->bpe == NULL) return vt_run_words(network->run, vt_network_end(network), text, bytes, ids, count, error);
+  struct encoding pieces = {.end = vt_network_end(network)};
+  enum vt_status encoded = encode_pieces(network, (const unsigned char *)text, bytes, &pieces, error);
+  return hand_out(&pieces, encoded, ids, count);
 }
 
 void vt_network_ids_free(uint32_t *ids) { vt_free(ids); }

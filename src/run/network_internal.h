@@ -12,5 +12,13 @@ const struct vt_net_layout *vt_network_layout(const struct vt_network *network);
 float *vt_network_values(struct vt_network *network);
 struct vt_pool *vt_network_pool(struct vt_network *network);
 struct vt_run *vt_network_run(struct vt_network *network);
+/* Dropout is no part of a model's file; it is 0 until it is set. */
+void vt_network_set_dropout(struct vt_network *network, double dropout);
+
+/* The words of a text as a run's text was read, for tokens that are no pieces of words; those that it does not have are
+ * left out. end: what stands for a line end behind a line that holds any; UINT32_MAX: nothing. *ids:
+ * vt_network_ids_free. */
+enum vt_status vt_run_words(const struct vt_run *run, uint32_t end, const char *text, size_t bytes, uint32_t **ids,
+                            size_t *count, struct vt_error *error);
 
 #endif

@@ -15,9 +15,9 @@ struct reader {
   const struct vt_network *network;
   const char *path;
   size_t line;
-  size_t used, room;              /* of tokens */
-  size_t *starts;                 /* by answer: where its tokens begin; chosen and rejected in turn */
-  size_t capacity;                /* pairs */
+  size_t used, room; /* of tokens */
+  size_t *starts;    /* by answer: where its tokens begin; chosen and rejected in turn */
+  size_t capacity;   /* pairs */
 };
 
 /* ---- room -------------------------------------------------------------------------------------------------------- */
@@ -32,8 +32,7 @@ static enum vt_status grow_pairs(struct reader *reader, struct vt_error *error) 
   if (rejected != NULL) to->rejected = rejected;
   size_t *starts = vt_realloc(reader->starts, 2 * capacity, sizeof *starts);
   if (starts != NULL) reader->starts = starts;
-  if (chosen == NULL || rejected == NULL || starts == NULL)
-    return VT_FAIL_MEMORY(error, capacity * sizeof *chosen);
+  if (chosen == NULL || rejected == NULL || starts == NULL) return VT_FAIL_MEMORY(error, capacity * sizeof *chosen);
   reader->capacity = capacity;
   return VT_OK;
 }
@@ -60,7 +59,10 @@ static enum vt_status check_texts(const struct reader *reader, const char *promp
                                   const char *rejected, struct vt_error *error) {
   if (prompt == NULL || chosen == NULL || rejected == NULL)
     return VT_FAIL_HELP(error, VT_ERROR_FORMAT, HELP_FORM, "%s:%zu: the text \"%s\" is missing", reader->path,
-                        reader->line, prompt == NULL ? "prompt" : chosen == NULL ? "chosen" : "rejected");
+                        reader->line,
+                        prompt == NULL   ? "prompt"
+                        : chosen == NULL ? "chosen"
+                                         : "rejected");
   if (is_blank(chosen) || is_blank(rejected))
     return VT_FAIL(error, VT_ERROR_FORMAT, "%s:%zu: the answer \"%s\" is empty", reader->path, reader->line,
                    is_blank(chosen) ? "chosen" : "rejected");
@@ -88,8 +90,8 @@ static enum vt_status put_answer(struct reader *reader, const uint32_t *prompt, 
   VT_TRY(vt_network_encode(reader->network, text, strlen(text), &ids, &count, error));
   enum vt_status status = VT_OK;
   if (count == 0)
-    status = VT_FAIL(error, VT_ERROR_FORMAT, "%s:%zu: the answer \"%s\" holds no word that the run knows",
-                     reader->path, reader->line, name);
+    status = VT_FAIL(error, VT_ERROR_FORMAT, "%s:%zu: the answer \"%s\" holds no word that the run knows", reader->path,
+                     reader->line, name);
   if (status == VT_OK) status = put(reader, ids, count, error);
   if (status == VT_OK && end != UINT32_MAX && ids[count - 1] != end) status = put(reader, &end, 1, error);
   vt_network_ids_free(ids);
@@ -118,9 +120,8 @@ static enum vt_status put_pair(struct reader *reader, const char *prompt, const 
   VT_TRY(status);
   if (a->count == b->count &&
       memcmp(to->tokens + starts[0], to->tokens + starts[1], a->count * sizeof *to->tokens) == 0)
-    return VT_FAIL(error, VT_ERROR_FORMAT,
-                   "%s:%zu: both answers are the same but for words that the run does not know", reader->path,
-                   reader->line);
+    return VT_FAIL(error, VT_ERROR_FORMAT, "%s:%zu: both answers are the same but for words that the run does not know",
+                   reader->path, reader->line);
   to->count++;
   return VT_OK;
 }

@@ -35,7 +35,7 @@ for file in vectrail.bash _vectrail vectrail.fish; do
 done
 
 # Every option of every command, by name, in the part of the page that is about it.
-for command in train resume info neighbors similarity analogy eval export import compare measure diagnose theory svd sweep tune align; do
+for command in train resume info neighbors similarity analogy eval export import compare measure diagnose theory svd sweep tune align contrast; do
   section=$(sed -n "/^\.SS \"vectrail $command /,/^\.SS/p" "$SOURCE/docs/vectrail.1" | sed 's/\\-/-/g')
   for name in $("$VECTRAIL" help "$command" | sed -n '/^Every command/q; s/^  \(-[a-z], \)\?--\([a-z0-9-]*\).*/\2/p'); do
     [[ $section == *"\\fB--$name\\fR"* ]] || fail "--$name should be in the manual page, under $command"
