@@ -1,5 +1,6 @@
 /*
- * contrastive.h: vectors that are told apart from one another: InfoNCE, and what is measured of such vectors, in double.
+ * contrastive.h: vectors that are told apart from one another: InfoNCE, and what is measured of such vectors, in
+ * double.
  *
  * With z = x / |x|, pairs (a_i, b_i) and the temperature tau:
  *

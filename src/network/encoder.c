@@ -29,8 +29,7 @@ static enum vt_status make(struct vt_encoder *encoder, struct vt_pool *pool, con
 enum vt_status vt_encoder_init(struct vt_encoder *encoder, const struct vt_net_layout *layout, float *values,
                                struct vt_pool *pool, const char *kernel, size_t texts_max, size_t length_max,
                                struct vt_error *error) {
-  *encoder = (struct vt_encoder){
-      .layout = layout, .values = values, .texts_max = texts_max, .length_max = length_max};
+  *encoder = (struct vt_encoder){.layout = layout, .values = values, .texts_max = texts_max, .length_max = length_max};
   enum vt_status status = make(encoder, pool, kernel, error);
   if (status != VT_OK) vt_encoder_release(encoder);
   return status;
@@ -86,9 +85,8 @@ void vt_encoder_encode(struct vt_encoder *encoder, const struct vt_answer *texts
     double *mean = to + k * dim;
     memset(mean, 0, dim * sizeof *mean);
     for (size_t t = 0; t < texts[k].count; t++) {
-      const float *row = encoder->net != NULL
-                             ? encoder->net->final + (k * encoder->length + t) * dim
-                             : encoder->values + texts[k].tokens[t] * table_of(encoder)->stride;
+      const float *row = encoder->net != NULL ? encoder->net->final + (k * encoder->length + t) * dim
+                                              : encoder->values + texts[k].tokens[t] * table_of(encoder)->stride;
       for (size_t i = 0; i < dim; i++) mean[i] += (double)row[i];
     }
     for (size_t i = 0; i < dim; i++) mean[i] /= (double)texts[k].count;

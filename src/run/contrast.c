@@ -189,8 +189,7 @@ static struct vt_contrast_measures measure(struct contrasting *c) {
     c->batch[n + k] = c->pairs.second[k * c->pairs.count / n];
   }
   vt_encoder_encode(&c->encoder, c->batch, 2 * n, !c->pairs.paired, c->request->options.seed, PROBE_KEY, c->encoded);
-  struct vt_contrast_measures measures = {
-      .alignment = vt_alignment_measure(c->encoded, c->encoded + n * dim, n, dim)};
+  struct vt_contrast_measures measures = {.alignment = vt_alignment_measure(c->encoded, c->encoded + n * dim, n, dim)};
   vt_encoder_encode(&c->encoder, c->batch, n, false, 0, 0, c->encoded);
   const struct vt_spread spread = vt_spread_measure(c->encoded, n, dim);
   measures.uniformity = spread.uniformity;
@@ -205,10 +204,8 @@ static enum vt_status record(struct contrasting *c, uint64_t step, double rate, 
   VT_TRY(vt_adapted_snapshot(&c->adapted, step, false, error));
   if (probe) now = *last = measure(c);
   if (!probe && !vt_plan_is_metric(&c->adapted.plan, step)) return VT_OK;
-  const struct vt_adapted_value values[] = {{"loss", loss},
-                                            {"alignment", now.alignment},
-                                            {"uniformity", now.uniformity},
-                                            {"text_rank", now.rank}};
+  const struct vt_adapted_value values[] = {
+      {"loss", loss}, {"alignment", now.alignment}, {"uniformity", now.uniformity}, {"text_rank", now.rank}};
   const uint32_t epoch = (uint32_t)((step + c->steps_an_epoch - 1) / c->steps_an_epoch);
   return vt_adapted_step(&c->adapted, step, epoch, c->tokens, rate, values, sizeof values / sizeof values[0], error);
 }
@@ -239,8 +236,8 @@ static enum vt_status take_step(struct contrasting *c, uint64_t step, double rat
   }
   vt_encoder_clear(&c->encoder);
   vt_encoder_encode(&c->encoder, c->batch, 2 * n, true, options->seed, step, c->encoded);
-  const struct vt_infonce batch = {c->encoded, c->encoded + n * dim, n, dim, options->temperature,
-                                   options->positives_only};
+  const struct vt_infonce batch = {c->encoded, c->encoded + n * dim, n,
+                                   dim,        options->temperature, options->positives_only};
   VT_TRY(vt_infonce_loss(&batch, loss, c->slopes, c->slopes + n * dim, error));
   vt_encoder_add(&c->encoder, c->slopes);
   if (vt_encoder_step(&c->encoder, rate, options->clip, step)) return VT_OK;

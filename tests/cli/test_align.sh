@@ -66,6 +66,15 @@ expect_status 0
 expect_out_has "log pi of the rejected answers"
 expect_out_has "moved farthest"
 
+# Stopped, it leaves nothing.
+"$VECTRAIL" align gpt prefer.jsonl --method dpo --run stopped --epochs 100000 --quiet 2>/dev/null &
+sleep 0.7
+kill -TERM $!
+wait $!
+status=$?
+expect_status 130
+[ -z "$(find . -name '*stopped*')" ] || fail "something was left behind"
+
 # Pieces of words go the same way.
 vectrail train old.txt --run bpe --model transformer --tokens bpe --vocab-size 290 --dim 16 --layers 1 --heads 2 --context 32 --epochs 1 \
   --snapshots 2 --probes 2 --quiet

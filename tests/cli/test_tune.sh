@@ -55,10 +55,10 @@ expect_json 'd["drift"] == {"seen": 0, "unseen": 0, "new": 0}'
 
 # Interrupted at some instant, and gone on with.
 for base in base gpt; do
-  vectrail tune $base new.txt --run $base-whole --epochs 8 --anchor 0.001 "${fast[@]}"
-  "$VECTRAIL" tune $base new.txt --run $base-cut --epochs 8 --anchor 0.001 "${fast[@]}" 2>/dev/null &
+  vectrail tune $base new.txt --run $base-whole --epochs 30 --anchor 0.001 "${fast[@]}"
+  "$VECTRAIL" tune $base new.txt --run $base-cut --epochs 30 --anchor 0.001 "${fast[@]}" 2>/dev/null &
   while [ ! -e $base-cut/run.db ] && kill -0 $! 2>/dev/null; do sleep 0.02; done
-  kill -INT $! 2>/dev/null
+  kill -TERM $! 2>/dev/null
   wait $! 2>/dev/null
   vectrail resume $base-cut --quiet
   expect_status 0
@@ -95,7 +95,11 @@ cp -r gpt short
 head -c 3000 gpt/model.safetensors >short/model.safetensors
 cp -r base lost
 rm lost/snapshots/*
+cp -r new hurt
+head -c 200 new/start.safetensors >hurt/start.safetensors
 remember
+vectrail replay hurt --quiet
+expect_error 1 "hurt/start.safetensors"
 vectrail tune base new.txt
 expect_error 2 "tune needs a run folder to write to" "--run DIR"
 vectrail tune base --run bad

@@ -117,8 +117,8 @@ static void test_network_slopes(void **state) {
   (void)state;
   assert_int_equal(vt_net_layout_init(&d.layout, &shape, NULL), VT_OK);
   assert_int_equal(vt_pool_create(1, &pool, NULL), VT_OK);
-  assert_int_equal(vt_net_double_create(&d.layout, &vt_dense_in_double, pool, TEXTS * LENGTH, true, false, &d.net, NULL),
-                   VT_OK);
+  assert_int_equal(
+      vt_net_double_create(&d.layout, &vt_dense_in_double, pool, TEXTS * LENGTH, true, false, &d.net, NULL), VT_OK);
   d.values = calloc(d.layout.floats, sizeof *d.values);
   d.gradients = calloc(d.layout.floats, sizeof *d.gradients);
   struct vt_rng rng = vt_rng_make(VT_RNG_TEST, 82, 0, 0);
@@ -149,7 +149,8 @@ static void test_network_slopes(void **state) {
   free(d.gradients);
 }
 
-/* ---- planted ------------------------------------------------------------------------------------------------------ */
+/* ---- planted ------------------------------------------------------------------------------------------------------
+ */
 
 #define WORDS 16
 #define SENTENCES 32
@@ -182,8 +183,8 @@ static void open_planted(struct planted *p, bool table, int threads) {
   p->values = calloc(p->layout.floats, sizeof *p->values);
   vt_net_start(&p->layout, 5, p->values);
   if (table)
-    assert_int_equal(
-        vt_encoder_init_table(&p->encoder, p->values, WORDS, WIDE, p->pool, kernel, 2 * SENTENCES, NULL), VT_OK);
+    assert_int_equal(vt_encoder_init_table(&p->encoder, p->values, WORDS, WIDE, p->pool, kernel, 2 * SENTENCES, NULL),
+                     VT_OK);
   else
     assert_int_equal(vt_encoder_init(&p->encoder, &p->layout, p->values, p->pool, kernel, 2 * SENTENCES, LENGTH, NULL),
                      VT_OK);
