@@ -39,7 +39,7 @@ ALWAYS_INLINE void KERNEL(glove_update)(const GLOVE *block, R *v, R *u, R g, con
 }
 
 ALWAYS_INLINE void KERNEL(glove_records)(GLOVE *block, const int with_l2) {
-  double loss = 0;
+  double loss = block->loss;
   for (size_t k = 0; k < block->count; k++) {
     const GLOVE_RECORD *record = &block->records[k];
     R *v = block->input + record->row * block->stride, *u = block->output + record->column * block->stride;
@@ -67,7 +67,7 @@ static void KERNEL(glove)(GLOVE *block) {
 }
 
 static void KERNEL(glove_loss)(GLOVE *block) {
-  double loss = 0;
+  double loss = block->loss;
   for (size_t k = 0; k < block->count; k++) {
     const GLOVE_RECORD *record = &block->records[k];
     const R *v = block->input + record->row * block->stride, *u = block->output + record->column * block->stride;

@@ -119,7 +119,7 @@ struct vt_glove {
   size_t count;
   float rate;
   const float *l2; /* by element: rate times twice the penalty; width floats, aligned to 64 bytes. NULL: none */
-  double loss;     /* out: the sum */
+  double loss;     /* the sum is added to it, record after record */
 };
 
 /* The same in double, likewise. */

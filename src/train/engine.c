@@ -184,7 +184,7 @@ enum vt_status vt_engine_keep_ledger(struct vt_engine *engine, const struct vt_l
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "tune without --anchor and --freeze",
                         "no ledger can be kept of vectors that are held to where they began");
   if (engine->type->keep_ledger == NULL)
-    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "train by negative sampling or hierarchical softmax, or a network",
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "train by another model or loss",
                         "no ledger can be kept with this loss");
   return engine->type->keep_ledger(engine, options, error);
 }

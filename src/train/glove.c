@@ -20,6 +20,7 @@
 #include "base/rng.h"
 #include "text/cooccur.h"
 #include "train/engine_type.h"
+#include "train/glove_ledger.h"
 #include "train/glove_records.h"
 #include "train/probe.h"
 
@@ -49,6 +50,7 @@ struct glove {
   size_t before_floats;
   uint32_t shift;
   atomic_uint next;
+  struct vt_glove_ledger *ledger; /* NULL: none is kept */
   /* Of the probe: of each record the derivative of the mean by its difference; of a row its gradient, zeros between. */
   double *pulls;
   double *gradient;
@@ -134,6 +136,8 @@ static void release(struct vt_engine *base) {
   vt_free(engine->pulls);
   vt_free(engine->gradient);
   vt_glove_records_release(&engine->records);
+  vt_glove_ledger_free(engine->ledger);
+  vt_ledger_free(base->ledger);
   vt_pool_free(engine->pool);
 }
 
@@ -292,7 +296,10 @@ static void train_blocks(void *context, int worker) {
     const uint32_t groups[VT_TABLE_COUNT] = {a, (a + engine->shift) % engine->groups};
     struct vt_glove block = block_of(engine, groups[0], groups[1]);
     keep_rows(engine, groups, before);
-    engine->kernel->glove(&block);
+    if (engine->ledger != NULL)
+      vt_glove_ledger_train(engine->ledger, &block, groups[0], groups[1]);
+    else
+      engine->kernel->glove(&block);
     engine->outcomes[a].loss = block.loss;
     compare_rows(engine, groups, before, &engine->outcomes[a]);
   }
@@ -395,8 +402,10 @@ static enum vt_status step(struct vt_engine *base, struct vt_error *error) {
   engine->shift = shift_of(engine, state->epoch - 1, place);
   for (uint32_t k = 0; engine->l2 != NULL && k < engine->dim; k++)
     engine->l2[k] = (float)(2 * state->lr * base->options.l2);
+  if (engine->ledger != NULL) vt_glove_ledger_before(engine->ledger);
   run_workers(engine, train_blocks);
   VT_TRY(account(engine, error));
+  if (engine->ledger != NULL) VT_TRY(vt_glove_ledger_after(engine->ledger, engine->pool, error));
   if (state->epoch_ended) measure_all(engine);
   return VT_OK;
 }
@@ -493,6 +502,26 @@ static struct vt_probe_result probe(struct vt_engine *base) {
   return result;
 }
 
+static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger_options *options,
+                                  struct vt_error *error) {
+  struct glove *engine = (struct glove *)base;
+  const struct vt_glove_tables tables = {.tables = engine->tables,
+                                         .words = engine->words,
+                                         .groups = engine->groups,
+                                         .dim = engine->dim,
+                                         .width = engine->width,
+                                         .decays = engine->l2 != NULL,
+                                         .kernel = engine->kernel};
+  return vt_glove_ledger_create(options, &tables, &engine->seen[VT_TABLE_INPUT], &engine->ledger, &base->ledger, error);
+}
+
+static enum vt_status close_ledger(struct vt_engine *base, vt_ledger_visit *visit, void *context,
+                                   struct vt_error *error) {
+  const struct vt_table *seen = table(base, VT_TABLE_INPUT);
+  if (base->state.step == 0) return vt_ledger_start(base->ledger, seen, visit, context, error);
+  return vt_ledger_close(base->ledger, seen, NULL, visit, context, error);
+}
+
 const struct vt_engine_type vt_engine_glove = {
     .bytes = sizeof(struct glove),
     .create = create,
@@ -505,4 +534,6 @@ const struct vt_engine_type vt_engine_glove = {
     .biases = biases,
     .pool = pool,
     .probe = probe,
+    .keep_ledger = keep_ledger,
+    .close_ledger = close_ledger,
 };

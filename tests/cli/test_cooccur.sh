@@ -80,8 +80,6 @@ vectrail train text --run r --model glove --optimizer sgd
 expect_error 2 "trained by adagrad"
 vectrail train text --run r --model glove --held-out 1%
 expect_error 2 "held-out is for other models"
-vectrail train text --run r --model glove --ledger cat --min-count 2
-expect_error 1 "no ledger can be kept"
 vectrail train text --run r --lr 0.1 --alpha 0.1
 expect_error 2 "both give the learning rate"
 [[ -e r ]] && fail "a run was left behind"
@@ -91,8 +89,15 @@ vectrail train text --run r --model glove --x-max 20 --alpha 0.5 --dim 8 --min-c
   --save-output --quiet
 expect_status 0
 vectrail train text --run r2 --model glove --x-max 20 --alpha 0.5 --dim 8 --min-count 2 --memory 30K --threads 1 \
-  --watch cat --pairs cat:dog --save-output --quiet
+  --watch cat --pairs cat:dog --save-output --quiet --ledger cat,dog
 expect_status 0
+vectrail explain r2 cat --toward dog --json -k 0
+expect_json 'abs(d["cosine"] - d["start"] - d["rest"] - sum(s["contribution"] for s in d["sources"])) < 1e-5 and d["residual"] < 1e-5'
+expect_json '{s["role"] for s in d["sources"]} >= {"attracted", "pushed"}'
+vectrail replay r --ledger cat
+expect_status 0
+vectrail replay r --ledger cat --by document
+expect_error 1 "by word, not by document"
 last=$(snapshots r | tail -1)
 cmp -s "r/snapshots/$last" "r2/snapshots/$last" || fail "the vectors depend on memory and threads"
 for command in "info r" "neighbors r cat" "similarity r cat dog --over-time" "analogy r cat dog bird" "diagnose r" \
