@@ -493,8 +493,9 @@ enum vt_status vt_store_attach(struct vt_store *store, const char *path, struct 
 }
 
 enum vt_status vt_store_take_attached(struct vt_store *store, struct vt_error *error) {
+  /* Words whose spans are others now are replaced whole. Each word is looked at once: a table of rows is large. */
   static const char sql[] = CREATE_DOCUMENT
-      "CREATE TEMP TABLE replaced AS SELECT DISTINCT word FROM other.ledger AS n WHERE "
+      "CREATE TEMP TABLE replaced AS SELECT word FROM (SELECT DISTINCT word FROM other.ledger) AS n WHERE "
       "EXISTS(SELECT span FROM main.ledger WHERE word = n.word EXCEPT SELECT span FROM other.ledger WHERE word = "
       "n.word) OR "
       "EXISTS(SELECT span FROM other.ledger WHERE word = n.word EXCEPT SELECT span FROM main.ledger WHERE word = "
