@@ -64,6 +64,23 @@ expect_error() {
   fi
 }
 
+# train_and_stop RUN ARGS...: a training that is told to end as soon as it is under way. (By SIGTERM: what a script starts
+# in the background ignores SIGINT.)
+train_and_stop() {
+  local run=$1 process
+  shift
+  for _ in 1 2 3 4 5; do
+    rm -rf "$run"
+    "$VECTRAIL" train "$@" --run "$run" &
+    process=$!
+    while [ ! -e "$run/run.db" ] && kill -0 "$process" 2>/dev/null; do sleep 0.01; done
+    kill -TERM "$process" 2>/dev/null
+    wait "$process"
+    [ $? -eq 130 ] && return
+  done
+  fail "each training had ended before it could be stopped"
+}
+
 # The files of a run's snapshots, by step.
 snapshots() { find "$1/snapshots" -type f -printf '%f\n' | sort -n; }
 

@@ -23,15 +23,10 @@ for model in nnlm gpt; do
   [ "$(sums $model)" = "$(sums $model-plain)" ] || fail "every kernel should give the same bits"
 
   # Interrupted at some instant, and gone on with.
-  "$VECTRAIL" train text.txt --run $model-cut "${options[@]}" &
-  sleep 0.3
-  kill -INT $! 2>/dev/null
-  wait $! 2>/dev/null
-  if [ -e $model-cut/run.db ]; then
-    vectrail resume $model-cut --quiet --threads 3
-    expect_status 0
-    [ "$(sums $model | grep -o '[^,]*$')" = "$(sums $model-cut | grep -o '[^,]*$')" ] || fail "a resumed run ends with other bits"
-  fi
+  train_and_stop $model-cut text.txt "${options[@]}"
+  vectrail resume $model-cut --quiet --threads 3
+  expect_status 0
+  [ "$(sums $model | grep -o '[^,]*$')" = "$(sums $model-cut | grep -o '[^,]*$')" ] || fail "a resumed run ends with other bits"
 
   for command in "neighbors $model king -k 3" "similarity $model king queen --over-time" "measure $model" "diagnose $model" \
     "info $model" "compare $model@0 $model" "export $model -o $model.vec" "analogy $model king queen prince"; do
@@ -77,11 +72,7 @@ if "gpt" in run: assert "route_cosine: output, residual" in names and "route_sum
 P
   vectrail explain $model-ledger king --toward apple --by role --json
   expect_json 'abs(d["cosine"] - d["start"] - d.get("baseline", 0) - sum(s["contribution"] for s in d["sources"]) - d["rest"]) < 1e-5'
-  "$VECTRAIL" train text.txt --run $model-again "${options[@]}" --routes --ledger king,the,apple --float32 --epochs 12 &
-  while [ ! -e $model-again/run.db ] && kill -0 $! 2>/dev/null; do sleep 0.05; done
-  sleep 0.1
-  kill -INT $! 2>/dev/null
-  wait $! 2>/dev/null
+  train_and_stop $model-again text.txt "${options[@]}" --routes --ledger king,the,apple --float32 --epochs 12
   vectrail train text.txt --run $model-whole "${options[@]}" --routes --ledger king,the,apple --float32 --epochs 12
   vectrail resume $model-again --quiet
   [ "$(python3 -c 'import sqlite3; print(sqlite3.connect("'$model'-again/run.db").execute("SELECT * FROM ledger ORDER BY word, role, span").fetchall() == sqlite3.connect("'$model'-whole/run.db").execute("SELECT * FROM ledger ORDER BY word, role, span").fetchall())')" = True ] || fail "a ledger that was gone on with"
