@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# label: optimised
 # The manual page and the completions say what the option tables say, no more and no less.
 . "${SOURCE:?}/tests/cli/lib.sh"
 

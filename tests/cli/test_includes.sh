@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# label: optimised
 # The include rules hold, and the checker that says so sees a violation of each kind planted in a copy of the tree.
 set -euo pipefail
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# label: optimised
 # The bits of every kernel, of every instruction set: natively where the processor has it, AVX-512 in plain C, NEON
 # under an emulator. Each must give the digest of the reference kernel.
 . "${SOURCE:?}/tests/cli/lib.sh"
