@@ -1,6 +1,6 @@
 /*
- * glove_ledger.h: the ledger of GloVe. The vector of a word is the sum v + u of its two rows, and each record that holds
- * the word moves one of them:
+ * glove_ledger.h: the ledger of GloVe. The vector of a word is the sum v + u of its two rows, and each record that
+ * holds the word moves one of them:
  *
  *   v -= r / sqrt(h),  r = rate f(X) (x . y - log X) u + l2 v           (kernel.h; u likewise)
  *
@@ -30,8 +30,9 @@ struct vt_glove_tables {
   const struct vt_kernel *kernel;
 };
 
-/* seen: the table of the sums. *ledger is the caller's to free, as engine->ledger. By document: VT_ERROR_UNSUPPORTED, for
- * counts do not know where words met. Memory: beside the ledger, the steps of the watched rows in one block each. */
+/* seen: the table of the sums. *ledger is the caller's to free, as engine->ledger. By document: VT_ERROR_UNSUPPORTED,
+ * for counts do not know where words met. Memory: beside the ledger, the steps of the watched rows in one block each.
+ */
 enum vt_status vt_glove_ledger_create(const struct vt_ledger_options *options, const struct vt_glove_tables *tables,
                                       const struct vt_table *seen, struct vt_glove_ledger **out,
                                       struct vt_ledger **ledger, struct vt_error *error);

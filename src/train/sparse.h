@@ -1,0 +1,77 @@
+/*
+ * sparse.h: the parts of the sparse engine, for the files that it is made of: sparse.c (supersteps, and what others see of
+ * it), sparse_create.c (making and freeing), sparse_rounds.c (replicas that train apart). Nobody else includes it.
+ */
+#ifndef VECTRAIL_TRAIN_SPARSE_H
+#define VECTRAIL_TRAIN_SPARSE_H
+
+#include <stdatomic.h>
+
+#include "base/pool.h"
+#include "train/anchor.h"
+#include "train/blocks.h"
+#include "train/engine_type.h"
+#include "train/exchange.h"
+#include "train/merge.h"
+#include "train/objective/objective.h"
+#include "train/probe.h"
+#include "train/replicas.h"
+
+struct vt_sparse {
+  struct vt_engine base;
+  const struct vt_objective *objective;
+  struct vt_objective_setup setup;
+  struct vt_noise noise;     /* negative sampling */
+  struct vt_huffman huffman; /* hierarchical softmax */
+  uint32_t *keep;
+  struct vt_probe *probe;
+  struct vt_probe *held_out_probe; /* where sentences are held out */
+
+  struct vt_table tables[VT_TABLE_COUNT];
+  struct vt_table squares[VT_TABLE_COUNT]; /* with AdaGrad only */
+  struct vt_decay decay;                   /* with L2 only, as are the next two */
+  struct vt_table paid[VT_TABLE_COUNT];    /* what observers see: the tables with all decay applied */
+  bool paid_is_current;
+  struct vt_merger mergers[VT_TABLE_COUNT];
+  struct vt_block *blocks;                            /* options.blocks */
+  void *set_memory;                                   /* of their working sets */
+  uint32_t block_count;                               /* in this superstep */
+  uint32_t own_begin;                                 /* of them those that are trained here, ... */
+  uint32_t own_end;                                   /* ... all but where others train too */
+  const struct vt_working_set **sets[VT_TABLE_COUNT]; /* the same, by table */
+
+  struct vt_anchor anchor;      /* of a training that goes on with a run */
+  struct vt_replicas replicas;  /* options.replicas; else none */
+  struct vt_exchange *exchange; /* with the other ranks; NULL where there are none */
+  struct vt_pool *pool;
+  double pull;      /* of the anchor, in this superstep */
+  uint32_t replica; /* that is being trained, in a round; and the rate of the round's first block */
+  double first_lr;
+  struct vt_objective_scratch **scratch;     /* by worker */
+  struct vt_merger_scratch **merger_scratch; /* by worker */
+  atomic_uint next_task;
+};
+
+/* sparse_create.c: of the engine's type. */
+enum vt_status vt_sparse_create(struct vt_engine *base, struct vt_error *error);
+void vt_sparse_release(struct vt_engine *base);
+
+/* Cuts the next blocks; a superstep ends with its epoch. */
+void vt_sparse_lay_out(struct vt_sparse *engine);
+/* Work for vt_sparse_run: blocks from own_begin to own_end. */
+void vt_sparse_train_blocks(void *context, int worker);
+void vt_sparse_run(struct vt_sparse *engine, vt_pool_work *work);
+/* Room for merging `count` sets of each table. */
+enum vt_status vt_sparse_reserve(struct vt_sparse *engine, const struct vt_working_set **const sets[VT_TABLE_COUNT],
+                                 uint32_t count, struct vt_error *error);
+enum vt_status vt_sparse_fail_diverged(const struct vt_sparse *engine, int table, uint32_t row, uint64_t step,
+                                       struct vt_error *error);
+/* Sums up the superstep, or the round, in block and shard order, and reports a row that left the numbers. */
+enum vt_status vt_sparse_account(struct vt_sparse *engine, const struct vt_block *blocks, uint32_t count,
+                                 struct vt_error *error);
+
+/* sparse_rounds.c: in place of a superstep, where options.replicas > 0: sync_every supersteps of each replica, and then
+ * all are joined (replicas.h). */
+enum vt_status vt_sparse_round(struct vt_sparse *engine, struct vt_error *error);
+
+#endif
