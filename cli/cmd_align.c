@@ -10,6 +10,7 @@
 #include "interrupt.h"
 #include "json.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "vectrail/align.h"
 
@@ -37,8 +38,8 @@ static const struct option options[] = {
      .unset = "",
      .help = "a reward model by Bradley and Terry's loss; the answers it values, by PPO; or the preferences directly, "
              "by DPO; required"},
-    {.kind = OPTION_TEXT, .name = "run", .value = "NEW", AT(run), .help = "the run to make; required"},
-    {.kind = OPTION_FLAG, .name = "force", AT(force), .help = "replace the run that is in that folder"},
+    SHARED_NEW_RUN(AT(run)),
+    SHARED_FORCE(AT(force)),
     {.kind = OPTION_TEXT,
      .name = "reward",
      .value = "DIR",
@@ -51,7 +52,7 @@ static const struct option options[] = {
      AT(moved),
      .high = VT_ALIGN_MOVED,
      .help = "words to print that moved farthest"},
-    {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print the result as one JSON object"},
+    SHARED_JSON(AT(json)),
 
     {.kind = OPTION_HEADING, .help = "Training"},
     {.kind = OPTION_REAL,
@@ -67,19 +68,8 @@ static const struct option options[] = {
      AT(options.kl),
      .real_high = 1e6,
      .help = "end when the KL from the reference has reached this; 0: never"},
-    {.kind = OPTION_REAL,
-     .name = "lr",
-     .value = "RATE",
-     AT(options.lr),
-     .real_low = 1e-12,
-     .real_high = 10,
-     .help = "learning rate of AdamW at the start; it falls to 0 in a straight line"},
-    {.kind = OPTION_REAL,
-     .name = "clip",
-     .value = "LENGTH",
-     AT(options.clip),
-     .real_high = 1e9,
-     .help = "the gradient is cut to this length; 0: never"},
+    SHARED_ADAMW_RATE(AT(options.lr)),
+    SHARED_CLIP(AT(options.clip)),
     {.kind = OPTION_U32,
      .name = "epochs",
      .value = "N",
@@ -122,27 +112,9 @@ static const struct option options[] = {
      .low = 1,
      .high = 65536,
      .help = "tokens of an answer that is drawn, at most"},
-    {.kind = OPTION_U64,
-     .name = "seed",
-     .value = "N",
-     AT(options.seed),
-     .high = UINT64_MAX,
-     .help = "seed of all randomness"},
-    {.kind = OPTION_U32,
-     .name = "snapshots",
-     .value = "N",
-     AT(options.snapshots),
-     .low = 2,
-     .high = 100000,
-     .help = "snapshots of all vectors over the run"},
-    {.kind = OPTION_INT,
-     .name = "threads",
-     .value = "N",
-     AT(options.threads),
-     .low = 1,
-     .high = 1024,
-     .unset = "the processors there are",
-     .help = "threads; the result does not depend on them"},
+    SHARED_SEED(AT(options.seed)),
+    SHARED_SNAPSHOTS(AT(options.snapshots)),
+    SHARED_THREADS(AT(options.threads)),
 };
 
 /* ---- what is told ------------------------------------------------------------------------------------------------ */

@@ -9,6 +9,7 @@
 #include "interrupt.h"
 #include "json.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "vectrail/contrast.h"
 
@@ -26,9 +27,9 @@ static void prepare(void) {
 #define AT(field) .offset = offsetof(struct contrast_settings, field)
 static const struct option options[] = {
     {.kind = OPTION_HEADING, .help = "Input and output"},
-    {.kind = OPTION_TEXT, .name = "run", .value = "NEW", AT(run), .help = "the run to make; required"},
-    {.kind = OPTION_FLAG, .name = "force", AT(force), .help = "replace the run that is in that folder"},
-    {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print the result as one JSON object"},
+    SHARED_NEW_RUN(AT(run)),
+    SHARED_FORCE(AT(force)),
+    SHARED_JSON(AT(json)),
 
     {.kind = OPTION_HEADING, .help = "Training"},
     {.kind = OPTION_REAL,
@@ -48,19 +49,8 @@ static const struct option options[] = {
      AT(options.dropout),
      .real_high = 0.9,
      .help = "of a Transformer; makes pairs of lines that are none"},
-    {.kind = OPTION_REAL,
-     .name = "lr",
-     .value = "RATE",
-     AT(options.lr),
-     .real_low = 1e-12,
-     .real_high = 10,
-     .help = "learning rate of AdamW at the start; it falls to 0 in a straight line"},
-    {.kind = OPTION_REAL,
-     .name = "clip",
-     .value = "LENGTH",
-     AT(options.clip),
-     .real_high = 1e9,
-     .help = "the gradient is cut to this length; 0: never"},
+    SHARED_ADAMW_RATE(AT(options.lr)),
+    SHARED_CLIP(AT(options.clip)),
     {.kind = OPTION_U32,
      .name = "epochs",
      .value = "N",
@@ -75,19 +65,8 @@ static const struct option options[] = {
      .low = 2,
      .high = 4096,
      .help = "pairs in a step; the others of them are the negatives"},
-    {.kind = OPTION_U64,
-     .name = "seed",
-     .value = "N",
-     AT(options.seed),
-     .high = UINT64_MAX,
-     .help = "seed of all randomness"},
-    {.kind = OPTION_U32,
-     .name = "snapshots",
-     .value = "N",
-     AT(options.snapshots),
-     .low = 2,
-     .high = 100000,
-     .help = "snapshots of all vectors over the run"},
+    SHARED_SEED(AT(options.seed)),
+    SHARED_SNAPSHOTS(AT(options.snapshots)),
     {.kind = OPTION_U32,
      .name = "probes",
      .value = "N",
@@ -95,14 +74,7 @@ static const struct option options[] = {
      .low = 1,
      .high = 1000000,
      .help = "measurements of alignment, uniformity and rank over the run, about"},
-    {.kind = OPTION_INT,
-     .name = "threads",
-     .value = "N",
-     AT(options.threads),
-     .low = 1,
-     .high = 1024,
-     .unset = "the processors there are",
-     .help = "threads; the result does not depend on them"},
+    SHARED_THREADS(AT(options.threads)),
 };
 
 /* ---- what is told ------------------------------------------------------------------------------------------------ */

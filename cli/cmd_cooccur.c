@@ -10,6 +10,7 @@
 #include "json.h"
 #include "progress.h"
 #include "report.h"
+#include "shared_options.h"
 #include "size.h"
 #include "terminal.h"
 #include "vectrail/cooccur.h"
@@ -96,7 +97,7 @@ static const struct option options[] = {
      WHOLE(1, 1024),
      .unset = "the processors there are",
      .help = "threads; the result does not depend on them"},
-    {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print the result as one JSON object"},
+    SHARED_JSON(AT(json)),
 };
 #define OPTION_COUNT (sizeof options / sizeof options[0])
 

@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "json.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "vectrail/diagnose.h"
 #include "vectrail/measure.h"
@@ -25,14 +26,7 @@ static void prepare(void) {
 #define AT(field) .offset = offsetof(struct diagnose_settings, field)
 static const struct option options[] = {
     {.kind = OPTION_HEADING, .help = "Options"},
-    {.kind = OPTION_INT,
-     .name = "threads",
-     .value = "N",
-     AT(threads),
-     .low = 1,
-     .high = 1024,
-     .unset = "the processors there are",
-     .help = "threads; the result does not depend on them"},
+    SHARED_THREADS(AT(threads)),
     {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print one JSON object"},
 };
 

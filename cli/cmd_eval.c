@@ -13,6 +13,7 @@
 #include "cli.h"
 #include "json.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "words.h"
 #include "vectrail/eval.h"
@@ -61,15 +62,7 @@ static const struct option options[] = {
      .high = UINT64_MAX,
      .unset = "the last",
      .help = "the snapshot at step S, or the last one before it"},
-    {.kind = OPTION_INT,
-     .name = "threads",
-     .aliases = "thread workers",
-     .value = "N",
-     AT(threads),
-     .low = 1,
-     .high = 1024,
-     .unset = "the processors there are",
-     .help = "threads; the result does not depend on them"},
+    SHARED_THREADS(AT(threads), .aliases = "thread workers"),
     {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print one JSON object"},
 };
 

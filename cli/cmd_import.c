@@ -10,6 +10,7 @@
 #include "interrupt.h"
 #include "json.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "vectrail/import.h"
 
@@ -35,7 +36,7 @@ static const struct option options[] = {
      .name = "append",
      AT(append),
      .help = "go on with the imported or recorded run that is in that folder"},
-    {.kind = OPTION_FLAG, .name = "force", AT(force), .help = "replace the run that is in that folder"},
+    SHARED_FORCE(AT(force)),
     {.kind = OPTION_TEXT,
      .name = "steps",
      .value = "LIST",

@@ -10,6 +10,7 @@
 #include "json.h"
 #include "pairs.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "verdict.h"
 #include "words.h"
@@ -85,14 +86,7 @@ static const struct option options[] = {
      .high = UINT32_MAX,
      .help = "look for neighbours among the N most frequent words; 0: all"},
     {.kind = OPTION_U64, .name = "clusters", .value = "N", AT(clusters), .low = 2, .high = 10000, .help = "clusters"},
-    {.kind = OPTION_INT,
-     .name = "threads",
-     .value = "N",
-     AT(measure.threads),
-     .low = 1,
-     .high = 1024,
-     .unset = "the processors there are",
-     .help = "threads; the result does not depend on them"},
+    SHARED_THREADS(AT(measure.threads)),
     {.kind = OPTION_HEADING, .help = "Output"},
     {.kind = OPTION_LIST,
      .name = "series",

@@ -11,6 +11,7 @@
 #include "pairs.h"
 #include "progress.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "watch.h"
 #include "words.h"
@@ -110,16 +111,8 @@ static const struct option options[] = {
      AT(request.kernel),
      .unset = "the fastest that runs here",
      .help = "numeric kernel; 'vectrail info --kernels' lists them"},
-    {.kind = OPTION_INT,
-     .name = "threads",
-     .aliases = "thread workers",
-     .value = "N",
-     AT(request.threads),
-     .low = 1,
-     .high = 1024,
-     .unset = "the processors there are",
-     .help = "threads; the result does not depend on them"},
-    {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print the result as one JSON object"},
+    SHARED_THREADS(AT(request.threads), .aliases = "thread workers"),
+    SHARED_JSON(AT(json)),
 };
 
 struct told {

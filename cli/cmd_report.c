@@ -7,6 +7,7 @@
 #include "interrupt.h"
 #include "json.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "vectrail/serve.h"
 
@@ -39,14 +40,7 @@ static const struct option options[] = {
      .low = 1,
      .high = 65535,
      .help = "the most frequent words that the map shows, and among which neighbours are looked for"},
-    {.kind = OPTION_INT,
-     .name = "threads",
-     .value = "N",
-     AT(threads),
-     .low = 1,
-     .high = 1024,
-     .unset = "the processors there are",
-     .help = "threads; the result does not depend on them"},
+    SHARED_THREADS(AT(threads)),
     {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print what was written as one JSON object"},
 };
 

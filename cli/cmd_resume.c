@@ -4,6 +4,7 @@
 #include "cli.h"
 #include "interrupt.h"
 #include "report.h"
+#include "shared_options.h"
 #include "team.h"
 #include "train_report.h"
 #include "vectrail/kernel.h"
@@ -22,15 +23,7 @@ static void prepare(void) {
 #define AT(field) .offset = offsetof(struct resume_settings, field)
 static const struct option options[] = {
     {.kind = OPTION_HEADING, .help = "Options"},
-    {.kind = OPTION_INT,
-     .name = "threads",
-     .aliases = "thread workers",
-     .value = "N",
-     AT(request.threads),
-     .low = 1,
-     .high = 1024,
-     .unset = "the processors there are",
-     .help = "threads; the result does not depend on them"},
+    SHARED_THREADS(AT(request.threads), .aliases = "thread workers"),
     {.kind = OPTION_TEXT,
      .name = "kernel",
      .value = "NAME",
@@ -44,7 +37,7 @@ static const struct option options[] = {
      .real_high = VT_CHECKPOINT_SECONDS_MAX,
      .unset = "as before",
      .help = "time from checkpoint to checkpoint; 0: only when interrupted"},
-    {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print the result as one JSON object"},
+    SHARED_JSON(AT(json)),
 };
 
 static enum exit_status run_together(const struct common_settings *common, const struct text_list *operands) {

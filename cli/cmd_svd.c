@@ -10,6 +10,7 @@
 #include "interrupt.h"
 #include "json.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "vectrail/dimension.h"
 
@@ -34,7 +35,7 @@ static const struct option options[] = {
      .value = "DIR",
      AT(request.run_path),
      .help = "the run folder to make; without it only figures are printed"},
-    {.kind = OPTION_FLAG, .name = "force", AT(request.force), .help = "replace the run that is in that folder"},
+    SHARED_FORCE(AT(request.force)),
     {.kind = OPTION_CHOICE,
      .name = "matrix",
      .value = "NAME",
@@ -118,14 +119,7 @@ static const struct option options[] = {
      AT(request.seed),
      .high = UINT64_MAX,
      .help = "another number gives other halves"},
-    {.kind = OPTION_INT,
-     .name = "threads",
-     .value = "N",
-     AT(request.threads),
-     .low = 1,
-     .high = 1024,
-     .unset = "the processors there are",
-     .help = "threads; the result does not depend on them"},
+    SHARED_THREADS(AT(request.threads)),
     {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print one JSON object"},
 };
 

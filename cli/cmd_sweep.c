@@ -12,6 +12,7 @@
 #include "interrupt.h"
 #include "json.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "vectrail/sweep.h"
 
@@ -150,14 +151,7 @@ static const struct option options[] = {
      AT(request.train.seed),
      .high = UINT64_MAX,
      .help = "of the first training, and of how the text is divided"},
-    {.kind = OPTION_INT,
-     .name = "threads",
-     .value = "N",
-     AT(request.threads),
-     .low = 1,
-     .high = 1024,
-     .unset = "the processors there are",
-     .help = "threads; the result does not depend on them"},
+    SHARED_THREADS(AT(request.threads)),
     {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print one JSON object"},
 };
 

@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "json.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "vectrail/theory.h"
 
@@ -58,14 +59,7 @@ static const struct option options[] = {
      .value = "FILE",
      AT(picture),
      .help = "also draw measured and predicted singular values, as SVG"},
-    {.kind = OPTION_INT,
-     .name = "threads",
-     .value = "N",
-     AT(threads),
-     .low = 1,
-     .high = 1024,
-     .unset = "the processors there are",
-     .help = "threads; the result does not depend on them"},
+    SHARED_THREADS(AT(threads)),
     {.kind = OPTION_FLAG, .name = "curves", AT(curves), .help = "with --json, the curves of all snapshots, too"},
     {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print one JSON object"},
 };

@@ -9,6 +9,7 @@
 #include "interrupt.h"
 #include "json.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "train_report.h"
 #include "watch.h"
@@ -40,15 +41,15 @@ static void prepare(void) {
 #define AT(field) .offset = offsetof(struct tune_settings, field)
 static const struct option options[] = {
     {.kind = OPTION_HEADING, .help = "Input and output"},
-    {.kind = OPTION_TEXT, .name = "run", .aside = true, .value = "NEW", AT(run), .help = "the run to make; required"},
-    {.kind = OPTION_FLAG, .name = "force", .aside = true, AT(force), .help = "replace the run that is in that folder"},
+    SHARED_NEW_RUN(AT(run), .aside = true),
+    SHARED_FORCE(AT(force), .aside = true),
     {.kind = OPTION_LIST_ALL,
      .name = "old-corpus",
      .aside = true,
      .value = "FILE...",
      AT(old_corpus),
      .help = "the run's own text, where it is not found where it was; its loss is told before and after"},
-    {.kind = OPTION_FLAG, .name = "json", .aside = true, AT(json), .help = "print the result as one JSON object"},
+    SHARED_JSON(AT(json), .aside = true),
 
     {.kind = OPTION_HEADING, .help = "What moves"},
     {.kind = OPTION_REAL,
@@ -116,16 +117,8 @@ static const struct option options[] = {
      .real_high = 0.5,
      .unset = FROM_THE_RUN,
      .help = "share of the new sentences that are never trained on"},
-    {.kind = OPTION_U64, .name = "seed", .value = "N", AT(seed), .high = UINT64_MAX, .help = "seed of all randomness"},
-    {.kind = OPTION_INT,
-     .name = "threads",
-     .aside = true,
-     .value = "N",
-     AT(threads),
-     .low = 1,
-     .high = 1024,
-     .unset = "the processors there are",
-     .help = "threads; the result does not depend on them"},
+    SHARED_SEED(AT(seed)),
+    SHARED_THREADS(AT(threads), .aside = true),
     {.kind = OPTION_TEXT,
      .name = "kernel",
      .aside = true,
@@ -135,13 +128,7 @@ static const struct option options[] = {
      .help = "numeric kernel; 'vectrail info --kernels' lists them"},
 
     {.kind = OPTION_HEADING, .help = "What is recorded"},
-    {.kind = OPTION_U32,
-     .name = "snapshots",
-     .value = "N",
-     AT(record.snapshots),
-     .low = 2,
-     .high = 100000,
-     .help = "snapshots of all vectors over the run"},
+    SHARED_SNAPSHOTS(AT(record.snapshots)),
     {.kind = OPTION_FLAG, .name = "float32", AT(record.float32), .help = "keep all snapshots in float32"},
     {.kind = OPTION_U32,
      .name = "probes",
@@ -272,20 +259,21 @@ static enum exit_status tell(const char *base, bool quiet, const struct vt_tune_
 }
 
 static enum exit_status tune(const struct common_settings *common, const struct text_list *operands,
-                             struct vt_tune_request *request, const struct text_list *watch) {
+                             const struct vt_tune_request *asked, const struct text_list *watch) {
   static const struct text_list nothing;
   struct train_report told = {.command = &command_tune, .run = settings.run, .watch = watch, .ledger = &nothing};
+  struct vt_tune_request request = *asked;
   struct vt_tune_result result;
   struct vt_error error;
   progress_init(&told.progress, common->quiet);
-  request->train.corpus.progress = progress_reading;
-  request->train.corpus.progress_context = &told.progress;
-  request->train.progress = train_report_progress;
-  request->train.corpus_ready = train_report_corpus;
-  request->train.progress_context = request->train.corpus_ready_context = &told;
-  request->train.interrupt = &interrupt_flag;
+  request.train.corpus.progress = progress_reading;
+  request.train.corpus.progress_context = &told.progress;
+  request.train.progress = train_report_progress;
+  request.train.corpus_ready = train_report_corpus;
+  request.train.progress_context = request.train.corpus_ready_context = &told;
+  request.train.interrupt = &interrupt_flag;
   interrupt_defer();
-  enum vt_status status = vt_tune(request, &result, &error);
+  enum vt_status status = vt_tune(&request, &result, &error);
   progress_clear(&told.progress);
   if (status != VT_OK) return train_report_error(&told, &error);
   if (!settings.json && !common->quiet) train_report_result(&told, &result.train);

@@ -5,6 +5,7 @@
  * what trains. The names of word2vec, fastText and gensim are aliases; what they can ask for and this version cannot
  * train is refused by name, never ignored.
  */
+#include "shared_options.h"
 #include "train_options.h"
 
 #include <math.h>
@@ -81,7 +82,7 @@ static const struct option options[] = {
      .value = "DIR",
      AT(run),
      .help = "the run folder to make; required"},
-    {.kind = OPTION_FLAG, .name = "force", .aside = true, AT(force), .help = "replace the run that is in that folder"},
+    SHARED_FORCE(AT(force), .aside = true),
     {.kind = OPTION_TEXT,
      .name = "output",
      .aside = true,
@@ -97,7 +98,7 @@ static const struct option options[] = {
      WHOLE(0, 1),
      .unset = "",
      .help = "with --output, 1: as word2vec binary whatever the extension"},
-    {.kind = OPTION_FLAG, .name = "json", .aside = true, AT(json), .help = "print the result as one JSON object"},
+    SHARED_JSON(AT(json), .aside = true),
 
     {.kind = OPTION_HEADING, .help = "Text and vocabulary"},
     {.kind = OPTION_CHOICE,
