@@ -49,8 +49,9 @@ assert sum(r[-5:]) / 5 > sum(r[:5]) / 5, r
 P
 # At equal KL.
 for method in dpo ppo; do
-  vectrail align gpt prefer.jsonl --method $method $([ $method = ppo ] && echo --reward judge) --run equal-$method "${fast[@]}" --epochs 60 \
-    --kl 0.1 --json
+  judged=()
+  if [ $method = ppo ]; then judged=(--reward judge); fi
+  vectrail align gpt prefer.jsonl --method $method "${judged[@]}" --run equal-$method "${fast[@]}" --epochs 60 --kl 0.1 --json
   expect_json 'd["kl_reached"] and 0.1 <= d["kl"] < 0.3'
 done
 

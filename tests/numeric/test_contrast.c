@@ -17,6 +17,7 @@
 #include "base/rng.h"
 #include "network/contrastive.h"
 #include "network/encoder.h"
+#include "support/double_network.h"
 #include "vectrail/kernel.h"
 
 #define PAIRS 5
@@ -74,13 +75,7 @@ static void test_by_hand(void **state) {
 static const uint32_t tokens[TEXTS * LENGTH] = {1, 2, 3, 4, 5, 1, 0, 2, 6, 4, 3, 3, 2, 2, 5, 1, 0, 6, 5, 4, 1, 1, 1, 6};
 static const uint32_t counts[TEXTS] = {4, 3, 4, 2, 4, 1};
 
-struct doubles {
-  struct vt_net_layout layout;
-  struct vt_net_double_net *net;
-  double *values, *gradients;
-};
-
-static double contrast_of(struct doubles *d, bool gradient) {
+static double contrast_of(struct vtt_doubles *d, bool gradient) {
   const size_t dim = d->layout.shape.dim;
   double means[TEXTS * 8] = {0}, slopes[TEXTS * 8], loss;
   vt_net_double_forward(d->net, tokens, TEXTS, LENGTH, true, 3, 4); /* with dropout */
@@ -112,41 +107,11 @@ static void test_network_slopes(void **state) {
                                      .tied = true,
                                      .epsilon = 1e-5,
                                      .dropout = 0.2};
-  struct doubles d;
-  struct vt_pool *pool;
+  struct vtt_doubles d;
   (void)state;
-  assert_int_equal(vt_net_layout_init(&d.layout, &shape, NULL), VT_OK);
-  assert_int_equal(vt_pool_create(1, &pool, NULL), VT_OK);
-  assert_int_equal(
-      vt_net_double_create(&d.layout, &vt_dense_in_double, pool, TEXTS * LENGTH, true, false, &d.net, NULL), VT_OK);
-  d.values = calloc(d.layout.floats, sizeof *d.values);
-  d.gradients = calloc(d.layout.floats, sizeof *d.gradients);
-  struct vt_rng rng = vt_rng_make(VT_RNG_TEST, 82, 0, 0);
-  for (size_t k = 0; k < d.layout.floats; k++) d.values[k] = (double)vt_rng_unit(&rng) - 0.5;
-  d.net->values = d.values;
-  d.net->gradients = d.gradients;
-  contrast_of(&d, true);
-  double largest = 0;
-  for (size_t p = 0; p < d.layout.count; p++) {
-    const struct vt_net_parameter *parameter = &d.layout.parameters[p];
-    for (size_t row = 0; row < parameter->rows; row++)
-      for (size_t k = row % 3; k < parameter->columns; k += 3) {
-        double *at = &d.values[parameter->offset + row * parameter->stride + k], kept = *at;
-        *at = kept + 1e-5;
-        const double above = contrast_of(&d, false);
-        *at = kept - 1e-5;
-        const double below = contrast_of(&d, false);
-        *at = kept;
-        assert_true(fabs((above - below) / 2e-5 - d.gradients[at - d.values]) < 1e-7);
-        largest = fmax(largest, fabs(d.gradients[at - d.values]));
-      }
-  }
-  assert_true(largest > 0.01);
-  vt_net_double_free(d.net);
-  vt_pool_free(pool);
-  vt_net_layout_release(&d.layout);
-  free(d.values);
-  free(d.gradients);
+  vtt_doubles_open(&d, &shape, TEXTS * LENGTH, false);
+  vtt_check_slopes(&d, 82, contrast_of);
+  vtt_doubles_close(&d);
 }
 
 /* ---- planted ------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@
 #include "base/pool.h"
 #include "base/rng.h"
 #include "network/net.h"
+#include "support/double_network.h"
 #include "vectrail/kernel.h"
 
 #define SEQUENCES 2
@@ -111,33 +112,14 @@ static double pass_double(struct vt_net_double_net *net, const uint32_t *tokens,
 }
 
 struct doubles {
-  struct vt_net_layout layout;
-  struct vt_pool *pool;
-  struct vt_net_double_net *net;
-  double *values, *gradients;
+  struct vtt_doubles of;
   uint32_t tokens[SEQUENCES * LENGTH], targets[SEQUENCES * LENGTH];
 };
 
 static void open_doubles(struct doubles *d, const struct vt_net_shape *shape) {
-  assert_int_equal(vt_net_layout_init(&d->layout, shape, NULL), VT_OK);
-  assert_int_equal(vt_pool_create(1, &d->pool, NULL), VT_OK);
-  assert_int_equal(
-      vt_net_double_create(&d->layout, &vt_dense_in_double, d->pool, SEQUENCES * LENGTH, true, true, &d->net, NULL),
-      VT_OK);
-  d->values = calloc(d->layout.floats, sizeof *d->values);
-  d->gradients = calloc(d->layout.floats, sizeof *d->gradients);
-  draw_values(&d->layout, d->values);
+  vtt_doubles_open(&d->of, shape, SEQUENCES * LENGTH, true);
+  draw_values(&d->of.layout, d->of.values);
   draw_tokens(shape, d->tokens, d->targets);
-  d->net->values = d->values;
-  d->net->gradients = d->gradients;
-}
-
-static void close_doubles(struct doubles *d) {
-  vt_net_double_free(d->net);
-  vt_pool_free(d->pool);
-  vt_net_layout_release(&d->layout);
-  free(d->values);
-  free(d->gradients);
 }
 
 static void test_finite_differences(void **state) {
@@ -145,28 +127,28 @@ static void test_finite_differences(void **state) {
   for (size_t m = 0; m < MODELS; m++) {
     struct doubles d;
     open_doubles(&d, &models[m].shape);
-    pass_double(d.net, d.tokens, d.targets, true);
-    for (size_t p = 0; p < d.layout.count; p++) {
-      const struct vt_net_parameter *parameter = &d.layout.parameters[p];
+    pass_double(d.of.net, d.tokens, d.targets, true);
+    for (size_t p = 0; p < d.of.layout.count; p++) {
+      const struct vt_net_parameter *parameter = &d.of.layout.parameters[p];
       double worst = 0, largest = 0;
       const size_t stride = parameter->rows > 1 ? 5 : 1; /* of matrices, every fifth element */
       for (size_t row = 0; row < parameter->rows; row++)
         for (size_t k = row % stride; k < parameter->columns; k += stride) {
-          double *value = d.values + parameter->offset + row * parameter->stride + k, kept = *value;
+          double *value = d.of.values + parameter->offset + row * parameter->stride + k, kept = *value;
           const double h = 1e-5;
           *value = kept + h;
-          double above = pass_double(d.net, d.tokens, d.targets, false);
+          double above = pass_double(d.of.net, d.tokens, d.targets, false);
           *value = kept - h;
-          double below = pass_double(d.net, d.tokens, d.targets, false);
+          double below = pass_double(d.of.net, d.tokens, d.targets, false);
           *value = kept;
-          double found = d.gradients[parameter->offset + row * parameter->stride + k];
+          double found = d.of.gradients[parameter->offset + row * parameter->stride + k];
           worst = fmax(worst, fabs((above - below) / (2 * h) - found));
           largest = fmax(largest, fabs(found));
         }
       if (!(worst <= 1e-7 + 1e-6 * largest))
         fail_msg("%s, %s: off by %g of %g", models[m].name, parameter->name, worst, largest);
     }
-    close_doubles(&d);
+    vtt_doubles_close(&d.of);
   }
 }
 
@@ -217,21 +199,21 @@ static void test_float_against_double(void **state) {
     struct doubles d;
     struct floats f;
     open_doubles(&d, &models[m].shape);
-    double loss = pass_double(d.net, d.tokens, d.targets, true);
+    double loss = pass_double(d.of.net, d.tokens, d.targets, true);
     open_floats(&f, &models[m].shape, "reference", 1);
     assert_true(fabs(loss - f.loss) < 1e-5 * loss);
-    for (size_t p = 0; p < d.layout.count; p++) {
-      const struct vt_net_parameter *parameter = &d.layout.parameters[p];
+    for (size_t p = 0; p < d.of.layout.count; p++) {
+      const struct vt_net_parameter *parameter = &d.of.layout.parameters[p];
       double off = 0, length = 0;
       for (size_t k = parameter->offset; k < parameter->offset + parameter->rows * parameter->stride; k++) {
-        off += (d.gradients[k] - (double)f.gradients[k]) * (d.gradients[k] - (double)f.gradients[k]);
-        length += d.gradients[k] * d.gradients[k];
+        off += (d.of.gradients[k] - (double)f.gradients[k]) * (d.of.gradients[k] - (double)f.gradients[k]);
+        length += d.of.gradients[k] * d.of.gradients[k];
       }
       if (!(sqrt(off) <= 1e-6 + 2e-5 * sqrt(length)))
         fail_msg("%s, %s: off by %g of %g", models[m].name, parameter->name, sqrt(off), sqrt(length));
     }
     close_floats(&f);
-    close_doubles(&d);
+    vtt_doubles_close(&d.of);
   }
 }
 

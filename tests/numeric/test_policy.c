@@ -17,6 +17,7 @@
 #include "base/rng.h"
 #include "network/align_step.h"
 #include "network/preference.h"
+#include "support/double_network.h"
 #include "vectrail/kernel.h"
 
 /* ---- slopes ------------------------------------------------------------------------------------------------------ */
@@ -25,8 +26,9 @@ static void test_slopes(void **state) {
   const double h = 1e-6;
   double slope, ignored;
   (void)state;
-  for (double a = -3; a <= 3; a += 1.5)
-    for (double b = -2; b <= 2; b += 0.7) {
+  for (int i = 0; i < 5; i++)
+    for (int j = 0; j < 6; j++) {
+      const double a = -3 + 1.5 * i, b = -2 + 0.7 * j;
       const double difference = (vt_reward_loss(a + h, b, &ignored) - vt_reward_loss(a - h, b, &ignored)) / (2 * h);
       vt_reward_loss(a, b, &slope);
       assert_true(fabs(difference - slope) < 1e-8);
@@ -57,13 +59,6 @@ static void test_slopes(void **state) {
 
 #define LENGTH 5
 
-struct doubles {
-  struct vt_net_layout layout;
-  struct vt_pool *pool;
-  struct vt_net_double_net *net;
-  double *values, *gradients;
-};
-
 static const struct vt_net_shape small = {.model = VT_MODEL_TRANSFORMER,
                                           .tokens = 7,
                                           .dim = 8,
@@ -78,7 +73,7 @@ static const uint32_t both[2 * LENGTH] = {1, 2, 3, 4, 5, 1, 2, 6, 0, 3};
 static const uint32_t targets[2 * LENGTH] = {VT_NO_TARGET, 3,           4, 5, VT_NO_TARGET, VT_NO_TARGET, 6, 0,
                                              VT_NO_TARGET, VT_NO_TARGET};
 
-static double dpo_of(struct doubles *d, bool gradient) {
+static double dpo_of(struct vtt_doubles *d, bool gradient) {
   double losses[2 * LENGTH], slope;
   struct vt_dpo_pair pair = {.reference_chosen = -5, .reference_rejected = -4.2};
   vt_net_double_forward(d->net, both, 2, LENGTH, false, 0, 0);
@@ -103,41 +98,11 @@ static double dpo_of(struct doubles *d, bool gradient) {
 }
 
 static void test_network_slopes(void **state) {
-  struct doubles d;
+  struct vtt_doubles d;
   (void)state;
-  assert_int_equal(vt_net_layout_init(&d.layout, &small, NULL), VT_OK);
-  assert_int_equal(vt_pool_create(1, &d.pool, NULL), VT_OK);
-  assert_int_equal(vt_net_double_create(&d.layout, &vt_dense_in_double, d.pool, 2 * LENGTH, true, false, &d.net, NULL),
-                   VT_OK);
-  d.values = calloc(d.layout.floats, sizeof *d.values);
-  d.gradients = calloc(d.layout.floats, sizeof *d.gradients);
-  struct vt_rng rng = vt_rng_make(VT_RNG_TEST, 71, 0, 0);
-  for (size_t k = 0; k < d.layout.floats; k++) d.values[k] = (double)vt_rng_unit(&rng) - 0.5;
-  d.net->values = d.values;
-  d.net->gradients = d.gradients;
-  dpo_of(&d, true);
-  double largest = 0;
-  for (size_t p = 0; p < d.layout.count; p++) {
-    const struct vt_net_parameter *parameter = &d.layout.parameters[p];
-    for (size_t row = 0; row < parameter->rows; row++)
-      for (size_t k = row % 3; k < parameter->columns; k += 3) {
-        double *at = &d.values[parameter->offset + row * parameter->stride + k], kept = *at;
-        *at = kept + 1e-5;
-        const double above = dpo_of(&d, false);
-        *at = kept - 1e-5;
-        const double below = dpo_of(&d, false);
-        *at = kept;
-        const double gradient = d.gradients[at - d.values];
-        assert_true(fabs((above - below) / 2e-5 - gradient) < 1e-7);
-        if (fabs(gradient) > largest) largest = fabs(gradient);
-      }
-  }
-  assert_true(largest > 0.01);
-  vt_net_double_free(d.net);
-  vt_pool_free(d.pool);
-  vt_net_layout_release(&d.layout);
-  free(d.values);
-  free(d.gradients);
+  vtt_doubles_open(&d, &small, 2 * LENGTH, false);
+  vtt_check_slopes(&d, 71, dpo_of);
+  vtt_doubles_close(&d);
 }
 
 /* What is found then does not depend on a sanitizer; the steps themselves are taken under all, in test_same_bits. */
