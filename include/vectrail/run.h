@@ -82,6 +82,8 @@ struct vt_run_event {
 /* Events in order of recording; strings owned by the run until it is closed. */
 VT_API size_t vt_run_event_count(const struct vt_run *run);
 VT_API struct vt_run_event vt_run_event_at(const struct vt_run *run, size_t index);
+/* Whether there is one of that kind; *event becomes the first, where it is not NULL. */
+VT_API bool vt_run_find_event(const struct vt_run *run, const char *kind, struct vt_run_event *event);
 
 #ifdef __cplusplus
 }

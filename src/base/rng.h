@@ -13,6 +13,7 @@
 #ifndef VECTRAIL_BASE_RNG_H
 #define VECTRAIL_BASE_RNG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct vt_rng {
@@ -62,6 +63,17 @@ static inline uint64_t vt_rng_next(struct vt_rng *rng) {
 /* Uniform on [0, bound), bound > 0; biased by at most bound / 2^32 (Lemire 2019, without the rejection). */
 static inline uint32_t vt_rng_below(struct vt_rng *rng, uint32_t bound) {
   return (uint32_t)(((vt_rng_next(rng) >> 32) * bound) >> 32);
+}
+
+/* order becomes the numbers below count (at most 2^32) in an order drawn by Fisher and Yates. */
+static inline void vt_rng_order(struct vt_rng *rng, uint32_t *order, size_t count) {
+  for (size_t k = 0; k < count; k++) order[k] = (uint32_t)k;
+  for (size_t k = count; k > 1; k--) {
+    const size_t other = vt_rng_below(rng, (uint32_t)k);
+    const uint32_t held = order[k - 1];
+    order[k - 1] = order[other];
+    order[other] = held;
+  }
 }
 
 /* Uniform on [0, 1) in steps of 2^-24, exact in float. */

@@ -65,7 +65,6 @@ void vt_token_stream_release(struct vt_token_stream *stream) {
   *stream = (struct vt_token_stream){0};
 }
 
-/* Fisher and Yates, from the natural order. */
 void vt_token_stream_begin(struct vt_token_stream *stream, uint64_t seed, uint64_t epoch) {
   struct vt_rng rng = vt_rng_make(VT_RNG_ORDER, seed, epoch, 0);
   const size_t context = stream->shape->context;
@@ -74,13 +73,7 @@ void vt_token_stream_begin(struct vt_token_stream *stream, uint64_t seed, uint64
     size_t slack = stream->count - 1 - stream->samples * context;
     stream->first = vt_rng_below(&rng, (uint32_t)(slack < context ? slack + 1 : context));
   }
-  for (size_t k = 0; k < stream->samples; k++) stream->order[k] = (uint32_t)k;
-  for (size_t k = stream->samples; k > 1; k--) {
-    size_t other = vt_rng_below(&rng, (uint32_t)k);
-    uint32_t held = stream->order[k - 1];
-    stream->order[k - 1] = stream->order[other];
-    stream->order[other] = held;
-  }
+  vt_rng_order(&rng, stream->order, stream->samples);
 }
 
 void vt_token_stream_sample(const struct vt_token_stream *stream, size_t sample, uint32_t *inputs, uint32_t *targets) {

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/pool.h"
+#include "base/range.h"
 #include "base/rng.h"
 #include "kernel/kernel.h"
 #include "network/align_step.h"
@@ -58,27 +59,22 @@ void vt_align_options_init(struct vt_align_options *options) {
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 
-static enum vt_status check_range(const char *name, double value, double low, double high, struct vt_error *error) {
-  if (value >= low && value <= high) return VT_OK; /* NaN fails both */
-  return VT_FAIL(error, VT_ERROR_ARGUMENT, "%s is %g; it must lie between %g and %g", name, value, low, high);
-}
-
 static enum vt_status check_options(const struct vt_align_request *request, struct vt_error *error) {
   const struct vt_align_options *options = &request->options;
   if (options->method > VT_ALIGN_DPO)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown method %d", (int)options->method);
-  VT_TRY(check_range("beta", options->beta, 1e-6, 1e6, error));
-  VT_TRY(check_range("lr", options->lr, 1e-12, 10, error));
-  VT_TRY(check_range("clip", options->clip, 0, 1e9, error));
-  VT_TRY(check_range("epochs", options->epochs, 1, 1e6, error));
-  VT_TRY(check_range("batch", options->batch, 1, 4096, error));
-  VT_TRY(check_range("samples", options->samples, 2, 1024, error));
-  VT_TRY(check_range("inner", options->inner, 1, 100, error));
-  VT_TRY(check_range("epsilon", options->epsilon, 1e-6, 0.999999, error));
-  VT_TRY(check_range("length", options->length, 1, 65536, error));
-  VT_TRY(check_range("kl", options->kl, 0, 1e6, error));
-  VT_TRY(check_range("snapshots", options->snapshots, 2, 100000, error));
-  VT_TRY(check_range("threads", options->threads, 1, 1024, error));
+  VT_TRY(vt_check_number("beta", options->beta, 1e-6, 1e6, error));
+  VT_TRY(vt_check_number("lr", options->lr, 1e-12, 10, error));
+  VT_TRY(vt_check_number("clip", options->clip, 0, 1e9, error));
+  VT_TRY(vt_check_number("epochs", options->epochs, 1, 1e6, error));
+  VT_TRY(vt_check_number("batch", options->batch, 1, 4096, error));
+  VT_TRY(vt_check_number("samples", options->samples, 2, 1024, error));
+  VT_TRY(vt_check_number("inner", options->inner, 1, 100, error));
+  VT_TRY(vt_check_number("epsilon", options->epsilon, 1e-6, 0.999999, error));
+  VT_TRY(vt_check_number("length", options->length, 1, 65536, error));
+  VT_TRY(vt_check_number("kl", options->kl, 0, 1e6, error));
+  VT_TRY(vt_check_number("snapshots", options->snapshots, 2, 100000, error));
+  VT_TRY(vt_check_number("threads", options->threads, 1, 1024, error));
   const bool ppo = options->method == VT_ALIGN_PPO;
   if (ppo && request->reward == NULL)
     return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "make one with --method reward, and name it with --reward",
@@ -174,10 +170,8 @@ static size_t longest(const struct aligning *aligning) {
   return length < context ? length : context;
 }
 
-static enum vt_status score_pairs(struct aligning *aligning, bool reference, double *log_probs,
-                                  struct vt_error *error) {
+static void score_pairs(struct aligning *aligning, bool reference, double *log_probs) {
   const size_t pairs = aligning->preferences.count;
-  (void)error;
   for (size_t first = 0; first < 2 * pairs; first += aligning->answers_max) {
     const size_t count = 2 * pairs - first < aligning->answers_max ? 2 * pairs - first : aligning->answers_max;
     for (size_t k = 0; k < count; k++)
@@ -185,7 +179,6 @@ static enum vt_status score_pairs(struct aligning *aligning, bool reference, dou
                                              : aligning->preferences.rejected[first + k - pairs];
     vt_policy_score(&aligning->policy, aligning->batch, count, reference, log_probs + first);
   }
-  return VT_OK;
 }
 
 static const char *const method_names[] = {"reward", "ppo", "dpo"};
@@ -232,7 +225,8 @@ static enum vt_status prepare(struct aligning *aligning, struct vt_error *error)
   VT_TRY(vt_policy_init(&aligning->policy, vt_network_layout(aligning->network), vt_network_values(aligning->network),
                         vt_network_pool(aligning->network), kernel->name, aligning->answers_max, length, error));
   VT_TRY(open_judge(aligning, kernel->name, length, error));
-  return score_pairs(aligning, true, aligning->reference, error);
+  score_pairs(aligning, true, aligning->reference);
+  return VT_OK;
 }
 
 static void release(struct aligning *aligning) {
@@ -279,13 +273,7 @@ static enum vt_status measure_kl(struct aligning *aligning, struct vt_error *err
 
 static void draw_order(struct aligning *aligning, uint64_t epoch) {
   struct vt_rng rng = vt_rng_make(VT_RNG_ORDER, aligning->request->options.seed, epoch, 1);
-  for (size_t k = 0; k < aligning->units; k++) aligning->order[k] = (uint32_t)k;
-  for (size_t k = aligning->units; k > 1; k--) {
-    const size_t other = vt_rng_below(&rng, (uint32_t)k);
-    const uint32_t held = aligning->order[k - 1];
-    aligning->order[k - 1] = aligning->order[other];
-    aligning->order[other] = held;
-  }
+  vt_rng_order(&rng, aligning->order, aligning->units);
 }
 
 static enum vt_status step_pairs(struct aligning *aligning, const uint32_t *which, size_t pairs,
@@ -402,8 +390,7 @@ static void tell_moved(const struct aligning *aligning, struct vt_align_result *
   }
 }
 
-static enum vt_status tell(struct aligning *aligning, const struct vt_align_measures *measures,
-                           struct vt_align_result *result, struct vt_error *error) {
+static void tell(struct aligning *aligning, const struct vt_align_measures *measures, struct vt_align_result *result) {
   const size_t pairs = aligning->preferences.count;
   result->pairs = pairs;
   result->prompts = aligning->preferences.prompt_count;
@@ -417,20 +404,19 @@ static enum vt_status tell(struct aligning *aligning, const struct vt_align_meas
   result->log_chosen_before = result->log_rejected_before = NAN;
   result->log_chosen_after = result->log_rejected_after = NAN;
   tell_moved(aligning, result);
-  if (!has_kl(aligning)) return VT_OK; /* a reward model writes no answers */
+  if (!has_kl(aligning)) return; /* a reward model writes no answers */
   result->log_chosen_before = mean(aligning->reference, pairs);
   result->log_rejected_before = mean(aligning->reference + pairs, pairs);
-  VT_TRY(score_pairs(aligning, false, aligning->reference, error));
+  score_pairs(aligning, false, aligning->reference);
   result->log_chosen_after = mean(aligning->reference, pairs);
   result->log_rejected_after = mean(aligning->reference + pairs, pairs);
-  return VT_OK;
 }
 
 static enum vt_status align(struct aligning *aligning, struct vt_align_result *result, struct vt_error *error) {
-  struct vt_align_measures measures;
+  struct vt_align_measures measures = {0};
   VT_TRY(prepare(aligning, error));
   VT_TRY(train(aligning, result, &measures, error));
-  VT_TRY(tell(aligning, &measures, result, error));
+  tell(aligning, &measures, result);
   const struct vt_tensor head = {.name = REWARD_TENSOR,
                                  .dtype = VT_DTYPE_F32,
                                  .rank = 1,

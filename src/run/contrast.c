@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/pool.h"
+#include "base/range.h"
 #include "base/rng.h"
 #include "kernel/kernel.h"
 #include "network/contrastive.h"
@@ -50,21 +51,16 @@ void vt_contrast_options_init(struct vt_contrast_options *options) {
                                           .threads = vt_pool_processors()};
 }
 
-static enum vt_status check_range(const char *name, double value, double low, double high, struct vt_error *error) {
-  if (value >= low && value <= high) return VT_OK; /* NaN fails both */
-  return VT_FAIL(error, VT_ERROR_ARGUMENT, "%s is %g; it must lie between %g and %g", name, value, low, high);
-}
-
 static enum vt_status check_options(const struct vt_contrast_options *options, struct vt_error *error) {
-  VT_TRY(check_range("temperature", options->temperature, 1e-3, 100, error));
-  VT_TRY(check_range("dropout", options->dropout, 0, 0.9, error));
-  VT_TRY(check_range("lr", options->lr, 1e-12, 10, error));
-  VT_TRY(check_range("clip", options->clip, 0, 1e9, error));
-  VT_TRY(check_range("epochs", options->epochs, 1, 1e6, error));
-  VT_TRY(check_range("batch", options->batch, 2, 4096, error));
-  VT_TRY(check_range("snapshots", options->snapshots, 2, 100000, error));
-  VT_TRY(check_range("probes", options->probes, 1, 1e6, error));
-  return check_range("threads", options->threads, 1, 1024, error);
+  VT_TRY(vt_check_number("temperature", options->temperature, 1e-3, 100, error));
+  VT_TRY(vt_check_number("dropout", options->dropout, 0, 0.9, error));
+  VT_TRY(vt_check_number("lr", options->lr, 1e-12, 10, error));
+  VT_TRY(vt_check_number("clip", options->clip, 0, 1e9, error));
+  VT_TRY(vt_check_number("epochs", options->epochs, 1, 1e6, error));
+  VT_TRY(vt_check_number("batch", options->batch, 2, 4096, error));
+  VT_TRY(vt_check_number("snapshots", options->snapshots, 2, 100000, error));
+  VT_TRY(vt_check_number("probes", options->probes, 1, 1e6, error));
+  return vt_check_number("threads", options->threads, 1, 1024, error);
 }
 
 /* ---- making ready ------------------------------------------------------------------------------------------------ */
@@ -214,13 +210,7 @@ static enum vt_status record(struct contrasting *c, uint64_t step, double rate, 
 
 static void draw_order(struct contrasting *c, uint64_t epoch) {
   struct vt_rng rng = vt_rng_make(VT_RNG_ORDER, c->request->options.seed, epoch, 2);
-  for (size_t k = 0; k < c->pairs.count; k++) c->order[k] = (uint32_t)k;
-  for (size_t k = c->pairs.count; k > 1; k--) {
-    const size_t other = vt_rng_below(&rng, (uint32_t)k);
-    const uint32_t held = c->order[k - 1];
-    c->order[k - 1] = c->order[other];
-    c->order[other] = held;
-  }
+  vt_rng_order(&rng, c->order, c->pairs.count);
 }
 
 static enum vt_status take_step(struct contrasting *c, uint64_t step, double rate, double *loss,

@@ -7,49 +7,16 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "run/pair_builder.h"
 
 #define HELP_FORM "a line is an object such as {\"prompt\": \"...\", \"chosen\": \"...\", \"rejected\": \"...\"}"
 
 struct reader {
-  struct vt_preferences *to;
+  struct vt_pair_builder pairs; /* chosen, rejected */
   const struct vt_network *network;
   const char *path;
   size_t line;
-  size_t used, room; /* of tokens */
-  size_t *starts;    /* by answer: where its tokens begin; chosen and rejected in turn */
-  size_t capacity;   /* pairs */
 };
-
-/* ---- room -------------------------------------------------------------------------------------------------------- */
-
-static enum vt_status grow_pairs(struct reader *reader, struct vt_error *error) {
-  struct vt_preferences *to = reader->to;
-  if (to->count < reader->capacity) return VT_OK;
-  const size_t capacity = 2 * reader->capacity + 64;
-  struct vt_answer *chosen = vt_realloc(to->chosen, capacity, sizeof *chosen);
-  if (chosen != NULL) to->chosen = chosen;
-  struct vt_answer *rejected = vt_realloc(to->rejected, capacity, sizeof *rejected);
-  if (rejected != NULL) to->rejected = rejected;
-  size_t *starts = vt_realloc(reader->starts, 2 * capacity, sizeof *starts);
-  if (starts != NULL) reader->starts = starts;
-  if (chosen == NULL || rejected == NULL || starts == NULL) return VT_FAIL_MEMORY(error, capacity * sizeof *chosen);
-  reader->capacity = capacity;
-  return VT_OK;
-}
-
-static enum vt_status put(struct reader *reader, const uint32_t *ids, size_t count, struct vt_error *error) {
-  struct vt_preferences *to = reader->to;
-  if (reader->used + count > reader->room) {
-    const size_t room = 2 * reader->room + count + 1024;
-    uint32_t *tokens = vt_realloc(to->tokens, room, sizeof *tokens);
-    if (tokens == NULL) return VT_FAIL_MEMORY(error, room * sizeof *tokens);
-    to->tokens = tokens;
-    reader->room = room;
-  }
-  if (count > 0) memcpy(to->tokens + reader->used, ids, count * sizeof *ids);
-  reader->used += count;
-  return VT_OK;
-}
 
 /* ---- one line ---------------------------------------------------------------------------------------------------- */
 
@@ -73,8 +40,8 @@ static enum vt_status check_texts(const struct reader *reader, const char *promp
 
 static enum vt_status put_prompt(struct reader *reader, const uint32_t *ids, size_t count, struct vt_error *error) {
   const uint32_t end = vt_network_end(reader->network);
-  if (count > 0) return put(reader, ids, count, error);
-  if (end != UINT32_MAX) return put(reader, &end, 1, error);
+  if (count > 0) return vt_pair_builder_put(&reader->pairs, ids, count, error);
+  if (end != UINT32_MAX) return vt_pair_builder_put(&reader->pairs, &end, 1, error);
   return VT_FAIL(error, VT_ERROR_FORMAT, "%s:%zu: the prompt holds no word that the run knows", reader->path,
                  reader->line);
 }
@@ -84,46 +51,42 @@ static enum vt_status put_answer(struct reader *reader, const uint32_t *prompt, 
   uint32_t *ids;
   size_t count;
   const uint32_t end = vt_network_end(reader->network), context = vt_network_context(reader->network);
-  *start = reader->used;
+  *start = reader->pairs.used;
   VT_TRY(put_prompt(reader, prompt, prompt_count, error));
-  const size_t before = reader->used - *start;
+  const size_t before = reader->pairs.used - *start;
   VT_TRY(vt_network_encode(reader->network, text, strlen(text), &ids, &count, error));
   enum vt_status status = VT_OK;
   if (count == 0)
     status = VT_FAIL(error, VT_ERROR_FORMAT, "%s:%zu: the answer \"%s\" holds no word that the run knows", reader->path,
                      reader->line, name);
-  if (status == VT_OK) status = put(reader, ids, count, error);
-  if (status == VT_OK && end != UINT32_MAX && ids[count - 1] != end) status = put(reader, &end, 1, error);
+  if (status == VT_OK) status = vt_pair_builder_put(&reader->pairs, ids, count, error);
+  if (status == VT_OK && end != UINT32_MAX && ids[count - 1] != end)
+    status = vt_pair_builder_put(&reader->pairs, &end, 1, error);
   vt_network_ids_free(ids);
   VT_TRY(status);
-  const size_t all = reader->used - *start;
+  const size_t all = reader->pairs.used - *start;
   if (all > context)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "%s:%zu: prompt and answer \"%s\" are %zu tokens; the run's context is %u",
                    reader->path, reader->line, name, all, (unsigned)context);
   *answer = (struct vt_answer){NULL, (uint32_t)before, (uint32_t)all};
-  if (all > reader->to->longest) reader->to->longest = all;
   return VT_OK;
 }
 
 static enum vt_status put_pair(struct reader *reader, const char *prompt, const char *chosen, const char *rejected,
                                struct vt_error *error) {
-  struct vt_preferences *to = reader->to;
+  struct vt_answer a = {0}, b = {0};
   uint32_t *ids;
-  size_t count;
-  VT_TRY(grow_pairs(reader, error));
+  size_t count, starts[2];
   VT_TRY(vt_network_encode(reader->network, prompt, strlen(prompt), &ids, &count, error));
-  size_t *starts = reader->starts + 2 * to->count;
-  struct vt_answer *a = &to->chosen[to->count], *b = &to->rejected[to->count];
-  enum vt_status status = put_answer(reader, ids, count, "chosen", chosen, a, &starts[0], error);
-  if (status == VT_OK) status = put_answer(reader, ids, count, "rejected", rejected, b, &starts[1], error);
+  enum vt_status status = put_answer(reader, ids, count, "chosen", chosen, &a, &starts[0], error);
+  if (status == VT_OK) status = put_answer(reader, ids, count, "rejected", rejected, &b, &starts[1], error);
   vt_network_ids_free(ids);
   VT_TRY(status);
-  if (a->count == b->count &&
-      memcmp(to->tokens + starts[0], to->tokens + starts[1], a->count * sizeof *to->tokens) == 0)
+  const uint32_t *tokens = reader->pairs.tokens;
+  if (a.count == b.count && memcmp(tokens + starts[0], tokens + starts[1], a.count * sizeof *tokens) == 0)
     return VT_FAIL(error, VT_ERROR_FORMAT, "%s:%zu: both answers are the same but for words that the run does not know",
                    reader->path, reader->line);
-  to->count++;
-  return VT_OK;
+  return vt_pair_builder_add(&reader->pairs, starts, &a, &b, error);
 }
 
 static enum vt_status read_line(struct reader *reader, const char *text, size_t bytes, struct vt_error *error) {
@@ -154,7 +117,7 @@ static enum vt_status read_lines(struct reader *reader, const struct vt_mapping 
     if (at + blank < end) VT_TRY(read_line(reader, at, (size_t)(end - at), error));
     at = end < stop ? end + 1 : stop;
   }
-  if (reader->to->count > 0) return VT_OK;
+  if (reader->pairs.count > 0) return VT_OK;
   return VT_FAIL_HELP(error, VT_ERROR_EMPTY, HELP_FORM, "%s: holds no preferences", reader->path);
 }
 
@@ -180,17 +143,22 @@ static enum vt_status list_prompts(struct vt_preferences *to, struct vt_error *e
 enum vt_status vt_preferences_read(struct vt_preferences *preferences, const char *path,
                                    const struct vt_network *network, struct vt_error *error) {
   struct vt_mapping mapping;
-  struct reader reader = {.to = preferences, .network = network, .path = path};
+  struct reader reader = {.network = network, .path = path};
   *preferences = (struct vt_preferences){0};
   VT_TRY(vt_mapping_open(path, &mapping, error));
   enum vt_status status = read_lines(&reader, &mapping, error);
   vt_mapping_release(&mapping);
-  for (size_t k = 0; status == VT_OK && k < preferences->count; k++) { /* no tokens move any more */
-    preferences->chosen[k].tokens = preferences->tokens + reader.starts[2 * k];
-    preferences->rejected[k].tokens = preferences->tokens + reader.starts[2 * k + 1];
+  if (status != VT_OK) {
+    vt_pair_builder_release(&reader.pairs);
+    return status;
   }
-  vt_free(reader.starts);
-  return status == VT_OK ? list_prompts(preferences, error) : status;
+  vt_pair_builder_settle(&reader.pairs);
+  *preferences = (struct vt_preferences){.count = reader.pairs.count,
+                                         .chosen = reader.pairs.first,
+                                         .rejected = reader.pairs.second,
+                                         .longest = reader.pairs.longest,
+                                         .tokens = reader.pairs.tokens};
+  return list_prompts(preferences, error);
 }
 
 void vt_preferences_release(struct vt_preferences *preferences) {

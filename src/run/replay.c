@@ -40,12 +40,6 @@ void vt_replay_request_init(struct vt_replay_request *request) {
 
 /* ---- may it be replayed ------------------------------------------------------------------------------------------ */
 
-static bool has_event(const struct vt_run *run, const char *kind) {
-  for (size_t k = 0; k < vt_run_event_count(run); k++)
-    if (strcmp(vt_run_event_at(run, k).kind, kind) == 0) return true;
-  return false;
-}
-
 static enum vt_status check_run(struct vt_replaying *replaying, struct vt_error *error) {
   const struct vt_run *run = replaying->run;
   const char *path = vt_run_path(run);
@@ -55,7 +49,7 @@ static enum vt_status check_run(struct vt_replaying *replaying, struct vt_error 
   if (vt_run_meta(run, VT_ORIGIN_KEY) != NULL)
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "vectrail compare, measure and neighbors work on it all the same",
                         "%s: vectrail did not train this run, so it cannot train it again", path);
-  if (!has_event(run, "finished") && !has_event(run, "diverged"))
+  if (!vt_run_find_event(run, "finished", NULL) && !vt_run_find_event(run, "diverged", NULL))
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "finish it first: vectrail resume FOLDER",
                         "%s: this training was stopped and is not finished", path);
   replaying->last = VT_STEP_LAST;

@@ -31,14 +31,6 @@
 
 /* ---- may it be gone on with -------------------------------------------------------------------------------------- */
 
-static const struct vt_run_event *find_event(const struct vt_run *run, const char *kind, struct vt_run_event *event) {
-  for (size_t k = 0; k < vt_run_event_count(run); k++) {
-    *event = vt_run_event_at(run, k);
-    if (strcmp(event->kind, kind) == 0) return event;
-  }
-  return NULL;
-}
-
 static enum vt_status check_place(const char *path, struct vt_error *error) {
   char *database = vt_path_join(path, VT_RUN_DATABASE);
   if (database == NULL) return VT_FAIL_MEMORY(error, strlen(path));
@@ -53,7 +45,7 @@ static enum vt_status check_place(const char *path, struct vt_error *error) {
 
 static enum vt_status check_state(const struct vt_run *run, const char *path, struct vt_error *error) {
   struct vt_run_event event;
-  if (find_event(run, "diverged", &event) != NULL)
+  if (vt_run_find_event(run, "diverged", &event))
     return VT_FAIL_HELP(error, VT_ERROR_DIVERGED, "train again with a smaller learning rate (--lr)",
                         "%s: the training diverged at step %" PRIu64 ", so there is nothing to go on from", path,
                         event.step);
@@ -292,14 +284,13 @@ void vt_resume_request_init(struct vt_resume_request *request) {
 static enum vt_status resume_run(struct vt_session *session, const struct vt_resume_request *request,
                                  struct vt_run *run, bool *finished, struct vt_train_result *result,
                                  struct vt_error *error) {
-  struct vt_run_event event;
   if (vt_origin_is_adapted(vt_run_meta(run, VT_ORIGIN_KEY)))
     return VT_FAIL(error, VT_ERROR_UNSUPPORTED, "%s: made by vectrail %s, which finishes a run or leaves none",
                    request->run_path, vt_run_meta(run, VT_ORIGIN_KEY));
   if (vt_run_meta(run, VT_ORIGIN_KEY) != NULL)
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "append to it by vectrail import --append",
                         "%s: vectrail did not train this run, so it cannot go on with the training", request->run_path);
-  *finished = find_event(run, "finished", &event) != NULL;
+  *finished = vt_run_find_event(run, "finished", NULL);
   return *finished ? tell_finished(run, request->run_path, result, error) : load(session, request, run, error);
 }
 

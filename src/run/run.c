@@ -260,6 +260,15 @@ struct vt_run_event vt_run_event_at(const struct vt_run *run, size_t index) {
   return run->events[index];
 }
 
+bool vt_run_find_event(const struct vt_run *run, const char *kind, struct vt_run_event *event) {
+  for (size_t k = 0; k < run->event_count; k++) {
+    if (strcmp(run->events[k].kind, kind) != 0) continue;
+    if (event != NULL) *event = run->events[k];
+    return true;
+  }
+  return false;
+}
+
 /* ---- series ------------------------------------------------------------------------------------------------------ */
 
 struct points {

@@ -43,7 +43,7 @@ static struct vt_start_rows rows_at(const struct vt_net_parameter *parameter, fl
 
 void vt_start_rows(struct vt_engine *engine, struct vt_start_rows *input, struct vt_start_rows *output,
                    struct vt_start_rows *biases) {
-  struct vt_engine_part parts[VT_ENGINE_PARTS_MAX];
+  struct vt_engine_part parts[VT_ENGINE_PARTS_MAX] = {0};
   const size_t count = start_parts(engine, parts);
   const float *ignored;
   const struct vt_net_layout *layout = vt_engine_model(engine, &ignored);
@@ -77,11 +77,15 @@ static enum vt_status copy_table(const struct vt_tensor *from, const char *path,
   return status;
 }
 
+static enum vt_status fail_empty(struct vt_error *error) {
+  return VT_FAIL(error, VT_ERROR_UNSUPPORTED, "this engine has no tables that could be filled");
+}
+
 static enum vt_status fill_tables(struct vt_engine *engine, struct vt_run *run, bool *output, struct vt_error *error) {
   struct vt_engine_part parts[VT_ENGINE_PARTS_MAX];
   const size_t count = start_parts(engine, parts), snapshots = vt_run_snapshot_count(run);
   const size_t words = vt_vocab_size(vt_run_vocab(run));
-  if (count == 0) return VT_FAIL(error, VT_ERROR_UNSUPPORTED, "this engine has no tables that could be filled");
+  if (count == 0) return fail_empty(error);
   if (snapshots == 0) return VT_FAIL(error, VT_ERROR_EMPTY, "%s: the run has no snapshot yet", vt_run_path(run));
   struct vt_safetensors *file;
   VT_TRY(vt_run_snapshot_file(run, snapshots - 1, &file, error));
@@ -149,7 +153,7 @@ static enum vt_status fill_network(struct vt_engine *engine, size_t words, struc
   const size_t from_words = vt_vocab_size(vt_run_vocab(run));
   struct vt_net_layout from;
   float *values;
-  start_parts(engine, parts);
+  if (start_parts(engine, parts) == 0) return fail_empty(error);
   VT_TRY(vt_model_load(path, &from, &values, error));
   enum vt_status status = VT_OK;
   if (!alike(&from.shape, &layout->shape) || from.shape.tokens < from_words || from.shape.tokens - from_words > 1)

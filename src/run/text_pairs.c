@@ -5,38 +5,22 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "run/pair_builder.h"
 
 struct reader {
-  struct vt_text_pairs *to;
+  struct vt_pair_builder pairs;
+  bool paired;
+  size_t skipped;
   const struct vt_run *run;
   const struct vt_network *network;
   const char *path;
   size_t line;
-  bool begun;        /* a line was read, which says whether they are pairs */
-  size_t used, room; /* of tokens */
-  size_t *starts;    /* two a pair */
-  size_t capacity;   /* pairs */
+  bool begun; /* a line was read, which says whether they are pairs */
 };
-
-static enum vt_status grow_pairs(struct reader *reader, struct vt_error *error) {
-  struct vt_text_pairs *to = reader->to;
-  if (to->count < reader->capacity) return VT_OK;
-  const size_t capacity = 2 * reader->capacity + 256;
-  struct vt_answer *first = vt_realloc(to->first, capacity, sizeof *first);
-  if (first != NULL) to->first = first;
-  struct vt_answer *second = vt_realloc(to->second, capacity, sizeof *second);
-  if (second != NULL) to->second = second;
-  size_t *starts = vt_realloc(reader->starts, 2 * capacity, sizeof *starts);
-  if (starts != NULL) reader->starts = starts;
-  if (first == NULL || second == NULL || starts == NULL) return VT_FAIL_MEMORY(error, capacity * sizeof *first);
-  reader->capacity = capacity;
-  return VT_OK;
-}
 
 /* Appends a text's tokens; *count is 0 where the run knows no word of it. */
 static enum vt_status put(struct reader *reader, const char *text, size_t bytes, uint32_t *count,
                           struct vt_error *error) {
-  struct vt_text_pairs *to = reader->to;
   uint32_t *ids;
   size_t found;
   if (reader->network != NULL)
@@ -45,28 +29,18 @@ static enum vt_status put(struct reader *reader, const char *text, size_t bytes,
     VT_TRY(vt_run_words(reader->run, UINT32_MAX, text, bytes, &ids, &found, error));
   if (reader->network != NULL && found > vt_network_context(reader->network))
     found = vt_network_context(reader->network);
-  enum vt_status status = VT_OK;
-  if (reader->used + found > reader->room) {
-    const size_t room = 2 * reader->room + found + 4096;
-    uint32_t *tokens = vt_realloc(to->tokens, room, sizeof *tokens);
-    if (tokens == NULL) status = VT_FAIL_MEMORY(error, room * sizeof *tokens);
-    if (tokens != NULL) to->tokens = tokens;
-    if (tokens != NULL) reader->room = room;
-  }
-  if (status == VT_OK && found > 0) memcpy(to->tokens + reader->used, ids, found * sizeof *ids);
-  if (status == VT_OK) reader->used += found;
+  enum vt_status status = vt_pair_builder_put(&reader->pairs, ids, found, error);
   vt_network_ids_free(ids);
   *count = (uint32_t)found;
-  if (found > to->longest) to->longest = found;
   return status;
 }
 
 static enum vt_status check_line(struct reader *reader, const char *text, size_t bytes, const char *tab,
                                  struct vt_error *error) {
   const bool paired = tab != NULL;
-  if (!reader->begun) reader->to->paired = paired;
+  if (!reader->begun) reader->paired = paired;
   reader->begun = true;
-  if (paired != reader->to->paired)
+  if (paired != reader->paired)
     return VT_FAIL(error, VT_ERROR_FORMAT, "%s:%zu: %s, where the lines before have %s", reader->path, reader->line,
                    paired ? "a pair of texts" : "one text", paired ? "one text" : "pairs, with a tab between");
   if (paired && memchr(tab + 1, '\t', (size_t)(text + bytes - tab - 1)) != NULL)
@@ -75,25 +49,18 @@ static enum vt_status check_line(struct reader *reader, const char *text, size_t
 }
 
 static enum vt_status read_line(struct reader *reader, const char *text, size_t bytes, struct vt_error *error) {
-  struct vt_text_pairs *to = reader->to;
   const char *tab = memchr(text, '\t', bytes);
-  uint32_t first, second;
+  struct vt_answer first = {0}, second;
   VT_TRY(check_line(reader, text, bytes, tab, error));
-  VT_TRY(grow_pairs(reader, error));
-  size_t *starts = reader->starts + 2 * to->count;
-  starts[0] = starts[1] = reader->used;
-  VT_TRY(put(reader, text, tab == NULL ? bytes : (size_t)(tab - text), &first, error));
+  size_t starts[2] = {reader->pairs.used, reader->pairs.used};
+  VT_TRY(put(reader, text, tab == NULL ? bytes : (size_t)(tab - text), &first.count, error));
   second = first;
   if (tab != NULL) {
-    starts[1] = reader->used;
-    VT_TRY(put(reader, tab + 1, (size_t)(text + bytes - tab - 1), &second, error));
+    starts[1] = reader->pairs.used;
+    VT_TRY(put(reader, tab + 1, (size_t)(text + bytes - tab - 1), &second.count, error));
   }
-  if (first == 0 || second == 0) {
-    to->skipped++;
-    return VT_OK;
-  }
-  to->first[to->count] = (struct vt_answer){NULL, 0, first};
-  to->second[to->count++] = (struct vt_answer){NULL, 0, second};
+  if (first.count > 0 && second.count > 0) return vt_pair_builder_add(&reader->pairs, starts, &first, &second, error);
+  reader->skipped++;
   return VT_OK;
 }
 
@@ -108,7 +75,7 @@ static enum vt_status read_lines(struct reader *reader, const struct vt_mapping 
     if (bytes > 0) VT_TRY(read_line(reader, at, bytes, error));
     at = end < stop ? end + 1 : stop;
   }
-  if (reader->to->count >= 2) return VT_OK;
+  if (reader->pairs.count >= 2) return VT_OK;
   return VT_FAIL_HELP(error, VT_ERROR_EMPTY, "a line is two texts with a tab between, or one text",
                       "%s: holds fewer than two lines that the run has words for", reader->path);
 }
@@ -116,17 +83,24 @@ static enum vt_status read_lines(struct reader *reader, const struct vt_mapping 
 enum vt_status vt_text_pairs_read(struct vt_text_pairs *pairs, const char *path, const struct vt_run *run,
                                   const struct vt_network *network, struct vt_error *error) {
   struct vt_mapping mapping;
-  struct reader reader = {.to = pairs, .run = run, .network = network, .path = path};
+  struct reader reader = {.run = run, .network = network, .path = path};
   *pairs = (struct vt_text_pairs){0};
   VT_TRY(vt_mapping_open(path, &mapping, error));
   enum vt_status status = read_lines(&reader, &mapping, error);
   vt_mapping_release(&mapping);
-  for (size_t k = 0; status == VT_OK && k < pairs->count; k++) { /* no tokens move any more */
-    pairs->first[k].tokens = pairs->tokens + reader.starts[2 * k];
-    pairs->second[k].tokens = pairs->tokens + reader.starts[2 * k + 1];
+  if (status != VT_OK) {
+    vt_pair_builder_release(&reader.pairs);
+    return status;
   }
-  vt_free(reader.starts);
-  return status;
+  vt_pair_builder_settle(&reader.pairs);
+  *pairs = (struct vt_text_pairs){.count = reader.pairs.count,
+                                  .first = reader.pairs.first,
+                                  .second = reader.pairs.second,
+                                  .paired = reader.paired,
+                                  .skipped = reader.skipped,
+                                  .longest = reader.pairs.longest,
+                                  .tokens = reader.pairs.tokens};
+  return VT_OK;
 }
 
 void vt_text_pairs_release(struct vt_text_pairs *pairs) {

@@ -19,12 +19,6 @@
 
 /* ---- may it be gone on with -------------------------------------------------------------------------------------- */
 
-static bool has_event(const struct vt_run *run, const char *kind) {
-  for (size_t k = 0; k < vt_run_event_count(run); k++)
-    if (strcmp(vt_run_event_at(run, k).kind, kind) == 0) return true;
-  return false;
-}
-
 static enum vt_status check_base(const struct vt_run *run, const char *path, const struct vt_train_options *options,
                                  struct vt_error *error) {
   const bool network = vt_model_is_network(options->model);
@@ -37,7 +31,7 @@ static enum vt_status check_base(const struct vt_run *run, const char *path, con
     return VT_FAIL(error, VT_ERROR_UNSUPPORTED,
                    "%s: its words were joined to phrases by the counts of its own text, which other text does not have",
                    path);
-  if (has_event(run, "diverged"))
+  if (vt_run_find_event(run, "diverged", NULL))
     return VT_FAIL(error, VT_ERROR_UNSUPPORTED, "%s: its training diverged, so there is nothing sound to go on from",
                    path);
   return VT_OK;

@@ -2,7 +2,6 @@
 #include "serve/summary.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "vectrail/ledger.h"
 #include "vectrail/measure.h"
@@ -16,15 +15,9 @@ const char *vt_run_state_name(enum vt_run_state state) {
   return names[state];
 }
 
-static bool has_event(const struct vt_run *run, const char *kind) {
-  for (size_t k = 0; k < vt_run_event_count(run); k++)
-    if (strcmp(vt_run_event_at(run, k).kind, kind) == 0) return true;
-  return false;
-}
-
 static enum vt_run_state find_state(const struct vt_run *run, bool still) {
-  if (has_event(run, "diverged")) return VT_RUN_DIVERGED;
-  bool finished = has_event(run, "finished");
+  if (vt_run_find_event(run, "diverged", NULL)) return VT_RUN_DIVERGED;
+  bool finished = vt_run_find_event(run, "finished", NULL);
   if (vt_run_meta(run, "origin") != NULL && (finished || still)) return VT_RUN_IMPORTED;
   if (finished) return VT_RUN_FINISHED;
   return still ? VT_RUN_STOPPED : VT_RUN_TRAINING;

@@ -329,12 +329,7 @@ static void run_workers(struct glove *engine, vt_pool_work *work) {
 static uint32_t shift_of(const struct glove *engine, uint32_t epoch, uint32_t place) {
   uint32_t order[VT_GLOVE_GROUPS_MAX];
   struct vt_rng rng = vt_rng_make(VT_RNG_BLOCK, engine->base.options.seed, epoch, UINT64_MAX);
-  for (uint32_t k = 0; k < engine->groups; k++) order[k] = k;
-  for (uint32_t k = engine->groups; k > 1; k--) {
-    uint32_t other = vt_rng_below(&rng, k), kept = order[k - 1];
-    order[k - 1] = order[other];
-    order[other] = kept;
-  }
+  vt_rng_order(&rng, order, engine->groups);
   return order[place];
 }
 

@@ -2,7 +2,6 @@
 #include "train/glove_ledger.h"
 
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -24,7 +23,6 @@ struct vt_glove_ledger {
   struct journal *journals[VT_TABLE_COUNT]; /* by watched word */
   float *seen;                              /* v + u of each before the step, and then after it */
   double *ones;
-  atomic_size_t next;
 };
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------ */
@@ -200,14 +198,8 @@ static void book_word(struct vt_glove_ledger *glove, size_t k) {
   vt_ledger_step(glove->ledger, k, &step);
 }
 
-static void book_words(void *context, int worker) {
-  struct vt_glove_ledger *glove = context;
-  (void)worker;
-  for (;;) {
-    const size_t k = atomic_fetch_add_explicit(&glove->next, 1, memory_order_relaxed);
-    if (k >= vt_ledger_words(glove->ledger)) return;
-    book_word(glove, k);
-  }
+static void book_words(void *context, size_t begin, size_t end) {
+  for (size_t k = begin; k < end; k++) book_word(context, k);
 }
 
 enum vt_status vt_glove_ledger_after(struct vt_glove_ledger *glove, struct vt_pool *pool, struct vt_error *error) {
@@ -216,7 +208,6 @@ enum vt_status vt_glove_ledger_after(struct vt_glove_ledger *glove, struct vt_po
       if (glove->journals[t][k].failed)
         return VT_FAIL_HELP(error, VT_ERROR_MEMORY, "keep a ledger of fewer words",
                             "out of memory: the steps of a word of the ledger cannot be noted");
-  atomic_store_explicit(&glove->next, 0, memory_order_relaxed);
-  vt_pool_run(pool, book_words, glove);
+  vt_pool_share(pool, vt_ledger_words(glove->ledger), 1, book_words, glove);
   return vt_ledger_check(glove->ledger, error);
 }

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/pool.h"
+#include "base/range.h"
 #include "vectrail/cooccur.h"
 #include "vectrail/kernel.h"
 #include "vectrail/train.h"
@@ -83,18 +84,6 @@ void vt_record_options_init(struct vt_record_options *options) {
                                         .ledger_sources = 4000};
 }
 
-static enum vt_status check_count(const char *name, uint64_t value, uint64_t low, uint64_t high,
-                                  struct vt_error *error) {
-  if (value >= low && value <= high) return VT_OK;
-  return VT_FAIL(error, VT_ERROR_ARGUMENT, "%s is %llu; it must lie between %llu and %llu", name,
-                 (unsigned long long)value, (unsigned long long)low, (unsigned long long)high);
-}
-
-static enum vt_status check_number(const char *name, double value, double low, double high, struct vt_error *error) {
-  if (value >= low && value <= high) return VT_OK; /* NaN fails both */
-  return VT_FAIL(error, VT_ERROR_ARGUMENT, "%s is %g; it must lie between %g and %g", name, value, low, high);
-}
-
 static enum vt_status check_softmax(const struct vt_train_options *options, struct vt_error *error) {
   if (options->loss != VT_LOSS_SOFTMAX && options->optimizer == VT_OPTIMIZER_ADAMW)
     return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use --loss softmax, or --optimizer adagrad",
@@ -103,7 +92,7 @@ static enum vt_status check_softmax(const struct vt_train_options *options, stru
   if (options->model != VT_MODEL_SKIPGRAM)
     return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use --model skipgram, or --loss hs",
                         "the exact softmax is there for skip-gram only");
-  return check_count("batch", options->batch, 0, VT_BATCH_MAX, error);
+  return vt_check_count("batch", options->batch, 0, VT_BATCH_MAX, error);
 }
 
 static enum vt_status check_glove(const struct vt_train_options *options, struct vt_error *error) {
@@ -118,26 +107,26 @@ static enum vt_status check_glove(const struct vt_train_options *options, struct
                         "GloVe trains on counts, from which no sentences can be held out");
   if (!(options->x_max > 0))
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "x-max is %g; it must be above 0", options->x_max);
-  VT_TRY(check_number("x-max", options->x_max, 0, 1e15, error));
-  return check_number("alpha", options->alpha, 0, 10, error);
+  VT_TRY(vt_check_number("x-max", options->x_max, 0, 1e15, error));
+  return vt_check_number("alpha", options->alpha, 0, 10, error);
 }
 
 static enum vt_status check_transformer(const struct vt_train_options *options, struct vt_error *error) {
   const struct vt_network_options *network = &options->network;
-  VT_TRY(check_count("layers", network->layers, 1, 60, error));
-  VT_TRY(check_count("heads", network->heads, 1, 64, error));
+  VT_TRY(vt_check_count("layers", network->layers, 1, 60, error));
+  VT_TRY(vt_check_count("heads", network->heads, 1, 64, error));
   if (options->dim % network->heads != 0)
     return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "each head takes the same share of the vector",
                         "heads is %u, which does not divide dim, %u", network->heads, options->dim);
   if (network->positions > VT_POSITIONS_ROTARY)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown positions %d", (int)network->positions);
   const uint32_t width = options->dim / network->heads;
-  VT_TRY(check_number("rotary-share", network->rotary_share, 0, 1, error));
+  VT_TRY(vt_check_number("rotary-share", network->rotary_share, 0, 1, error));
   if (network->positions == VT_POSITIONS_ROTARY && network->rotary_share * width < 1.5)
     return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use fewer heads, a larger dim, or other positions",
                         "rotary positions turn pairs of numbers, and a head has %u, of which %g are turned", width,
                         network->rotary_share * width);
-  return check_number("dropout", network->dropout, 0, 0.9, error);
+  return vt_check_number("dropout", network->dropout, 0, 0.9, error);
 }
 
 static enum vt_status check_network(const struct vt_train_options *options, struct vt_error *error) {
@@ -149,18 +138,18 @@ static enum vt_status check_network(const struct vt_train_options *options, stru
   if (options->l2 > 0)
     return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use --weight-decay", "l2 is %g; networks have no such penalty",
                         options->l2);
-  VT_TRY(check_count("batch", options->batch, 1, VT_BATCH_MAX, error));
-  VT_TRY(check_count("context", network->context, 1, 65536, error));
-  VT_TRY(check_count("stride", network->stride, 1, UINT32_MAX, error));
-  VT_TRY(check_count("hidden", network->hidden, 1, 65536, error));
-  VT_TRY(check_number("weight-decay", network->decay, 0, 10, error));
-  VT_TRY(check_number("clip", network->clip, 0, 1e9, error));
-  VT_TRY(check_count("accumulate", network->accumulate, 1, 65536, error));
+  VT_TRY(vt_check_count("batch", options->batch, 1, VT_BATCH_MAX, error));
+  VT_TRY(vt_check_count("context", network->context, 1, 65536, error));
+  VT_TRY(vt_check_count("stride", network->stride, 1, UINT32_MAX, error));
+  VT_TRY(vt_check_count("hidden", network->hidden, 1, 65536, error));
+  VT_TRY(vt_check_number("weight-decay", network->decay, 0, 10, error));
+  VT_TRY(vt_check_number("clip", network->clip, 0, 1e9, error));
+  VT_TRY(vt_check_count("accumulate", network->accumulate, 1, 65536, error));
   return options->model == VT_MODEL_TRANSFORMER ? check_transformer(options, error) : VT_OK;
 }
 
 static enum vt_status check_quadratic(const struct vt_train_options *options, struct vt_error *error) {
-  VT_TRY(check_number("start", options->start, 0, 10, error));
+  VT_TRY(vt_check_number("start", options->start, 0, 10, error));
   if (options->loss != VT_LOSS_QUADRATIC && options->start != 0)
     return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "use --loss quadratic", "start is there for the quadratic loss only");
   if (options->loss != VT_LOSS_QUADRATIC) return VT_OK;
@@ -173,7 +162,7 @@ static enum vt_status check_quadratic(const struct vt_train_options *options, st
   if (options->held_out > 0)
     return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "leave --held-out away",
                         "with the quadratic loss no sentences can be held out");
-  return check_count("batch", options->batch, 0, VT_BATCH_MAX, error);
+  return vt_check_count("batch", options->batch, 0, VT_BATCH_MAX, error);
 }
 
 static enum vt_status check_replicas(const struct vt_train_options *options, struct vt_error *error) {
@@ -183,14 +172,14 @@ static enum vt_status check_replicas(const struct vt_train_options *options, str
     return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "leave --sync at exact, or train by plain sgd without --l2",
                         "only what plain sgd does, by negative sampling or hierarchical softmax, can be joined now "
                         "and then");
-  VT_TRY(check_count("sync-every", options->sync_every, 1, 1000000, error));
-  return check_count("replicas", options->replicas, 1, 4096, error);
+  VT_TRY(vt_check_count("sync-every", options->sync_every, 1, 1000000, error));
+  return vt_check_count("replicas", options->replicas, 1, 4096, error);
 }
 
 static enum vt_status check_tuning(const struct vt_train_options *options, struct vt_error *error) {
   const struct vt_tuning_options *tuning = &options->tuning;
   const bool holds = tuning->anchor != 0 || tuning->freeze_input || tuning->freeze_output;
-  VT_TRY(check_number("anchor", tuning->anchor, 0, 0.4 / options->lr, error)); /* 1 - 2 lr mu stays above 0 */
+  VT_TRY(vt_check_number("anchor", tuning->anchor, 0, 0.4 / options->lr, error)); /* 1 - 2 lr mu stays above 0 */
   if (tuning->words == 0 && !holds) return VT_OK;
   if (tuning->words == 0)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "only a training that goes on with a run can be held to where it began");
@@ -211,30 +200,30 @@ enum vt_status vt_train_options_check(const struct vt_train_options *options, st
   VT_TRY(vt_model_is_network(options->model) ? check_network(options, error) : check_softmax(options, error));
   VT_TRY(check_glove(options, error));
   VT_TRY(check_quadratic(options, error));
-  VT_TRY(check_count("dim", options->dim, 1, 4096, error));
-  VT_TRY(check_count("window", options->window, 1, 1000, error));
+  VT_TRY(vt_check_count("dim", options->dim, 1, 4096, error));
+  VT_TRY(vt_check_count("window", options->window, 1, 1000, error));
   bool sampled = options->loss == VT_LOSS_NEGATIVE_SAMPLING;
-  VT_TRY(check_count("negative", options->negative, sampled ? 1 : 0, 64, error));
-  VT_TRY(check_number("noise-exponent", options->noise_exponent, 0, 1, error));
-  VT_TRY(check_number("sample", options->sample, 0, 1, error));
-  VT_TRY(check_count("epochs", options->epochs, 1, 1000000, error));
+  VT_TRY(vt_check_count("negative", options->negative, sampled ? 1 : 0, 64, error));
+  VT_TRY(vt_check_number("noise-exponent", options->noise_exponent, 0, 1, error));
+  VT_TRY(vt_check_number("sample", options->sample, 0, 1, error));
+  VT_TRY(vt_check_count("epochs", options->epochs, 1, 1000000, error));
   const bool quadratic = options->loss == VT_LOSS_QUADRATIC, own_rate = quadratic && options->lr == 0;
   if (!(options->lr > 0) && !own_rate)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "lr is %g; it must be above 0", options->lr);
-  VT_TRY(check_number("lr", options->lr, 0, quadratic ? 1e12 : 1000, error));
+  VT_TRY(vt_check_number("lr", options->lr, 0, quadratic ? 1e12 : 1000, error));
   if (options->schedule > VT_SCHEDULE_COSINE)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown schedule %d", (int)options->schedule);
   if (options->optimizer > VT_OPTIMIZER_ADAMW)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown optimizer %d", (int)options->optimizer);
-  VT_TRY(
-      check_number("l2", options->l2, 0, own_rate ? 1000 : 0.4 / options->lr, error)); /* 1 - 2 lr l2 stays above 0 */
-  VT_TRY(check_count("block-tokens", options->block_tokens, 16, 65536, error));
-  VT_TRY(check_count("blocks", options->blocks, 1, 4096, error));
+  VT_TRY(vt_check_number("l2", options->l2, 0, own_rate ? 1000 : 0.4 / options->lr,
+                         error)); /* 1 - 2 lr l2 stays above 0 */
+  VT_TRY(vt_check_count("block-tokens", options->block_tokens, 16, 65536, error));
+  VT_TRY(vt_check_count("blocks", options->blocks, 1, 4096, error));
   if (options->threads < 1 || options->threads > 1024)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "threads is %d; it must lie between 1 and 1024", options->threads);
   VT_TRY(check_replicas(options, error));
   VT_TRY(check_tuning(options, error));
-  VT_TRY(check_number("held-out", options->held_out, 0, 0.5, error));
+  VT_TRY(vt_check_number("held-out", options->held_out, 0, 0.5, error));
   const char *name;
   return vt_kernel_resolve(options->kernel, &name, error);
 }

@@ -91,16 +91,20 @@ static void add_decay(struct vt_sparse *engine) {
 
 #define ROWS_A_TASK 1024
 
-static void pull_rows(void *context, int worker) {
-  struct vt_sparse *engine = context;
-  (void)worker;
-  const uint32_t rows = engine->tables[0].rows, tasks = (rows + ROWS_A_TASK - 1) / ROWS_A_TASK;
-  for (;;) {
-    uint32_t task = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
-    if (task >= tasks * VT_TABLE_COUNT) return;
-    uint32_t first = task % tasks * ROWS_A_TASK, end = rows - first < ROWS_A_TASK ? rows : first + ROWS_A_TASK;
-    vt_anchor_pull(&engine->anchor, (int)(task / tasks), first, end, engine->pull);
-  }
+/* One of the tables, for work that is shared out by rows. */
+struct rows {
+  struct vt_sparse *engine;
+  int table;
+};
+
+static void share_rows(struct vt_sparse *engine, vt_pool_range *range) {
+  for (int t = 0; t < VT_TABLE_COUNT; t++)
+    vt_pool_share(engine->pool, engine->tables[t].rows, ROWS_A_TASK, range, &(struct rows){engine, t});
+}
+
+static void pull_rows(void *context, size_t begin, size_t end) {
+  const struct rows *rows = context;
+  vt_anchor_pull(&rows->engine->anchor, rows->table, (uint32_t)begin, (uint32_t)end, rows->engine->pull);
 }
 
 /* Every word of the superstep has drawn every row towards its start, by its block's rate. */
@@ -110,7 +114,7 @@ static void add_anchor(struct vt_sparse *engine) {
   engine->pull = 1;
   for (uint32_t b = 0; b < engine->block_count; b++)
     engine->pull *= vt_decay_factor((double)engine->blocks[b].rate, mu, engine->blocks[b].tokens);
-  vt_sparse_run(engine, pull_rows);
+  share_rows(engine, pull_rows);
 }
 
 enum vt_status vt_sparse_fail_diverged(const struct vt_sparse *engine, int table, uint32_t row, uint64_t step,
@@ -210,27 +214,21 @@ static enum vt_status wait_for_zero(struct vt_engine *base, struct vt_error *err
 /* ---- looking in ------------------------------------------------------------------------------------------------ */
 
 /* Copies the tables with all decay applied. */
-static void pay_rows(void *context, int worker) {
-  struct vt_sparse *engine = context;
-  (void)worker;
-  uint32_t rows = engine->tables[0].rows, tasks = (rows + ROWS_A_TASK - 1) / ROWS_A_TASK;
-  for (;;) {
-    uint32_t task = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
-    if (task >= tasks * VT_TABLE_COUNT) return;
-    int t = (int)(task / tasks);
-    uint32_t first = task % tasks * ROWS_A_TASK, end = rows - first < ROWS_A_TASK ? rows : first + ROWS_A_TASK;
-    for (uint32_t row = first; row < end; row++) {
-      float owed = vt_decay_owed(&engine->decay, t, row), *to = vt_table_row(&engine->paid[t], row);
-      const float *from = vt_table_row(&engine->tables[t], row);
-      for (size_t k = 0; k < engine->tables[t].width; k++) to[k] = owed * from[k];
-    }
+static void pay_rows(void *context, size_t begin, size_t end) {
+  const struct rows *rows = context;
+  const struct vt_sparse *engine = rows->engine;
+  for (size_t row = begin; row < end; row++) {
+    float owed = vt_decay_owed(&engine->decay, rows->table, (uint32_t)row);
+    float *to = vt_table_row(&engine->paid[rows->table], (uint32_t)row);
+    const float *from = vt_table_row(&engine->tables[rows->table], (uint32_t)row);
+    for (size_t k = 0; k < engine->tables[rows->table].width; k++) to[k] = owed * from[k];
   }
 }
 
 /* What observers see of the tables: themselves, or the copy with all decay applied, made when first asked for. */
 static const struct vt_table *seen_tables(struct vt_sparse *engine) {
   if (engine->base.options.l2 == 0) return engine->tables;
-  if (!engine->paid_is_current) vt_sparse_run(engine, pay_rows);
+  if (!engine->paid_is_current) share_rows(engine, pay_rows);
   engine->paid_is_current = true;
   return engine->paid;
 }

@@ -1,6 +1,6 @@
 /*
- * sparse.h: the parts of the sparse engine, for the files that it is made of: sparse.c (supersteps, and what others see of
- * it), sparse_create.c (making and freeing), sparse_rounds.c (replicas that train apart). Nobody else includes it.
+ * sparse.h: the parts of the sparse engine, for the files that it is made of: sparse.c (supersteps, and what others see
+ * of it), sparse_create.c (making and freeing), sparse_rounds.c (replicas that train apart). Nobody else includes it.
  */
 #ifndef VECTRAIL_TRAIN_SPARSE_H
 #define VECTRAIL_TRAIN_SPARSE_H

@@ -72,7 +72,8 @@ static enum vt_status train_replica(struct vt_sparse *engine, uint32_t replica, 
     }
     for (int t = 0; t < VT_TABLE_COUNT && status == VT_OK; t++) {
       uint32_t bad_row = vt_merger_totals(&engine->mergers[t]).bad_row;
-      if (bad_row != VT_NO_SLOT) status = vt_sparse_fail_diverged(engine, t, bad_row, engine->base.state.step + 1, error);
+      if (bad_row != VT_NO_SLOT)
+        status = vt_sparse_fail_diverged(engine, t, bad_row, engine->base.state.step + 1, error);
     }
   }
   if (!own) return VT_OK;
