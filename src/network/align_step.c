@@ -24,8 +24,9 @@ static enum vt_status move(struct vt_policy *policy, const struct vt_align_step 
 enum vt_status vt_dpo_step(struct vt_policy *policy, const struct vt_answer *answers, size_t pairs,
                            const double *reference, const double *shares, const struct vt_align_step *step,
                            struct vt_align_measures *measures, struct vt_error *error) {
-  double *own = vt_alloc(4 * pairs, sizeof *own), *slopes = own + 2 * pairs;
+  double *own = vt_alloc(4 * pairs, sizeof *own);
   if (own == NULL) return VT_FAIL_MEMORY(error, 4 * pairs * sizeof *own);
+  double *slopes = own + 2 * pairs;
   struct vt_align_measures sums = {0};
   vt_policy_clear(policy);
   vt_policy_score(policy, answers, 2 * pairs, false, own);
@@ -55,8 +56,9 @@ enum vt_status vt_dpo_step(struct vt_policy *policy, const struct vt_answer *ans
 enum vt_status vt_reward_step(struct vt_policy *policy, const struct vt_answer *answers, size_t pairs,
                               const struct vt_align_step *step, struct vt_align_measures *measures,
                               struct vt_error *error) {
-  double *rewards = vt_alloc(4 * pairs, sizeof *rewards), *slopes = rewards + 2 * pairs;
+  double *rewards = vt_alloc(4 * pairs, sizeof *rewards);
   if (rewards == NULL) return VT_FAIL_MEMORY(error, 4 * pairs * sizeof *rewards);
+  double *slopes = rewards + 2 * pairs;
   struct vt_align_measures sums = {0};
   vt_policy_clear(policy);
   vt_policy_rewards(policy, answers, 2 * pairs, rewards);

@@ -185,10 +185,11 @@ static void look_ahead(struct drawing *d, bool reference, float *to) {
 
 /* log of the sum of the exponentials. */
 static double normaliser(const float *logits, size_t tokens) {
-  double largest = (double)logits[0], sum = 0;
+  double largest = (double)logits[0];
   for (size_t k = 1; k < tokens; k++)
     if ((double)logits[k] > largest) largest = (double)logits[k];
-  for (size_t k = 0; k < tokens; k++) sum += exp((double)logits[k] - largest);
+  double sum = exp((double)logits[0] - largest);
+  for (size_t k = 1; k < tokens; k++) sum += exp((double)logits[k] - largest);
   return largest + log(sum);
 }
 
