@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -61,7 +62,16 @@ static int connect_to_server(void) {
   const struct timeval patience = {.tv_sec = 10};
   setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
   setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  vtz_require(connect(descriptor, (struct sockaddr *)&address, sizeof address) == 0, "the server takes a connection");
+  /* Where all ports of this machine are used up for the moment, that is not the server's doing. */
+  int code = -1;
+  for (int k = 0; k < 10000 && code != 0; k++) {
+    code = connect(descriptor, (struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
+    if (code != EADDRNOTAVAIL && code != EINTR) break;
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
+  char what[128];
+  snprintf(what, sizeof what, "the server takes a connection (%s)", strerror(code));
+  vtz_require(code == 0, what);
   return descriptor;
 }
 
