@@ -166,6 +166,9 @@ struct vt_kernel {
   void (*bag_mean)(const struct vt_bag *bag);
   void (*bag_take)(const struct vt_bag *bag);
   void (*bag_give)(const struct vt_bag *bag, float share);
+  /* to += factor from, and to += factors from, elementwise and fused; all of `width`, 32-byte aligned. */
+  void (*add_scaled)(float *to, const float *from, float factor, size_t width);
+  void (*add_products)(float *to, const float *from, const float *factors, size_t width);
   /* For softmax; count a multiple of 16, values 64-byte aligned. exp_sum: values become e^(value - shift), value -
    * shift at most 87 and taken for -87 below that; returns their sum. With a NaN among the values the sum is one. */
   float (*largest)(const float *values, size_t count);

@@ -131,3 +131,13 @@ static void KERNEL(bag_give)(const struct vt_bag *bag, float share) {
       vr_store(row + c, vr_fma(shares, vr_load(bag->delta + c), vr_load(row + c)));
   }
 }
+
+static void KERNEL(add_scaled)(float *to, const float *from, float factor, size_t width) {
+  const vr factors = vr_set1(factor);
+  for (size_t c = 0; c < width; c += VR_LANES) vr_store(to + c, vr_fma(factors, vr_load(from + c), vr_load(to + c)));
+}
+
+static void KERNEL(add_products)(float *to, const float *from, const float *factors, size_t width) {
+  for (size_t c = 0; c < width; c += VR_LANES)
+    vr_store(to + c, vr_fma(vr_load(factors + c), vr_load(from + c), vr_load(to + c)));
+}

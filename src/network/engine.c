@@ -414,7 +414,7 @@ static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger
   struct network *engine = (struct network *)base;
   if (options->by_document)
     return VT_FAIL(error, VT_ERROR_UNSUPPORTED, "a network's ledger is kept by route, not by document");
-  VT_TRY(vt_ledger_create(options, &engine->tables[VT_TABLE_INPUT], 0, 0, &base->ledger, error));
+  VT_TRY(vt_ledger_create(options, &engine->tables[VT_TABLE_INPUT], base->kernel, 0, 0, &base->ledger, error));
   if (!engine->has_routes) VT_TRY(create_net(engine, true, error));
   return vt_routes_keep(&engine->routes, base->ledger, &engine->update, error);
 }

@@ -202,13 +202,10 @@ static void book_word(struct vt_routes *routes, const struct vt_update *update, 
   const struct vt_adamw *s = &update->adamw;
   const uint32_t word = vt_ledger_word(routes->ledger, k);
   const size_t dim = routes->dim;
-  const float *before = routes->before + k * dim, *after = update->values + word * routes->stride;
-  double rest[VT_KERNEL_WIDTH_MAX], step[VT_KERNEL_WIDTH_MAX];
-  for (size_t c = 0; c < dim; c++) {
-    step[c] = (s->keep - 1) * (double)before[c];
-    rest[c] = (double)after[c] - (double)before[c] - step[c];
-  }
-  vt_ledger_add(routes->ledger, k, VT_LEDGER_DECAY, step);
+  const float *before = routes->before + k * dim;
+  double step[VT_KERNEL_WIDTH_MAX];
+  for (size_t c = 0; c < dim; c++) step[c] = (s->keep - 1) * (double)before[c];
+  vt_ledger_add_decay(routes->ledger, k, step);
   for (size_t p = 0; p <= routes->parts + 1; p++) {
     const float *g = gradient_of(routes, p, word);
     double *moment = moment_of(routes, k, p);
@@ -222,12 +219,11 @@ static void book_word(struct vt_routes *routes, const struct vt_update *update, 
         double h = (double)update->squares[word * routes->stride + c];
         step[c] = -s->rate * moment[c] * s->correction_1 / (sqrt(h * s->correction_2) + s->epsilon);
       }
-      rest[c] -= step[c];
       any = any || step[c] != 0;
     }
     if (any) vt_ledger_add(routes->ledger, k, vt_routes_role(routes, p), step);
   }
-  vt_ledger_add(routes->ledger, k, VT_LEDGER_ROUNDING, rest);
+  vt_ledger_end_step(routes->ledger, k);
 }
 
 void vt_routes_after(struct vt_routes *routes, const struct vt_update *update) {

@@ -111,19 +111,16 @@ static enum vt_status record_pairs(struct vt_session *session, struct vt_error *
   return VT_OK;
 }
 
-static enum vt_status record_ledger_row(void *context, uint32_t word, uint64_t source, enum vt_ledger_role role,
-                                        uint64_t updates, const double *vector, struct vt_error *error) {
+static enum vt_status record_span(void *context, const struct vt_ledger_span *span, struct vt_error *error) {
   struct vt_session *session = context;
-  int64_t number = source == VT_LEDGER_OTHERS ? -1 : (int64_t)source;
-  return vt_recorder_ledger(session->recorder, word, number, vt_ledger_role_name(role), session->progress.step, updates,
-                            vector, session->settings.train.dim, error);
+  return vt_recorder_ledger(session->recorder, session->progress.step, span, error);
 }
 
 /* A span is named by the step at which it ends. */
 static enum vt_status record_ledger(struct vt_session *session, struct vt_error *error) {
   uint64_t bytes = vt_ledger_bytes(vt_engine_ledger(session->engine));
   if (bytes > session->ledger_bytes) session->ledger_bytes = bytes;
-  return vt_engine_close_ledger(session->engine, record_ledger_row, session, error);
+  return vt_engine_close_ledger(session->engine, record_span, session, error);
 }
 
 static enum vt_status record_own(void *context, const char *name, double value, struct vt_error *error) {

@@ -67,7 +67,7 @@ static const struct {
 };
 #define SMALL_COUNT (sizeof small_numbers / sizeof small_numbers[0])
 
-#define LEDGER_COUNT 5
+#define LEDGER_COUNT 6
 #define TENSORS_MAX (NUMBER_COUNT + 1 + LEDGER_COUNT + VT_ENGINE_PARTS_MAX + 3 + SMALL_COUNT)
 #define MEASUREMENT_COLUMNS (sizeof(struct vt_measurement) / sizeof(double))
 
@@ -91,16 +91,21 @@ static struct vt_tensor *lay_out_ledger(const struct vt_ledger_packed *ledger, s
       {.name = "ledger_counts", .dtype = VT_DTYPE_U64, .rank = 1, .shape = {ledger->words}, .data = ledger->counts},
       {.name = "ledger_keys", .dtype = VT_DTYPE_U64, .rank = 1, .shape = {ledger->count}, .data = ledger->keys},
       {.name = "ledger_updates", .dtype = VT_DTYPE_U64, .rank = 1, .shape = {ledger->count}, .data = ledger->updates},
-      {.name = "ledger_vectors",
-       .dtype = VT_DTYPE_F64,
-       .rank = 2,
-       .shape = {ledger->count, ledger->dim},
-       .data = ledger->vectors},
-      {.name = "ledger_owing",
+      {.name = "ledger_decayed",
        .dtype = VT_DTYPE_F64,
        .rank = 2,
        .shape = {ledger->words, ledger->dim},
-       .data = ledger->owing},
+       .data = ledger->decayed},
+      {.name = "ledger_vectors",
+       .dtype = VT_DTYPE_F32,
+       .rank = 2,
+       .shape = {ledger->count, ledger->dim},
+       .data = ledger->vectors},
+      {.name = "ledger_begun",
+       .dtype = VT_DTYPE_F32,
+       .rank = 2,
+       .shape = {ledger->words, ledger->dim},
+       .data = ledger->begun},
   };
   for (size_t k = 0; k < LEDGER_COUNT; k++) *at++ = tensors[k];
   return at;
@@ -119,8 +124,8 @@ static size_t lay_out(const struct vt_checkpoint *checkpoint, struct vt_tensor t
                              .rank = 2,
                              .shape = {checkpoint->measurement_count, MEASUREMENT_COLUMNS},
                              .data = checkpoint->measurements};
-  if (checkpoint->ledger != NULL) at = lay_out_ledger(checkpoint->ledger, at);
   at = lay_out_parts(checkpoint, VT_PART_F64, at);
+  if (checkpoint->ledger != NULL) at = lay_out_ledger(checkpoint->ledger, at);
   at = lay_out_parts(checkpoint, VT_PART_F32, at);
   *at++ = (struct vt_tensor){.name = "marked",
                              .dtype = VT_DTYPE_F32,
@@ -154,7 +159,8 @@ static size_t part_bytes(const struct vt_engine_part *part) {
 }
 
 static size_t ledger_bytes(const struct vt_ledger_packed *ledger) {
-  return (size_t)(ledger->count * (2 + ledger->dim) + ledger->words * (1 + ledger->dim)) * sizeof(uint64_t);
+  const size_t row = (size_t)ledger->dim * sizeof(float);
+  return (size_t)ledger->count * (2 * sizeof(uint64_t) + row) + (size_t)ledger->words * (sizeof(uint64_t) + 3 * row);
 }
 
 static struct vt_ledger_packed *copy_ledger(const struct vt_ledger_packed *ledger) {
@@ -168,7 +174,8 @@ static struct vt_ledger_packed *copy_ledger(const struct vt_ledger_packed *ledge
   memcpy(copy->keys, ledger->keys, count * sizeof *copy->keys);
   memcpy(copy->updates, ledger->updates, count * sizeof *copy->updates);
   memcpy(copy->vectors, ledger->vectors, count * dim * sizeof *copy->vectors);
-  memcpy(copy->owing, ledger->owing, words * dim * sizeof *copy->owing);
+  memcpy(copy->begun, ledger->begun, words * dim * sizeof *copy->begun);
+  memcpy(copy->decayed, ledger->decayed, words * dim * sizeof *copy->decayed);
   return copy;
 }
 

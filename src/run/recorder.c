@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -22,6 +23,7 @@
 #include "base/memory.h"
 #include "run/folder.h"
 #include "run/store.h"
+#include "vectrail/ledger.h"
 
 #define BYTES_WAITING_MAX ((size_t)48 << 20) /* of rows */
 #define SNAPSHOTS_WAITING_MAX 2
@@ -31,13 +33,15 @@
 #define LINGER_BYTES ((size_t)512 << 10)
 #define VALUES_MAX 6
 
-/* A row for the database, a snapshot or a checkpoint. Texts and blobs that the values point to follow the item in one
- * block. */
+/* A row for the database, rows of the ledger, a snapshot or a checkpoint. What values and rows point to follows the
+ * item in one block. */
 struct item {
   struct item *next;
   struct vt_snapshot *snapshot;           /* or NULL */
   const struct vt_checkpoint *checkpoint; /* or NULL */
   struct vt_checkpoint *copy;             /* what of it is ours to free */
+  struct vt_ledger_span ledger;           /* some rows at once; count 0: none */
+  uint64_t ledger_step;
   enum vt_store_table table;
   struct vt_store_value values[VALUES_MAX];
   size_t bytes; /* of a row, with all it points to */
@@ -133,11 +137,53 @@ static enum vt_status write_checkpoint(struct vt_recorder *recorder, const struc
   return vt_store_insert(recorder->store, VT_STORE_EVENT, values, error);
 }
 
+/* A row of a span, by role and then source: what reads and writes in that order goes through memory and file in one
+ * piece. */
+struct placed {
+  uint64_t place;
+  size_t entry;
+};
+
+static int compare_places(const void *a, const void *b) {
+  uint64_t x = ((const struct placed *)a)->place, y = ((const struct placed *)b)->place;
+  return (x > y) - (x < y);
+}
+
+static enum vt_status write_ledger(struct vt_recorder *recorder, const struct item *item, struct vt_error *error) {
+  const struct vt_ledger_span *span = &item->ledger;
+  struct placed *order = vt_alloc(span->count, sizeof *order);
+  if (order == NULL) return VT_FAIL_MEMORY(error, span->count * sizeof *order);
+  for (size_t e = 0; e < span->count; e++) {
+    const uint64_t role = vt_ledger_role_of(span->keys[e]), source = vt_ledger_source_of(span->keys[e]);
+    order[e] = (struct placed){role << (64 - VT_LEDGER_ROLE_BITS) | source, e};
+  }
+  qsort(order, span->count, sizeof *order, compare_places);
+  enum vt_status status = VT_OK;
+  for (size_t at = 0; at < span->count && status == VT_OK; at++) {
+    const size_t e = order[at].entry;
+    const enum vt_ledger_role role = vt_ledger_role_of(span->keys[e]);
+    const uint64_t source = vt_ledger_source_of(span->keys[e]);
+    const struct vt_store_value values[] = {
+        vt_store_integer(span->word),
+        vt_store_integer(source == VT_LEDGER_OTHERS ? (uint64_t)VT_LEDGER_OTHER_SOURCES : source),
+        vt_store_text(vt_ledger_role_name(role)),
+        vt_store_integer(item->ledger_step),
+        vt_store_integer(span->updates[e]),
+        vt_store_blob(span->vectors + e * span->stride, span->dim * sizeof *span->vectors)};
+    status = vt_store_insert(recorder->store, VT_STORE_LEDGER, values, error);
+  }
+  vt_free(order);
+  return status;
+}
+
 static enum vt_status write_item(struct vt_recorder *recorder, const struct item *item, struct vt_error *error) {
   if (item->snapshot != NULL) return write_snapshot(recorder, item->snapshot, error);
   if (item->checkpoint != NULL) return write_checkpoint(recorder, item, error);
   VT_TRY(begin(recorder, error));
-  VT_TRY(vt_store_insert(recorder->store, item->table, item->values, error));
+  if (item->ledger.count > 0)
+    VT_TRY(write_ledger(recorder, item, error));
+  else
+    VT_TRY(vt_store_insert(recorder->store, item->table, item->values, error));
   if (vt_clock_seconds() - recorder->transaction_began > COMMIT_SECONDS) return commit(recorder, error);
   return VT_OK;
 }
@@ -329,17 +375,22 @@ enum vt_status vt_recorder_trail(struct vt_recorder *recorder, uint32_t word, ui
                 vt_store_blob(vector, dim * sizeof *vector));
 }
 
-enum vt_status vt_recorder_ledger(struct vt_recorder *recorder, uint32_t word, int64_t source, const char *role,
-                                  uint64_t span, uint64_t updates, const double *vector, size_t dim,
+enum vt_status vt_recorder_ledger(struct vt_recorder *recorder, uint64_t step, const struct vt_ledger_span *span,
                                   struct vt_error *error) {
-  float *floats = vt_alloc(dim, sizeof *floats);
-  if (floats == NULL) return VT_FAIL_MEMORY(error, dim * sizeof *floats);
-  for (size_t k = 0; k < dim; k++) floats[k] = (float)vector[k];
-  enum vt_status status = APPEND(recorder, VT_STORE_LEDGER, error, vt_store_integer(word),
-                                 vt_store_integer((uint64_t)source), vt_store_text(role), vt_store_integer(span),
-                                 vt_store_integer(updates), vt_store_blob(floats, dim * sizeof *floats));
-  vt_free(floats);
-  return status;
+  if (span->count == 0) return VT_OK;
+  const size_t numbers = span->count * sizeof(uint64_t), row = span->dim * sizeof(float);
+  const size_t bytes = sizeof(struct item) + 2 * numbers + span->count * row;
+  struct item *item = vt_alloc(bytes, 1);
+  if (item == NULL) return VT_FAIL_MEMORY(error, bytes);
+  uint64_t *keys = (uint64_t *)(item + 1), *updates = keys + span->count;
+  float *vectors = (float *)(updates + span->count);
+  *item = (struct item){.ledger = *span, .ledger_step = step, .bytes = bytes};
+  item->ledger.keys = memcpy(keys, span->keys, numbers);
+  item->ledger.updates = memcpy(updates, span->updates, numbers);
+  item->ledger.vectors = vectors;
+  item->ledger.stride = span->dim;
+  for (size_t e = 0; e < span->count; e++) memcpy(vectors + e * span->dim, span->vectors + e * span->stride, row);
+  return append(recorder, item, error);
 }
 
 enum vt_status vt_recorder_snapshot(struct vt_recorder *recorder, uint64_t step, bool float32,

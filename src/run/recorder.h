@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "run/checkpoint.h"
 #include "run/snapshot.h"
+#include "train/ledger.h"
 #include "vectrail/vocab.h"
 
 struct vt_recorder;
@@ -49,9 +50,8 @@ enum vt_status vt_recorder_pair(struct vt_recorder *recorder, uint32_t a, uint32
 /* vector[dim] is copied. */
 enum vt_status vt_recorder_trail(struct vt_recorder *recorder, uint32_t word, uint64_t step, const float *vector,
                                  size_t dim, struct vt_error *error);
-/* vector[dim] is written as float32. source: negative for others. */
-enum vt_status vt_recorder_ledger(struct vt_recorder *recorder, uint32_t word, int64_t source, const char *role,
-                                  uint64_t span, uint64_t updates, const double *vector, size_t dim,
+/* What a span of the ledger that ends at a step has of a word; it is copied. */
+enum vt_status vt_recorder_ledger(struct vt_recorder *recorder, uint64_t step, const struct vt_ledger_span *span,
                                   struct vt_error *error);
 
 /* Converted into memory of the recorder's own before the call returns; the file and its row in `snapshot` follow. */

@@ -93,18 +93,13 @@ static enum vt_status record_watched(struct vt_replaying *replaying, uint64_t st
   return VT_OK;
 }
 
-static enum vt_status record_ledger_row(void *context, uint32_t word, uint64_t source, enum vt_ledger_role role,
-                                        uint64_t updates, const double *vector, struct vt_error *error) {
+static enum vt_status record_span(void *context, const struct vt_ledger_span *span, struct vt_error *error) {
   struct vt_replaying *replaying = context;
-  int64_t number = source == VT_LEDGER_OTHERS ? -1 : (int64_t)source;
-  return vt_recorder_ledger(replaying->recorder, word, number, vt_ledger_role_name(role),
-                            vt_engine_state(replaying->engine)->step, updates, vector, replaying->settings.train.dim,
-                            error);
+  return vt_recorder_ledger(replaying->recorder, vt_engine_state(replaying->engine)->step, span, error);
 }
 
-static enum vt_status ignore_row(void *context, uint32_t word, uint64_t source, enum vt_ledger_role role,
-                                 uint64_t updates, const double *vector, struct vt_error *error) {
-  (void)context, (void)word, (void)source, (void)role, (void)updates, (void)vector, (void)error;
+static enum vt_status ignore_span(void *context, const struct vt_ledger_span *span, struct vt_error *error) {
+  (void)context, (void)span, (void)error;
   return VT_OK;
 }
 
@@ -118,18 +113,21 @@ static enum vt_status begin_ledger(struct vt_replaying *replaying, struct vt_err
   struct vt_engine *engine = replaying->engine;
   VT_TRY(vt_engine_keep_ledger(engine, &options, error));
   /* Nothing was booked yet; what a row owes by now is not the ledger's. */
-  VT_TRY(vt_engine_close_ledger(engine, ignore_row, NULL, error));
+  VT_TRY(vt_engine_close_ledger(engine, ignore_span, NULL, error));
   const struct vt_table *input = vt_engine_table(engine, VT_TABLE_INPUT);
-  double *start = vt_alloc(input->dim, sizeof *start);
-  if (start == NULL) return VT_FAIL_MEMORY(error, input->dim * sizeof *start);
-  enum vt_status status = VT_OK;
-  for (size_t k = 0; k < replaying->ledger_count && status == VT_OK; k++) {
-    const float *row = vt_table_row(input, replaying->ledger[k]);
-    for (uint32_t c = 0; c < input->dim; c++) start[c] = (double)row[c];
-    status = record_ledger_row(replaying, replaying->ledger[k], replaying->ledger[k], VT_LEDGER_START, 0, start, error);
+  for (size_t k = 0; k < replaying->ledger_count; k++) {
+    const uint32_t id = replaying->ledger[k];
+    const uint64_t key = vt_ledger_key(id, VT_LEDGER_START), updates = 0;
+    const struct vt_ledger_span start = {.word = id,
+                                         .dim = input->dim,
+                                         .count = 1,
+                                         .keys = &key,
+                                         .updates = &updates,
+                                         .vectors = vt_table_row(input, id),
+                                         .stride = input->width};
+    VT_TRY(record_span(replaying, &start, error));
   }
-  vt_free(start);
-  return status;
+  return VT_OK;
 }
 
 static enum vt_status record_ledger(struct vt_replaying *replaying, uint64_t step, struct vt_error *error) {
@@ -138,7 +136,7 @@ static enum vt_status record_ledger(struct vt_replaying *replaying, uint64_t ste
   if (!vt_plan_is_span_end(&replaying->plan, step) && step != replaying->last) return VT_OK;
   uint64_t bytes = vt_ledger_bytes(vt_engine_ledger(replaying->engine));
   if (bytes > replaying->result.ledger_bytes) replaying->result.ledger_bytes = bytes;
-  return vt_engine_close_ledger(replaying->engine, record_ledger_row, replaying, error);
+  return vt_engine_close_ledger(replaying->engine, record_span, replaying, error);
 }
 
 /* A snapshot that the run does not have. */

@@ -21,7 +21,6 @@ struct vt_glove_ledger {
   uint32_t *marks;                          /* by word: its place among the watched ones + 1, or 0 */
   bool *watched_groups;                     /* by group: whether it holds one */
   struct journal *journals[VT_TABLE_COUNT]; /* by watched word */
-  float *seen;                              /* v + u of each before the step, and then after it */
   double *ones;
 };
 
@@ -32,10 +31,9 @@ static enum vt_status create_parts(struct vt_glove_ledger *glove, const struct v
   const size_t count = options->word_count, dim = glove->tables.dim;
   glove->marks = vt_alloc_zero(glove->tables.words, sizeof *glove->marks);
   glove->watched_groups = vt_alloc_zero(glove->tables.groups, sizeof *glove->watched_groups);
-  glove->seen = vt_alloc(2 * count, dim * sizeof *glove->seen);
   glove->ones = vt_alloc(dim, sizeof *glove->ones);
   for (int t = 0; t < VT_TABLE_COUNT; t++) glove->journals[t] = vt_alloc_zero(count, sizeof *glove->journals[t]);
-  if (glove->marks == NULL || glove->watched_groups == NULL || glove->seen == NULL || glove->ones == NULL ||
+  if (glove->marks == NULL || glove->watched_groups == NULL || glove->ones == NULL ||
       glove->journals[VT_TABLE_INPUT] == NULL || glove->journals[VT_TABLE_OUTPUT] == NULL)
     return VT_FAIL_MEMORY(error, glove->tables.words * sizeof *glove->marks);
   for (size_t c = 0; c < dim; c++) glove->ones[c] = 1;
@@ -57,7 +55,7 @@ enum vt_status vt_glove_ledger_create(const struct vt_ledger_options *options, c
   if (options->by_document)
     return VT_FAIL(error, VT_ERROR_UNSUPPORTED,
                    "GloVe's ledger is kept by word, not by document: its counts do not know where words met");
-  VT_TRY(vt_ledger_create(options, seen, 1, 1, ledger, error));
+  VT_TRY(vt_ledger_create(options, seen, tables->kernel->name, 1, 1, ledger, error));
   struct vt_glove_ledger *glove = vt_alloc_zero(1, sizeof *glove);
   if (glove == NULL) return VT_FAIL_MEMORY(error, sizeof *glove);
   glove->ledger = *ledger;
@@ -83,7 +81,6 @@ void vt_glove_ledger_free(struct vt_glove_ledger *glove) {
   }
   vt_free(glove->marks);
   vt_free(glove->watched_groups);
-  vt_free(glove->seen);
   vt_free(glove->ones);
   vt_free(glove);
 }
@@ -165,16 +162,8 @@ void vt_glove_ledger_train(struct vt_glove_ledger *glove, struct vt_glove *block
 
 /* ---- around a step ----------------------------------------------------------------------------------------------- */
 
-/* As the table of the sums has it. */
-static void sum_rows(const struct vt_glove_ledger *glove, size_t k, float *to) {
-  const size_t at = (size_t)vt_ledger_word(glove->ledger, k) * 2 * glove->tables.width;
-  const float *v = glove->tables.tables[VT_TABLE_INPUT] + at, *u = glove->tables.tables[VT_TABLE_OUTPUT] + at;
-  for (size_t c = 0; c < glove->tables.dim; c++) to[c] = v[c] + u[c];
-}
-
 void vt_glove_ledger_before(struct vt_glove_ledger *glove) {
   for (size_t k = 0; k < vt_ledger_words(glove->ledger); k++) {
-    sum_rows(glove, k, glove->seen + 2 * k * glove->tables.dim);
     for (int t = 0; t < VT_TABLE_COUNT; t++) {
       glove->journals[t][k].count = 0;
       memset(glove->journals[t][k].decay, 0, glove->tables.dim * sizeof(double));
@@ -184,7 +173,6 @@ void vt_glove_ledger_before(struct vt_glove_ledger *glove) {
 
 static void book_word(struct vt_glove_ledger *glove, size_t k) {
   const size_t dim = glove->tables.dim;
-  float *before = glove->seen + 2 * k * dim, *after = before + dim;
   double *decay = glove->journals[VT_TABLE_INPUT][k].decay;
   for (int t = 0; t < VT_TABLE_COUNT; t++) {
     const struct journal *journal = &glove->journals[t][k];
@@ -192,10 +180,7 @@ static void book_word(struct vt_glove_ledger *glove, size_t k) {
       vt_ledger_part(glove->ledger, k, journal->keys[e], 1, journal->steps + e * dim);
     for (size_t c = 0; t == VT_TABLE_OUTPUT && c < dim; c++) decay[c] += journal->decay[c];
   }
-  sum_rows(glove, k, after);
-  const struct vt_ledger_step step = {
-      .before = before, .after = after, .factors = glove->ones, .decay = glove->tables.decays ? decay : NULL};
-  vt_ledger_step(glove->ledger, k, &step);
+  vt_ledger_step(glove->ledger, k, glove->ones, glove->tables.decays ? decay : NULL, NULL);
 }
 
 static void book_words(void *context, size_t begin, size_t end) {

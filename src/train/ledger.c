@@ -3,9 +3,12 @@
  *
  * For a watched row r0 that k blocks have touched, the merge first pays the decay it owes (r1), then adds f * S, with S
  * the sum of what the blocks did to their copies and f the factor that is found again here from S and r1. The blocks'
- * sums times f are booked by source; what is left of the real step r2 - r1 is rounding. Elsewhere a row changes only
- * where the books of the decay are begun anew (vt_decay_renew). Between payments a row owes decay; v is the row with it
- * paid, so what is owed at the end of a span less what was owed at its beginning belongs to the span's decay.
+ * sums times f are booked by source. Elsewhere a row changes only where the books of the decay are begun anew
+ * (vt_decay_renew). Between payments a row owes decay; v is the row with it paid, so what is owed at the end of a span
+ * less what was owed at its beginning belongs to the span's decay.
+ *
+ * Sums are float32, which is what is kept of them: half the memory to wait for. What that loses is in the rounding of
+ * the span, which is what v moved in it less the sums as they were handed out, in double: an identity by construction.
  */
 #include "train/ledger.h"
 
@@ -14,11 +17,10 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "kernel/kernel.h"
 #include "train/merge.h"
 
 #define ROLE_MASK ((UINT64_C(1) << VT_LEDGER_ROLE_BITS) - 1)
-
-static enum vt_ledger_role role_of(uint64_t key) { return (enum vt_ledger_role)(key & ROLE_MASK); }
 
 struct watched {
   uint32_t id;
@@ -32,16 +34,19 @@ struct vt_ledger {
   size_t count;
   uint32_t dim;
   size_t width; /* of the table's rows */
+  const struct vt_kernel *kernel;
   bool by_document;
   uint32_t sources;
   size_t limit; /* sums of a word at which they are pruned; 0: never */
   struct vt_block_ledger *blocks;
   uint32_t block_count;
   /* count x dim: */
-  float *paid;   /* r1 */
-  float *merged; /* the row after the merge, or as it was where nothing touched it */
-  double *owing; /* what was owed when the span began */
-  double *work;  /* 3 rows for each watched word */
+  float *paid;     /* r1 */
+  float *merged;   /* the row after the merge, or as it was where nothing touched it */
+  float *begun;    /* v when the span began */
+  double *decayed; /* what decay took since then, less what was owed then */
+  double *work;
+  float *factors; /* count x width: f */
 };
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------ */
@@ -65,7 +70,7 @@ static enum vt_status create_block(const struct vt_ledger *ledger, uint32_t capa
   block->sums = vt_alloc_zero(ledger->count, sizeof *block->sums);
   if (block->slots == NULL || block->marks == NULL || block->rows == NULL || block->held == NULL || block->sums == NULL)
     return VT_FAIL_MEMORY(error, capacity * sizeof *block->marks + ledger->count * sizeof *block->sums);
-  for (size_t k = 0; k < ledger->count; k++) vt_ledger_sums_init(&block->sums[k], ledger->dim);
+  for (size_t k = 0; k < ledger->count; k++) vt_ledger_sums_init(&block->sums[k], ledger->width);
   return VT_OK;
 }
 
@@ -75,33 +80,39 @@ static enum vt_status create_parts(struct vt_ledger *ledger, const struct vt_led
   ledger->watched = vt_alloc_zero(ledger->count, sizeof *ledger->watched);
   ledger->paid = vt_alloc(numbers, sizeof *ledger->paid);
   ledger->merged = vt_alloc(numbers, sizeof *ledger->merged);
-  ledger->owing = vt_alloc_zero(numbers, sizeof *ledger->owing);
-  ledger->work = vt_alloc(3 * numbers, sizeof *ledger->work);
+  ledger->begun = vt_alloc_zero(numbers, sizeof *ledger->begun);
+  ledger->decayed = vt_alloc_zero(numbers, sizeof *ledger->decayed);
+  ledger->work = vt_alloc(numbers, sizeof *ledger->work);
+  ledger->factors = vt_alloc_aligned(ledger->count, ledger->width * sizeof *ledger->factors);
   ledger->blocks = vt_alloc_zero(ledger->block_count, sizeof *ledger->blocks);
-  if (ledger->watched == NULL || ledger->paid == NULL || ledger->merged == NULL || ledger->owing == NULL ||
-      ledger->work == NULL || ledger->blocks == NULL)
+  if (ledger->watched == NULL || ledger->paid == NULL || ledger->merged == NULL || ledger->begun == NULL ||
+      ledger->decayed == NULL || ledger->work == NULL || ledger->factors == NULL || ledger->blocks == NULL)
     return VT_FAIL_MEMORY(error, numbers * sizeof *ledger->work);
   for (size_t k = 0; k < ledger->count; k++) {
     if (options->words[k] >= input->rows)
       return VT_FAIL(error, VT_ERROR_ARGUMENT, "word %lu of the ledger is not in the vocabulary",
                      (unsigned long)options->words[k]);
     ledger->watched[k].id = options->words[k];
-    vt_ledger_sums_init(&ledger->watched[k].sums, ledger->dim);
+    vt_ledger_sums_init(&ledger->watched[k].sums, ledger->width);
   }
   for (uint32_t b = 0; b < ledger->block_count; b++) VT_TRY(create_block(ledger, capacity, &ledger->blocks[b], error));
   return VT_OK;
 }
 
-enum vt_status vt_ledger_create(const struct vt_ledger_options *options, const struct vt_table *input, uint32_t blocks,
-                                uint32_t capacity, struct vt_ledger **out, struct vt_error *error) {
+enum vt_status vt_ledger_create(const struct vt_ledger_options *options, const struct vt_table *input,
+                                const char *kernel, uint32_t blocks, uint32_t capacity, struct vt_ledger **out,
+                                struct vt_error *error) {
+  const struct vt_kernel *chosen;
+  VT_TRY(vt_kernel_choose(kernel, &chosen, error));
   struct vt_ledger *ledger = vt_alloc_zero(1, sizeof *ledger);
   if (ledger == NULL) return VT_FAIL_MEMORY(error, sizeof *ledger);
+  ledger->kernel = chosen;
   ledger->count = options->word_count;
   ledger->dim = input->dim;
   ledger->width = input->width;
   ledger->by_document = options->by_document;
   ledger->sources = options->sources;
-  ledger->limit = 4 * (size_t)options->sources; /* two roles, twice what is kept of each */
+  ledger->limit = 6 * (size_t)options->sources; /* two roles, three times what is kept of each */
   ledger->block_count = blocks;
   enum vt_status status = create_parts(ledger, options, input, capacity, error);
   if (status != VT_OK) {
@@ -122,8 +133,10 @@ void vt_ledger_free(struct vt_ledger *ledger) {
   vt_free(ledger->watched);
   vt_free(ledger->paid);
   vt_free(ledger->merged);
-  vt_free(ledger->owing);
+  vt_free(ledger->begun);
+  vt_free(ledger->decayed);
   vt_free(ledger->work);
+  vt_free_aligned(ledger->factors);
   vt_free(ledger);
 }
 
@@ -165,49 +178,49 @@ void vt_ledger_before_merge(struct vt_ledger *ledger, uint32_t block_count, cons
   }
 }
 
-/* Adds to - from to the sum of a key. */
-static void add_change(struct vt_ledger *ledger, struct watched *watched, enum vt_ledger_role role, const float *from,
-                       const float *to) {
-  double *sum = vt_ledger_sums_at(&watched->sums, vt_ledger_key(watched->id, role), 1);
-  watched->failed = watched->failed || sum == NULL;
-  for (uint32_t c = 0; sum != NULL && c < ledger->dim; c++) sum[c] += (double)to[c] - (double)from[c];
+/* One more update of a role whose sum is known at the end of the span. */
+static void count_update(struct watched *watched, enum vt_ledger_role role) {
+  if (vt_ledger_sums_at(&watched->sums, vt_ledger_key(watched->id, role), 1) == NULL) watched->failed = true;
+}
+
+/* Decay took a row from `from` to `to`. */
+static void take_decay(struct vt_ledger *ledger, size_t k, const float *from, const float *to) {
+  double *decayed = ledger->decayed + k * ledger->dim;
+  for (uint32_t c = 0; c < ledger->dim; c++) decayed[c] += (double)to[c] - (double)from[c];
+  count_update(&ledger->watched[k], VT_LEDGER_DECAY);
 }
 
 static bool are_equal(const float *a, const float *b, size_t count) { return memcmp(a, b, count * sizeof *a) == 0; }
 
 /* What the merge made of the sum of the blocks' changes: factors[dim] with step = factors * changes. */
-static void find_factors(const double *changes, const float *row, const float *squares, uint32_t dim, double *factors) {
+static void find_factors(const double *changes, const float *row, const float *squares, uint32_t dim, float *factors) {
   double step_squared = 0, row_squared = 0;
   for (uint32_t c = 0; c < dim; c++) {
-    factors[c] = squares == NULL ? 1 : 1 / (sqrt((double)squares[c]) + (double)VT_ADAGRAD_EPSILON);
-    double step = factors[c] * changes[c];
+    double factor = squares == NULL ? 1 : 1 / (sqrt((double)squares[c]) + (double)VT_ADAGRAD_EPSILON);
+    double step = factor * changes[c];
+    factors[c] = (float)factor;
     step_squared += step * step;
     row_squared += (double)row[c] * (double)row[c];
   }
   double length = sqrt(step_squared), cap = (double)VT_MERGE_CAP_SHARE * sqrt(row_squared);
   if (cap < (double)VT_MERGE_CAP) cap = (double)VT_MERGE_CAP;
   if (!(length > cap)) return;
-  for (uint32_t c = 0; c < dim; c++) factors[c] *= cap / length;
+  for (uint32_t c = 0; c < dim; c++) factors[c] = (float)((double)factors[c] * cap / length);
 }
 
-/* Books what one block noted; total[dim] takes all of it. The sums of a word lie anywhere in some megabytes: their
- * places, and then they themselves, are asked for ahead. */
+/* Books what one block noted. The sums of a word lie anywhere in some megabytes: their places, and then they
+ * themselves, are asked for ahead. */
 #define INDEX_AHEAD 8
 #define SUMS_AHEAD 4
-static void take_block(struct watched *watched, const struct vt_ledger_sums *from, uint32_t dim, const double *factors,
-                       double *total) {
+static void take_block(const struct vt_ledger *ledger, struct watched *watched, const struct vt_ledger_sums *from,
+                       const float *factors) {
   for (size_t e = 0; e < from->count; e++) {
     if (e + INDEX_AHEAD < from->count) vt_ledger_sums_prefetch_index(&watched->sums, from->keys[e + INDEX_AHEAD]);
     if (e + SUMS_AHEAD < from->count) vt_ledger_sums_prefetch(&watched->sums, from->keys[e + SUMS_AHEAD]);
-    double *to = vt_ledger_sums_at(&watched->sums, from->keys[e], from->updates[e]);
+    float *to = vt_ledger_sums_at(&watched->sums, from->keys[e], from->updates[e]);
     watched->failed = watched->failed || to == NULL;
     if (to == NULL) return;
-    const double *restrict vector = from->vectors + e * dim;
-    for (uint32_t c = 0; c < dim; c++) {
-      double applied = factors[c] * vector[c];
-      to[c] += applied;
-      total[c] += applied;
-    }
+    ledger->kernel->add_products(to, from->vectors + e * ledger->width, factors, ledger->width);
   }
 }
 
@@ -226,11 +239,10 @@ void vt_ledger_take(struct vt_ledger *ledger, size_t k, uint32_t block_count, co
   struct watched *watched = &ledger->watched[k];
   if (!watched->touched) return;
   uint32_t dim = ledger->dim;
-  double *changes = ledger->work + 3 * k * dim, *factors = changes + dim, *total = factors + dim;
-  float *paid = ledger->paid + k * dim, *merged = ledger->merged + k * dim;
-  const float *row = vt_table_row(input, watched->id);
+  double *changes = ledger->work + k * dim;
+  float *paid = ledger->paid + k * dim, *merged = ledger->merged + k * dim,
+        *factors = ledger->factors + k * ledger->width;
   memset(changes, 0, dim * sizeof *changes);
-  memset(total, 0, dim * sizeof *total);
   for (uint32_t b = 0; b < block_count; b++) {
     const struct vt_block_ledger *block = &ledger->blocks[b];
     if (!block->active || block->slots[k] == VT_NO_SLOT) continue;
@@ -240,30 +252,35 @@ void vt_ledger_take(struct vt_ledger *ledger, size_t k, uint32_t block_count, co
   find_factors(changes, paid, squares == NULL ? NULL : vt_table_row(squares, watched->id), dim, factors);
   for (uint32_t b = 0; b < block_count; b++) {
     const struct vt_block_ledger *block = &ledger->blocks[b];
-    if (block->active && block->slots[k] != VT_NO_SLOT) take_block(watched, &block->sums[k], dim, factors, total);
+    if (block->active && block->slots[k] != VT_NO_SLOT) take_block(ledger, watched, &block->sums[k], factors);
   }
   /* merged still is the row before the merge. */
-  if (!are_equal(merged, paid, dim)) add_change(ledger, watched, VT_LEDGER_DECAY, merged, paid);
-  double *rounding = vt_ledger_sums_at(&watched->sums, vt_ledger_key(watched->id, VT_LEDGER_ROUNDING), 1);
-  watched->failed = watched->failed || rounding == NULL;
-  for (uint32_t c = 0; rounding != NULL && c < dim; c++) rounding[c] += (double)row[c] - (double)paid[c] - total[c];
-  memcpy(merged, row, dim * sizeof *row);
+  if (!are_equal(merged, paid, dim)) take_decay(ledger, k, merged, paid);
+  count_update(watched, VT_LEDGER_ROUNDING);
+  memcpy(merged, vt_table_row(input, watched->id), dim * sizeof *merged);
   if (ledger->limit > 0 && watched->sums.count > ledger->limit) prune(ledger, watched);
 }
 
 void vt_ledger_after_decay(struct vt_ledger *ledger, const struct vt_table *input) {
   for (size_t k = 0; k < ledger->count; k++) {
     const float *row = vt_table_row(input, ledger->watched[k].id), *merged = ledger->merged + k * ledger->dim;
-    if (!are_equal(row, merged, ledger->dim)) add_change(ledger, &ledger->watched[k], VT_LEDGER_DECAY, merged, row);
+    if (!are_equal(row, merged, ledger->dim)) take_decay(ledger, k, merged, row);
   }
 }
 
 void vt_ledger_add(struct vt_ledger *ledger, size_t k, enum vt_ledger_role role, const double *step) {
   struct watched *watched = &ledger->watched[k];
-  double *sum = vt_ledger_sums_at(&watched->sums, vt_ledger_key(watched->id, role), 1);
+  float *sum = vt_ledger_sums_at(&watched->sums, vt_ledger_key(watched->id, role), 1);
   watched->failed = watched->failed || sum == NULL;
-  for (uint32_t c = 0; sum != NULL && c < ledger->dim; c++) sum[c] += step[c];
+  for (uint32_t c = 0; sum != NULL && c < ledger->dim; c++) sum[c] = (float)((double)sum[c] + step[c]);
 }
+
+void vt_ledger_add_decay(struct vt_ledger *ledger, size_t k, const double *step) {
+  for (uint32_t c = 0; c < ledger->dim; c++) ledger->decayed[k * ledger->dim + c] += step[c];
+  count_update(&ledger->watched[k], VT_LEDGER_DECAY);
+}
+
+void vt_ledger_end_step(struct vt_ledger *ledger, size_t k) { count_update(&ledger->watched[k], VT_LEDGER_ROUNDING); }
 
 enum vt_status vt_ledger_check(const struct vt_ledger *ledger, struct vt_error *error) {
   for (size_t k = 0; k < ledger->count; k++)
@@ -276,132 +293,120 @@ enum vt_status vt_ledger_check(const struct vt_ledger *ledger, struct vt_error *
 /* ---- whole gradients --------------------------------------------------------------------------------------------- */
 
 /* The parts of a word's gradient lie where a block would note them. */
-static double *part_at(struct vt_ledger *ledger, size_t k, uint64_t key) {
-  double *to = vt_ledger_sums_at(&ledger->blocks[0].sums[k], key, 1);
+static float *part_at(struct vt_ledger *ledger, size_t k, uint64_t key) {
+  float *to = vt_ledger_sums_at(&ledger->blocks[0].sums[k], key, 1);
   ledger->watched[k].failed = ledger->watched[k].failed || to == NULL;
   return to;
 }
 
 void vt_ledger_part(struct vt_ledger *ledger, size_t k, uint64_t key, double factor, const float *vector) {
-  double *to = part_at(ledger, k, key);
-  for (uint32_t c = 0; to != NULL && c < ledger->dim; c++) to[c] += factor * (double)vector[c];
+  float *to = part_at(ledger, k, key);
+  for (uint32_t c = 0; to != NULL && c < ledger->dim; c++) to[c] = (float)((double)to[c] + factor * (double)vector[c]);
 }
 
 void vt_ledger_part_double(struct vt_ledger *ledger, size_t k, uint64_t key, double factor, const double *vector) {
-  double *to = part_at(ledger, k, key);
-  for (uint32_t c = 0; to != NULL && c < ledger->dim; c++) to[c] += factor * vector[c];
+  float *to = part_at(ledger, k, key);
+  for (uint32_t c = 0; to != NULL && c < ledger->dim; c++) to[c] = (float)((double)to[c] + factor * vector[c]);
 }
 
-/* Adds a whole vector under a role of the word's own. */
-static void take_own(struct vt_ledger *ledger, struct watched *watched, enum vt_ledger_role role, const double *vector,
-                     double *total) {
-  if (vector == NULL) return;
-  double *to = vt_ledger_sums_at(&watched->sums, vt_ledger_key(watched->id, role), 1);
-  watched->failed = watched->failed || to == NULL;
-  for (uint32_t c = 0; to != NULL && c < ledger->dim; c++) {
-    to[c] += vector[c];
-    total[c] += vector[c];
-  }
-}
-
-void vt_ledger_step(struct vt_ledger *ledger, size_t k, const struct vt_ledger_step *step) {
+void vt_ledger_step(struct vt_ledger *ledger, size_t k, const double *factors, const double *decay,
+                    const double *held) {
   struct watched *watched = &ledger->watched[k];
   struct vt_ledger_sums *parts = &ledger->blocks[0].sums[k];
-  uint32_t dim = ledger->dim;
-  double *total = ledger->work + 3 * k * dim, *rest = total + dim;
-  memset(total, 0, dim * sizeof *total);
-  take_block(watched, parts, dim, step->factors, total);
+  float *floats = ledger->factors + k * ledger->width;
+  for (uint32_t c = 0; c < ledger->dim; c++) floats[c] = (float)factors[c];
+  take_block(ledger, watched, parts, floats);
   vt_ledger_sums_clear(parts);
-  take_own(ledger, watched, VT_LEDGER_DECAY, step->decay, total);
-  take_own(ledger, watched, VT_LEDGER_OPTIMIZER, step->held, total);
-  for (uint32_t c = 0; c < dim; c++) rest[c] = (double)step->after[c] - (double)step->before[c] - total[c];
-  take_own(ledger, watched, VT_LEDGER_ROUNDING, rest, total);
+  if (decay != NULL) vt_ledger_add_decay(ledger, k, decay);
+  if (held != NULL) vt_ledger_add(ledger, k, VT_LEDGER_OPTIMIZER, held);
+  vt_ledger_end_step(ledger, k);
   if (ledger->limit > 0 && watched->sums.count > ledger->limit) prune(ledger, watched);
 }
 
 /* ---- spans ------------------------------------------------------------------------------------------------------- */
 
-/* What a row owes: v less the row, in the arithmetic in which observers are shown v. */
-static void find_owing(const struct vt_ledger *ledger, size_t k, const struct vt_table *input,
-                       const struct vt_decay *decay, double *owing) {
-  uint32_t id = ledger->watched[k].id;
-  const float *row = vt_table_row(input, id);
-  float owed = decay == NULL ? 1 : vt_decay_owed(decay, VT_TABLE_INPUT, id);
-  for (uint32_t c = 0; c < ledger->dim; c++) owing[c] = (double)(owed * row[c]) - (double)row[c];
-}
-
-/* A sum, by role and then source: what reads and writes it in that order goes through memory and file in one piece. */
-struct placed {
-  uint64_t place;
-  uint32_t entry;
-};
-
-static int compare_places(const void *a, const void *b) {
-  uint64_t x = ((const struct placed *)a)->place, y = ((const struct placed *)b)->place;
-  return (x > y) - (x < y);
-}
-
-/* Free with vt_free; NULL when out of memory. */
-static struct placed *sorted_sums(const struct vt_ledger_sums *sums) {
-  struct placed *order = vt_alloc(sums->count + 1, sizeof *order); /* of none, too */
-  if (order == NULL) return NULL;
-  for (size_t e = 0; e < sums->count; e++) {
-    uint64_t key = sums->keys[e];
-    order[e] =
-        (struct placed){(key & ROLE_MASK) << (64 - VT_LEDGER_ROLE_BITS) | key >> VT_LEDGER_ROLE_BITS, (uint32_t)e};
-  }
-  qsort(order, sums->count, sizeof *order, compare_places);
-  return order;
-}
-
-static enum vt_status close_word(struct vt_ledger *ledger, size_t k, const struct vt_table *input,
-                                 const struct vt_decay *decay, vt_ledger_visit *visit, void *context,
-                                 struct vt_error *error) {
+/* Closes the decay of the span: what was taken and what is owed by now, less what was owed when it began; and what the
+ * row owes is the next span's to begin with. v[dim] is the row as observers are shown it. */
+static void close_decay(struct vt_ledger *ledger, size_t k, const struct vt_table *input, const struct vt_decay *decay,
+                        float *v) {
   struct watched *watched = &ledger->watched[k];
-  uint32_t dim = ledger->dim;
-  double *owing = ledger->work + 3 * k * dim, *sum = owing + dim, *before = ledger->owing + k * dim;
-  uint64_t decay_key = vt_ledger_key(watched->id, VT_LEDGER_DECAY), decay_updates = 0;
-  if (ledger->sources > 0) prune(ledger, watched);
-  VT_TRY(vt_ledger_check(ledger, error));
-  find_owing(ledger, k, input, decay, owing);
-  for (uint32_t c = 0; c < dim; c++) sum[c] = owing[c] - before[c];
-  struct placed *order = sorted_sums(&watched->sums);
-  if (order == NULL) return VT_FAIL_MEMORY(error, watched->sums.count * sizeof *order);
-  enum vt_status status = VT_OK;
-  for (size_t at = 0; at < watched->sums.count && status == VT_OK; at++) {
-    size_t e = order[at].entry;
-    uint64_t key = watched->sums.keys[e], updates = watched->sums.updates[e];
-    const double *vector = watched->sums.vectors + e * dim;
-    if (key == decay_key && decay != NULL) {
-      for (uint32_t c = 0; c < dim; c++) sum[c] += vector[c];
-      decay_updates = updates;
-    } else {
-      status = visit(context, watched->id, key >> VT_LEDGER_ROLE_BITS, role_of(key), updates, vector, error);
-    }
+  const float *row = vt_table_row(input, watched->id);
+  const float owed = decay == NULL ? 1 : vt_decay_owed(decay, VT_TABLE_INPUT, watched->id);
+  double *decayed = ledger->decayed + k * ledger->dim;
+  bool any = decay != NULL;
+  for (uint32_t c = 0; c < ledger->dim; c++) any = any || decayed[c] != 0;
+  float *sum = any ? vt_ledger_sums_at(&watched->sums, vt_ledger_key(watched->id, VT_LEDGER_DECAY), 0) : NULL;
+  watched->failed = watched->failed || (any && sum == NULL);
+  for (uint32_t c = 0; c < ledger->dim; c++) {
+    v[c] = owed * row[c];
+    const double owing = (double)v[c] - (double)row[c];
+    if (sum != NULL) sum[c] = (float)(decayed[c] + owing);
+    decayed[c] = -owing;
   }
-  vt_free(order);
-  VT_TRY(status);
-  if (decay != NULL || decay_updates > 0)
-    VT_TRY(visit(context, watched->id, watched->id, VT_LEDGER_DECAY, decay_updates, sum, error));
-  vt_ledger_sums_clear(&watched->sums);
-  memcpy(before, owing, dim * sizeof *owing);
-  return VT_OK;
+}
+
+/* What v moved in the span beyond all sums of it. */
+static void close_rounding(struct vt_ledger *ledger, size_t k, const float *v) {
+  struct watched *watched = &ledger->watched[k];
+  const struct vt_ledger_sums *sums = &watched->sums;
+  const uint32_t dim = ledger->dim;
+  double *rest = ledger->work + k * dim;
+  float *begun = ledger->begun + k * dim;
+  for (uint32_t c = 0; c < dim; c++) rest[c] = (double)v[c] - (double)begun[c];
+  for (size_t e = 0; e < sums->count; e++) {
+    const float *vector = sums->vectors + e * ledger->width;
+    for (uint32_t c = 0; c < dim; c++) rest[c] -= (double)vector[c];
+  }
+  memcpy(begun, v, dim * sizeof *begun);
+  bool any = false;
+  for (uint32_t c = 0; c < dim; c++) any = any || rest[c] != 0;
+  if (!any) return;
+  float *sum = vt_ledger_sums_at(&watched->sums, vt_ledger_key(watched->id, VT_LEDGER_ROUNDING), 0);
+  watched->failed = watched->failed || sum == NULL;
+  for (uint32_t c = 0; sum != NULL && c < dim; c++) sum[c] = (float)rest[c];
+}
+
+static void hand_out(const struct vt_ledger *ledger, size_t k, struct vt_ledger_span *span) {
+  const struct vt_ledger_sums *sums = &ledger->watched[k].sums;
+  *span = (struct vt_ledger_span){.word = ledger->watched[k].id,
+                                  .dim = ledger->dim,
+                                  .count = sums->count,
+                                  .keys = sums->keys,
+                                  .updates = sums->updates,
+                                  .vectors = sums->vectors,
+                                  .stride = ledger->width};
 }
 
 enum vt_status vt_ledger_close(struct vt_ledger *ledger, const struct vt_table *input, const struct vt_decay *decay,
                                vt_ledger_visit *visit, void *context, struct vt_error *error) {
-  for (size_t k = 0; k < ledger->count; k++) VT_TRY(close_word(ledger, k, input, decay, visit, context, error));
+  for (size_t k = 0; k < ledger->count; k++) {
+    struct vt_ledger_span span;
+    float v[VT_KERNEL_WIDTH_MAX];
+    if (ledger->sources > 0) prune(ledger, &ledger->watched[k]);
+    close_decay(ledger, k, input, decay, v);
+    close_rounding(ledger, k, v);
+    VT_TRY(vt_ledger_check(ledger, error));
+    hand_out(ledger, k, &span);
+    VT_TRY(visit(context, &span, error));
+    vt_ledger_sums_clear(&ledger->watched[k].sums);
+  }
   return VT_OK;
 }
 
-enum vt_status vt_ledger_start(const struct vt_ledger *ledger, const struct vt_table *input, vt_ledger_visit *visit,
+enum vt_status vt_ledger_start(struct vt_ledger *ledger, const struct vt_table *input, vt_ledger_visit *visit,
                                void *context, struct vt_error *error) {
   for (size_t k = 0; k < ledger->count; k++) {
-    uint32_t id = ledger->watched[k].id;
-    const float *row = vt_table_row(input, id);
-    double *vector = ledger->work + 3 * k * ledger->dim;
-    for (uint32_t c = 0; c < ledger->dim; c++) vector[c] = (double)row[c];
-    VT_TRY(visit(context, id, id, VT_LEDGER_START, 0, vector, error));
+    const float *row = vt_table_row(input, ledger->watched[k].id);
+    memcpy(ledger->begun + k * ledger->dim, row, ledger->dim * sizeof *row);
+    const uint64_t key = vt_ledger_key(ledger->watched[k].id, VT_LEDGER_START), updates = 0;
+    const struct vt_ledger_span span = {.word = ledger->watched[k].id,
+                                        .dim = ledger->dim,
+                                        .count = 1,
+                                        .keys = &key,
+                                        .updates = &updates,
+                                        .vectors = row,
+                                        .stride = ledger->width};
+    VT_TRY(visit(context, &span, error));
   }
   return VT_OK;
 }
@@ -417,9 +422,10 @@ enum vt_status vt_ledger_packed_init(struct vt_ledger_packed *packed, uint64_t w
   packed->keys = vt_alloc((size_t)count, sizeof *packed->keys);
   packed->updates = vt_alloc((size_t)count, sizeof *packed->updates);
   packed->vectors = vt_alloc((size_t)count, dim * sizeof *packed->vectors);
-  packed->owing = vt_alloc((size_t)words, dim * sizeof *packed->owing);
+  packed->begun = vt_alloc((size_t)words, dim * sizeof *packed->begun);
+  packed->decayed = vt_alloc((size_t)words, dim * sizeof *packed->decayed);
   if (packed->counts != NULL && packed->keys != NULL && packed->updates != NULL && packed->vectors != NULL &&
-      packed->owing != NULL)
+      packed->begun != NULL && packed->decayed != NULL)
     return VT_OK;
   vt_ledger_packed_release(packed);
   return VT_FAIL_MEMORY(error, count * dim * sizeof *packed->vectors);
@@ -430,7 +436,8 @@ void vt_ledger_packed_release(struct vt_ledger_packed *packed) {
   vt_free(packed->keys);
   vt_free(packed->updates);
   vt_free(packed->vectors);
-  vt_free(packed->owing);
+  vt_free(packed->begun);
+  vt_free(packed->decayed);
   *packed = (struct vt_ledger_packed){0};
 }
 
@@ -444,10 +451,11 @@ enum vt_status vt_ledger_pack(const struct vt_ledger *ledger, struct vt_ledger_p
     if (sums->count == 0) continue; /* it may have no memory at all */
     memcpy(packed->keys + at, sums->keys, sums->count * sizeof *sums->keys);
     memcpy(packed->updates + at, sums->updates, sums->count * sizeof *sums->updates);
-    memcpy(packed->vectors + at * dim, sums->vectors, sums->count * dim * sizeof *sums->vectors);
-    at += sums->count;
+    for (size_t e = 0; e < sums->count; e++, at++)
+      memcpy(packed->vectors + at * dim, sums->vectors + e * ledger->width, dim * sizeof *sums->vectors);
   }
-  memcpy(packed->owing, ledger->owing, ledger->count * dim * sizeof *ledger->owing);
+  memcpy(packed->begun, ledger->begun, ledger->count * dim * sizeof *ledger->begun);
+  memcpy(packed->decayed, ledger->decayed, ledger->count * dim * sizeof *ledger->decayed);
   return VT_OK;
 }
 
@@ -462,18 +470,19 @@ enum vt_status vt_ledger_unpack(struct vt_ledger *ledger, const struct vt_ledger
   if (!like || sum != packed->count)
     return VT_FAIL(error, VT_ERROR_CORRUPT, "the ledger of the checkpoint is not one of these words");
   const uint64_t *key = packed->keys, *updates = packed->updates;
-  const double *vector = packed->vectors;
+  const float *vector = packed->vectors;
   for (size_t k = 0; k < ledger->count; k++) {
     struct vt_ledger_sums *sums = &ledger->watched[k].sums;
     vt_ledger_sums_clear(sums);
     for (uint64_t e = 0; e < packed->counts[k]; e++, key++, updates++, vector += dim) {
-      if (role_of(*key) == VT_LEDGER_START || role_of(*key) >= VT_LEDGER_ROLES)
+      if (vt_ledger_role_of(*key) == VT_LEDGER_START || vt_ledger_role_of(*key) >= VT_LEDGER_ROLES)
         return VT_FAIL(error, VT_ERROR_CORRUPT, "the ledger of the checkpoint holds a role that there is not");
-      double *to = vt_ledger_sums_at(sums, *key, *updates);
+      float *to = vt_ledger_sums_at(sums, *key, *updates);
       if (to == NULL) return VT_FAIL_MEMORY(error, vt_ledger_sums_bytes(sums));
       memcpy(to, vector, dim * sizeof *to);
     }
   }
-  memcpy(ledger->owing, packed->owing, ledger->count * dim * sizeof *ledger->owing);
+  memcpy(ledger->begun, packed->begun, ledger->count * dim * sizeof *ledger->begun);
+  memcpy(ledger->decayed, packed->decayed, ledger->count * dim * sizeof *ledger->decayed);
   return VT_OK;
 }

@@ -4,7 +4,8 @@
  * What a source gave to a vector v in a span of the training is the sum of the steps g u that it was part of, as the
  * block applied them to its copy (kernel.h: u as it was before the step), times the factor with which the merge took
  * the block's changes over (merge.h: the cap; with AdaGrad another one for each element). With the decay (L2) and what
- * float32 rounding changed besides, booked as sources of their own, the sum of everything is what the vector moved:
+ * float32 rounding changed besides, in the training and in the sums, booked as sources of their own, the sum of
+ * everything is what the vector moved:
  *
  *   v(t) = v(0) + sum of the ledger up to t
  *
@@ -17,10 +18,10 @@
  * then how the step was made of it (vt_ledger_step).
  *
  * Blocks note their part in sums of their own (struct vt_block_ledger); at the merge each watched word is brought up to
- * date by one thread, blocks in order. All in double. So the same numbers come out at any number of threads. A block
- * that holds no watched word pays one test of a flag for each centre.
+ * date by one thread, blocks in order. So the same numbers come out at any number of threads. A block that holds no
+ * watched word pays one test of a flag for each centre.
  *
- * Memory: for each watched word about 4 x `sources` sums of dim doubles at most: when there are more, all but the
+ * Memory: for each watched word about 6 x `sources` sums of dim floats at most: when there are more, all but the
  * `sources` longest of each role are folded into one sum of others, of the same role. The blocks hold what one block
  * can bring.
  */
@@ -66,6 +67,10 @@ const char *vt_ledger_role_name(enum vt_ledger_role role);
 #define VT_LEDGER_OTHERS (UINT64_MAX >> VT_LEDGER_ROLE_BITS)
 static inline uint64_t vt_ledger_key(uint64_t source, enum vt_ledger_role role) {
   return source << VT_LEDGER_ROLE_BITS | (uint64_t)role;
+}
+static inline uint64_t vt_ledger_source_of(uint64_t key) { return key >> VT_LEDGER_ROLE_BITS; }
+static inline enum vt_ledger_role vt_ledger_role_of(uint64_t key) {
+  return (enum vt_ledger_role)(key & ((UINT64_C(1) << VT_LEDGER_ROLE_BITS) - 1));
 }
 
 struct vt_ledger_options {
@@ -126,9 +131,11 @@ void vt_block_ledger_after(struct vt_block_ledger *block, const struct vt_kernel
 
 /* ---- the whole --------------------------------------------------------------------------------------------------- */
 
-/* Of the input table, at its start. blocks: in a superstep; capacity: input rows that a block can hold. */
-enum vt_status vt_ledger_create(const struct vt_ledger_options *options, const struct vt_table *input, uint32_t blocks,
-                                uint32_t capacity, struct vt_ledger **ledger, struct vt_error *error);
+/* Of the input table. Before anything is booked, vt_ledger_start or vt_ledger_close has to be called. kernel: its name,
+ * as options have it; blocks: in a superstep; capacity: input rows that a block can hold. */
+enum vt_status vt_ledger_create(const struct vt_ledger_options *options, const struct vt_table *input,
+                                const char *kernel, uint32_t blocks, uint32_t capacity, struct vt_ledger **ledger,
+                                struct vt_error *error);
 void vt_ledger_free(struct vt_ledger *ledger); /* accepts NULL */
 
 size_t vt_ledger_words(const struct vt_ledger *ledger);
@@ -145,8 +152,11 @@ void vt_ledger_take(struct vt_ledger *ledger, size_t k, uint32_t block_count, co
                     const struct vt_table *squares);
 /* After the decay of the superstep was added: rows that were paid then. */
 void vt_ledger_after_decay(struct vt_ledger *ledger, const struct vt_table *input);
-/* Books a step[dim] of the watched word k under a role; the word itself is its source. */
+/* For engines that tell the parts of a row's step: books step[dim] of the watched word k under a role, the word itself
+ * being its source; the same of its decay; and that this was all of the step, the rest being rounding. */
 void vt_ledger_add(struct vt_ledger *ledger, size_t k, enum vt_ledger_role role, const double *step);
+void vt_ledger_add_decay(struct vt_ledger *ledger, size_t k, const double *step);
+void vt_ledger_end_step(struct vt_ledger *ledger, size_t k);
 /* VT_ERROR_MEMORY, where anything above ran out of it. */
 enum vt_status vt_ledger_check(const struct vt_ledger *ledger, struct vt_error *error);
 
@@ -157,25 +167,27 @@ enum vt_status vt_ledger_check(const struct vt_ledger *ledger, struct vt_error *
 void vt_ledger_part(struct vt_ledger *ledger, size_t k, uint64_t key, double factor, const float *vector);
 void vt_ledger_part_double(struct vt_ledger *ledger, size_t k, uint64_t key, double factor, const double *vector);
 
-/* How the row moved: after = before + factors (elementwise) times the gradient + decay + held. */
-struct vt_ledger_step {
-  const float *before, *after;
-  const double *factors;
-  const double *decay; /* NULL: none */
-  const double *held;  /* by the optimiser (role VT_LEDGER_OPTIMIZER); NULL: none */
-};
-/* Books the parts since the last step, decay and held, and what is left as rounding. */
-void vt_ledger_step(struct vt_ledger *ledger, size_t k, const struct vt_ledger_step *step);
+/* The row moved by factors[dim] (elementwise) times the sum of the parts told since the last step, by decay[dim] and by
+ * held[dim], which is the optimiser's (role VT_LEDGER_OPTIMIZER); both may be NULL, for none. */
+void vt_ledger_step(struct vt_ledger *ledger, size_t k, const double *factors, const double *decay, const double *held);
 
-/* What was summed since the last close, in an order that depends on nothing but the training; source: an id, a
- * sentence from 0, or VT_LEDGER_OTHERS. vector[dim] lives until the call returns. */
-typedef enum vt_status vt_ledger_visit(void *context, uint32_t word, uint64_t source, enum vt_ledger_role role,
-                                       uint64_t updates, const double *vector, struct vt_error *error);
+/* What was summed of a word since the last close, in an order that depends on nothing but the training. */
+struct vt_ledger_span {
+  uint32_t word;
+  uint32_t dim;
+  size_t count;
+  const uint64_t *keys;    /* count: vt_ledger_key; a source is an id, a sentence from 0, or VT_LEDGER_OTHERS */
+  const uint64_t *updates; /* count */
+  const float *vectors;    /* count rows of dim, `stride` apart */
+  size_t stride;
+};
+/* What the span points to lives until the call returns. */
+typedef enum vt_status vt_ledger_visit(void *context, const struct vt_ledger_span *span, struct vt_error *error);
 /* Hands everything out, decay as of now included, and begins a new span. */
 enum vt_status vt_ledger_close(struct vt_ledger *ledger, const struct vt_table *input, const struct vt_decay *decay,
                                vt_ledger_visit *visit, void *context, struct vt_error *error);
-/* v(0), as role VT_LEDGER_START; to be asked for at step 0. */
-enum vt_status vt_ledger_start(const struct vt_ledger *ledger, const struct vt_table *input, vt_ledger_visit *visit,
+/* v(0), as role VT_LEDGER_START, and the beginning of the first span; to be asked for at step 0. */
+enum vt_status vt_ledger_start(struct vt_ledger *ledger, const struct vt_table *input, vt_ledger_visit *visit,
                                void *context, struct vt_error *error);
 
 /* Memory held now, blocks included. */
@@ -183,8 +195,8 @@ size_t vt_ledger_bytes(const struct vt_ledger *ledger);
 
 /* ---- going on with it -------------------------------------------------------------------------------------------- */
 
-/* The open span in one piece: for each watched word in order counts[word] sums, and its decay not yet paid when the
- * span began. */
+/* The open span in one piece: for each watched word in order counts[word] sums, what it was when the span began, and
+ * what decay took since then less what was owed then. */
 struct vt_ledger_packed {
   uint64_t words;
   uint64_t count; /* of sums: the sum of counts */
@@ -192,8 +204,9 @@ struct vt_ledger_packed {
   uint64_t *counts;  /* words */
   uint64_t *keys;    /* count */
   uint64_t *updates; /* count */
-  double *vectors;   /* count x dim */
-  double *owing;     /* words x dim */
+  float *vectors;    /* count x dim */
+  float *begun;      /* words x dim */
+  double *decayed;   /* words x dim */
 };
 enum vt_status vt_ledger_pack(const struct vt_ledger *ledger, struct vt_ledger_packed *packed, struct vt_error *error);
 /* Room for so many; what is in it is undefined. On error nothing is held. */

@@ -57,10 +57,6 @@ static uint64_t key_of_target(const struct vt_block_ledger *block, const struct 
   return vt_ledger_key(outputs->ids[targets->slots[target]], VT_LEDGER_PUSHED);
 }
 
-static void add_scaled(double *restrict to, const float *restrict from, double factor, uint32_t dim) {
-  for (uint32_t c = 0; c < dim; c++) to[c] += factor * (double)from[c];
-}
-
 void vt_block_ledger_after(struct vt_block_ledger *block, const struct vt_kernel *kernel, const struct vt_step *step,
                            const struct vt_working_set *outputs, const struct vt_targets *targets, int first,
                            uint32_t centre) {
@@ -72,12 +68,12 @@ void vt_block_ledger_after(struct vt_block_ledger *block, const struct vt_kernel
     kernel->sigmoid(sigma, VT_STEP_SCORE_STRIDE);
     for (int j = 0; j < step->output_count; j++) {
       double g = row->share * (double)step->rate * ((double)step->labels[j] - (double)sigma[j]);
-      double *to = vt_ledger_sums_at(sums, key_of_target(block, outputs, targets, first + j, centre), row->times);
+      float *to = vt_ledger_sums_at(sums, key_of_target(block, outputs, targets, first + j, centre), row->times);
       if (to == NULL) {
         block->failed = true;
         return;
       }
-      add_scaled(to, block->held + (size_t)j * step->width, g, sums->dim);
+      kernel->add_scaled(to, block->held + (size_t)j * step->width, (float)g, step->width);
     }
   }
 }

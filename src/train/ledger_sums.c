@@ -10,14 +10,14 @@
 #define NONE UINT32_MAX
 #define CAPACITY_FIRST 32
 
-void vt_ledger_sums_init(struct vt_ledger_sums *sums, uint32_t dim) { *sums = (struct vt_ledger_sums){.dim = dim}; }
+void vt_ledger_sums_init(struct vt_ledger_sums *sums, size_t width) { *sums = (struct vt_ledger_sums){.width = width}; }
 
 void vt_ledger_sums_release(struct vt_ledger_sums *sums) {
   vt_free(sums->keys);
   vt_free(sums->updates);
-  vt_free(sums->vectors);
+  vt_free_aligned(sums->vectors);
   vt_free(sums->index);
-  vt_ledger_sums_init(sums, sums->dim);
+  vt_ledger_sums_init(sums, sums->width);
 }
 
 void vt_ledger_sums_clear(struct vt_ledger_sums *sums) {
@@ -26,7 +26,7 @@ void vt_ledger_sums_clear(struct vt_ledger_sums *sums) {
 }
 
 size_t vt_ledger_sums_bytes(const struct vt_ledger_sums *sums) {
-  return sums->capacity * (2 * sizeof(uint64_t) + sums->dim * sizeof(double)) + sums->index_size * sizeof(uint32_t);
+  return sums->capacity * (2 * sizeof(uint64_t) + sums->width * sizeof(float)) + sums->index_size * sizeof(uint32_t);
 }
 
 /* Where a key stands in the index, or the free place where it would. */
@@ -49,14 +49,17 @@ static bool grow(struct vt_ledger_sums *sums) {
   if (keys != NULL) sums->keys = keys;
   uint64_t *updates = vt_realloc(sums->updates, capacity, sizeof *updates);
   if (updates != NULL) sums->updates = updates;
-  double *vectors = vt_realloc(sums->vectors, capacity, sums->dim * sizeof *vectors);
-  if (vectors != NULL) sums->vectors = vectors;
+  float *vectors = vt_alloc_aligned_raw(capacity, sums->width * sizeof *vectors);
   uint32_t *index = vt_alloc(index_size, sizeof *index);
   if (keys == NULL || updates == NULL || vectors == NULL || index == NULL) {
+    vt_free_aligned(vectors);
     vt_free(index);
     return false;
   }
+  if (sums->count > 0) memcpy(vectors, sums->vectors, sums->count * sums->width * sizeof *vectors);
+  vt_free_aligned(sums->vectors);
   vt_free(sums->index);
+  sums->vectors = vectors;
   sums->index = index;
   sums->index_size = index_size;
   sums->capacity = capacity;
@@ -64,12 +67,12 @@ static bool grow(struct vt_ledger_sums *sums) {
   return true;
 }
 
-double *vt_ledger_sums_at(struct vt_ledger_sums *sums, uint64_t key, uint64_t updates) {
+float *vt_ledger_sums_at(struct vt_ledger_sums *sums, uint64_t key, uint64_t updates) {
   if (sums->index_size > 0) {
     uint32_t found = sums->index[place_of(sums, key)];
     if (found != NONE) {
       sums->updates[found] += updates;
-      return sums->vectors + (size_t)found * sums->dim;
+      return sums->vectors + (size_t)found * sums->width;
     }
   }
   if (sums->count == sums->capacity && !grow(sums)) return NULL;
@@ -77,8 +80,8 @@ double *vt_ledger_sums_at(struct vt_ledger_sums *sums, uint64_t key, uint64_t up
   sums->keys[made] = key;
   sums->updates[made] = updates;
   sums->index[place_of(sums, key)] = (uint32_t)made; /* keys[made] is set already, and nothing points to it yet */
-  double *vector = sums->vectors + made * sums->dim;
-  memset(vector, 0, sums->dim * sizeof *vector);
+  float *vector = sums->vectors + made * sums->width;
+  memset(vector, 0, sums->width * sizeof *vector);
   return vector;
 }
 
@@ -92,8 +95,8 @@ void vt_ledger_sums_prefetch(const struct vt_ledger_sums *sums, uint64_t key) {
   if (found == NONE) return;
   __builtin_prefetch(&sums->keys[found]);
   __builtin_prefetch(&sums->updates[found], 1);
-  const double *vector = sums->vectors + (size_t)found * sums->dim;
-  for (uint32_t k = 0; k < sums->dim; k += 8) __builtin_prefetch(vector + k, 1);
+  const float *vector = sums->vectors + (size_t)found * sums->width;
+  for (size_t k = 0; k < sums->width; k += 16) __builtin_prefetch(vector + k, 1);
 }
 
 /* ---- pruning ----------------------------------------------------------------------------------------------------- */
@@ -111,9 +114,9 @@ static int compare_ranked(const void *a, const void *b) {
   return (x->key > y->key) - (x->key < y->key);
 }
 
-static double squared_length(const double *vector, uint32_t dim) {
+static double squared_length(const float *vector, size_t width) {
   double sum = 0;
-  for (uint32_t k = 0; k < dim; k++) sum += vector[k] * vector[k];
+  for (size_t k = 0; k < width; k++) sum += (double)vector[k] * (double)vector[k];
   return sum;
 }
 
@@ -126,11 +129,11 @@ static int compare_entries(const void *a, const void *b) {
 static bool fold(struct vt_ledger_sums *sums, const struct ranked *list, size_t count, uint64_t others) {
   uint64_t updates = 0;
   for (size_t r = 0; r < count; r++) updates += sums->updates[list[r].entry];
-  double *sum = vt_ledger_sums_at(sums, others, updates);
+  float *sum = vt_ledger_sums_at(sums, others, updates);
   if (sum == NULL) return false;
   for (size_t r = 0; r < count; r++) {
-    const double *vector = sums->vectors + (size_t)list[r].entry * sums->dim;
-    for (uint32_t k = 0; k < sums->dim; k++) sum[k] += vector[k];
+    const float *vector = sums->vectors + (size_t)list[r].entry * sums->width;
+    for (size_t k = 0; k < sums->width; k++) sum[k] += vector[k];
   }
   size_t kept = 0, next = 0;
   for (size_t e = 0; e < sums->count; e++) {
@@ -140,7 +143,7 @@ static bool fold(struct vt_ledger_sums *sums, const struct ranked *list, size_t 
     }
     sums->keys[kept] = sums->keys[e];
     sums->updates[kept] = sums->updates[e];
-    memmove(sums->vectors + kept * sums->dim, sums->vectors + e * sums->dim, sums->dim * sizeof *sums->vectors);
+    memmove(sums->vectors + kept * sums->width, sums->vectors + e * sums->width, sums->width * sizeof *sums->vectors);
     kept++;
   }
   sums->count = kept;
@@ -157,7 +160,7 @@ bool vt_ledger_sums_prune(struct vt_ledger_sums *sums, uint64_t mask, uint64_t v
   size_t at = 0;
   for (size_t e = 0; e < sums->count; e++) {
     if ((sums->keys[e] & mask) != value || sums->keys[e] == others) continue;
-    ranked[at++] = (struct ranked){.squared = squared_length(sums->vectors + e * sums->dim, sums->dim),
+    ranked[at++] = (struct ranked){.squared = squared_length(sums->vectors + e * sums->width, sums->width),
                                    .key = sums->keys[e],
                                    .entry = (uint32_t)e};
   }

@@ -1,5 +1,5 @@
 /*
- * ledger_sums.h: sums of vectors by key, in double: what a ledger is made of.
+ * ledger_sums.h: sums of vectors by key, in float32: what a ledger is made of.
  *
  * Entries stand in the order in which their keys were first met, so whatever walks over them does so in an order that
  * depends on the keys alone and not on the memory they lie in.
@@ -12,24 +12,24 @@
 #include <stdint.h>
 
 struct vt_ledger_sums {
-  uint32_t dim;
+  size_t width; /* of a vector: a row of the kernels (kernel.h) */
   size_t count;
   size_t capacity;
   uint64_t *keys;    /* count */
   uint64_t *updates; /* count: how many updates were added */
-  double *vectors;   /* count x dim */
+  float *vectors;    /* count x width, 64-byte aligned */
   uint32_t *index;   /* open addressing over keys; a power of two, at least twice the capacity */
   size_t index_size;
 };
 
 /* Empty, and without memory until something is added. */
-void vt_ledger_sums_init(struct vt_ledger_sums *sums, uint32_t dim);
+void vt_ledger_sums_init(struct vt_ledger_sums *sums, size_t width);
 void vt_ledger_sums_release(struct vt_ledger_sums *sums); /* accepts an all-zero one */
 /* Forgets all entries and keeps the memory. */
 void vt_ledger_sums_clear(struct vt_ledger_sums *sums);
 
 /* The vector of a key, zero at first, with `updates` more noted; valid until the next call. NULL: out of memory. */
-double *vt_ledger_sums_at(struct vt_ledger_sums *sums, uint64_t key, uint64_t updates);
+float *vt_ledger_sums_at(struct vt_ledger_sums *sums, uint64_t key, uint64_t updates);
 /* For a key that is to be added to soon: its place in the index, and, when that is in the cache, the sum itself. */
 void vt_ledger_sums_prefetch_index(const struct vt_ledger_sums *sums, uint64_t key);
 void vt_ledger_sums_prefetch(const struct vt_ledger_sums *sums, uint64_t key);

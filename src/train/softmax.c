@@ -308,7 +308,8 @@ static double held_out_loss(struct vt_engine *base) {
 static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger_options *options,
                                   struct vt_error *error) {
   struct softmax *engine = (struct softmax *)base;
-  VT_TRY(vt_softmax_ledger_init(&engine->booking, options, &engine->tables[VT_TABLE_INPUT], &base->ledger, error));
+  VT_TRY(vt_softmax_ledger_init(&engine->booking, options, &engine->tables[VT_TABLE_INPUT], base->kernel, &base->ledger,
+                                error));
   if (!options->by_document) return VT_OK;
   engine->documents = vt_alloc(engine->pair_capacity, sizeof *engine->documents);
   return engine->documents == NULL ? VT_FAIL_MEMORY(error, engine->pair_capacity * sizeof *engine->documents) : VT_OK;

@@ -295,8 +295,6 @@ static void note_words(struct full *engine, const struct rows *rows) {
   struct vt_ledger *ledger = engine->base.ledger;
   for (size_t k = 0; k < vt_ledger_words(ledger); k++) {
     const uint32_t id = vt_ledger_word(ledger, k);
-    memcpy(engine->booking.before + k * engine->dim, vt_table_row(&engine->seen[VT_TABLE_INPUT], id),
-           engine->dim * sizeof(float));
     memcpy(engine->rows_before + k * engine->dim, engine->tables[VT_TABLE_INPUT] + (size_t)id * engine->dim,
            engine->dim * sizeof(double));
     for (size_t row = 0; row < rows->count; row++)
@@ -324,12 +322,8 @@ static void book_words(struct full *engine) {
     for (uint32_t d = 0; d < dim; d++)
       explain_element(engine, (size_t)id * dim + d, engine->rows_before[k * dim + d], &vectors[d], &vectors[dim + d],
                       &vectors[2 * dim + d]);
-    const struct vt_ledger_step step = {.before = engine->booking.before + k * dim,
-                                        .after = vt_table_row(&engine->seen[VT_TABLE_INPUT], id),
-                                        .factors = vectors,
-                                        .decay = engine->base.options.l2 > 0 ? vectors + dim : NULL,
-                                        .held = engine->moments[VT_TABLE_INPUT] != NULL ? vectors + 2 * dim : NULL};
-    vt_ledger_step(ledger, k, &step);
+    vt_ledger_step(ledger, k, vectors, engine->base.options.l2 > 0 ? vectors + dim : NULL,
+                   engine->moments[VT_TABLE_INPUT] != NULL ? vectors + 2 * dim : NULL);
   }
 }
 
@@ -432,7 +426,8 @@ static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger
                         "a step of a full batch is of all the text at once: there is no ledger of it by document");
   engine->rows_before = vt_alloc(options->word_count * engine->dim, sizeof *engine->rows_before);
   if (engine->rows_before == NULL) return VT_FAIL_MEMORY(error, options->word_count * engine->dim * sizeof(double));
-  return vt_softmax_ledger_init(&engine->booking, options, &engine->seen[VT_TABLE_INPUT], &base->ledger, error);
+  return vt_softmax_ledger_init(&engine->booking, options, &engine->seen[VT_TABLE_INPUT], base->kernel, &base->ledger,
+                                error);
 }
 
 static enum vt_status close_ledger(struct vt_engine *base, vt_ledger_visit *visit, void *context,

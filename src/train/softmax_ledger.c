@@ -7,8 +7,9 @@
 #include "base/memory.h"
 
 enum vt_status vt_softmax_ledger_init(struct vt_softmax_ledger *space, const struct vt_ledger_options *options,
-                                      const struct vt_table *input, struct vt_ledger **ledger, struct vt_error *error) {
-  VT_TRY(vt_ledger_create(options, input, 1, 1, ledger, error));
+                                      const struct vt_table *input, const char *kernel, struct vt_ledger **ledger,
+                                      struct vt_error *error) {
+  VT_TRY(vt_ledger_create(options, input, kernel, 1, 1, ledger, error));
   size_t count = options->word_count, numbers = count * input->dim;
   *space = (struct vt_softmax_ledger){.ledger = *ledger, .words = input->rows, .dim = input->dim};
   space->before = vt_alloc(numbers, sizeof *space->before);
@@ -91,15 +92,10 @@ static void book_word(const struct job *job, size_t k) {
   const struct vt_softmax_booking *booking = job->booking;
   const uint32_t id = vt_ledger_word(space->ledger, k);
   const bool adamw = booking->optimizer->kind == VT_OPTIMIZER_ADAMW;
-  const struct vt_ledger_step step = {.before = space->before + k * space->dim,
-                                      .after = vt_table_row(booking->input, id),
-                                      .factors = space->vectors + 3 * k * space->dim,
-                                      .decay = booking->step->l2 > 0 ? space->vectors + (3 * k + 1) * space->dim : NULL,
-                                      .held = adamw ? space->vectors + (3 * k + 2) * space->dim : NULL};
-  double *vectors = space->vectors + 3 * k * space->dim;
-  vt_optimizer_explain(booking->optimizer, id, booking->step, step.before, vt_table_row(booking->input_gradient, id),
-                       vectors, vectors + space->dim, vectors + 2 * space->dim);
-  vt_ledger_step(space->ledger, k, &step);
+  double *factors = space->vectors + 3 * k * space->dim, *decay = factors + space->dim, *held = decay + space->dim;
+  vt_optimizer_explain(booking->optimizer, id, booking->step, space->before + k * space->dim,
+                       vt_table_row(booking->input_gradient, id), factors, decay, held);
+  vt_ledger_step(space->ledger, k, factors, booking->step->l2 > 0 ? decay : NULL, adamw ? held : NULL);
 }
 
 static void book_words(void *context, int worker) {

@@ -24,7 +24,8 @@ struct vt_softmax_ledger {
 
 /* Makes the ledger of the input table, too, which is the caller's to free (as engine->ledger). */
 enum vt_status vt_softmax_ledger_init(struct vt_softmax_ledger *space, const struct vt_ledger_options *options,
-                                      const struct vt_table *input, struct vt_ledger **ledger, struct vt_error *error);
+                                      const struct vt_table *input, const char *kernel, struct vt_ledger **ledger,
+                                      struct vt_error *error);
 void vt_softmax_ledger_release(struct vt_softmax_ledger *space); /* accepts an all-zero one */
 
 /* What a minibatch tells of itself. */

@@ -298,7 +298,8 @@ static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger
                                   struct vt_error *error) {
   struct vt_sparse *engine = (struct vt_sparse *)base;
   uint32_t blocks = engine->base.options.blocks, capacity = engine->blocks[0].sets[VT_TABLE_INPUT].capacity;
-  VT_TRY(vt_ledger_create(options, &engine->tables[VT_TABLE_INPUT], blocks, capacity, &base->ledger, error));
+  VT_TRY(
+      vt_ledger_create(options, &engine->tables[VT_TABLE_INPUT], base->kernel, blocks, capacity, &base->ledger, error));
   engine->setup.ledger = base->ledger;
   for (uint32_t b = 0; b < blocks; b++) engine->blocks[b].ledger = vt_ledger_block(base->ledger, b);
   return VT_OK;

@@ -394,6 +394,36 @@ static void bags_of_every_length_half_a_line_off(void **state) {
   }
 }
 
+/* The definitions in kernel.h: one rounding for each element, and nothing beyond the row. */
+static void sums_of_every_length_half_a_line_off(void **state) {
+  (void)state;
+  for (size_t kernel = 0; kernel < vt_kernel_count(); kernel++) {
+    if (!vt_kernel_runs_here(kernel)) continue;
+    for (size_t dim = 1; dim <= 67; dim++) {
+      const size_t width = vt_kernel_width(dim);
+      _Alignas(64) float to[96], from[96], factors[96], before[96];
+      struct vt_rng rng = vt_rng_make(VT_RNG_TEST, 14, dim, 0);
+      for (size_t k = 0; k < 96; k++) {
+        to[k] = before[k] = uniform(&rng, 2);
+        from[k] = uniform(&rng, 2);
+        factors[k] = uniform(&rng, 2);
+      }
+      if (dim > 3) from[8 + 2] = dim % 2 == 0 ? NAN : INFINITY;
+      vt_kernel_at(kernel)->add_scaled(to + 8, from + 8, 0.3F, width);
+      for (size_t k = 0; k < 96; k++) {
+        const float exact = k >= 8 && k < 8 + width ? fmaf(0.3F, from[k], before[k]) : before[k];
+        assert_true(to[k] == exact || (isnan(to[k]) && isnan(exact)));
+        to[k] = before[k];
+      }
+      vt_kernel_at(kernel)->add_products(to + 8, from + 8, factors + 8, width);
+      for (size_t k = 0; k < 96; k++) {
+        const float exact = k >= 8 && k < 8 + width ? fmaf(factors[k], from[k], before[k]) : before[k];
+        assert_true(to[k] == exact || (isnan(to[k]) && isnan(exact)));
+      }
+    }
+  }
+}
+
 /* ---- merge ----------------------------------------------------------------------------------------------------- */
 
 /* The definition in kernel.h, in double. */
@@ -585,6 +615,7 @@ int main(void) {
       cmocka_unit_test(single_rows_of_every_length_half_a_line_off),
       cmocka_unit_test(halves_as_their_definition),
       cmocka_unit_test(bags_of_every_length_half_a_line_off),
+      cmocka_unit_test(sums_of_every_length_half_a_line_off),
       cmocka_unit_test(merge_adds_and_caps),
       cmocka_unit_test(merge_by_adagrad),
       cmocka_unit_test(merge_gives_the_same_bits),
