@@ -23,48 +23,10 @@
 #include "base/scratch.h"
 #include "text/tally_row.h"
 
-#define EXACT_WINDOW 22       /* the least common multiple of 1 .. 23 is above 2^32 */
-#define EXACT_SCALE 232792560 /* of 1 .. 22 */
 #define CHUNKS_A_WORKER 4     /* in a round, so that workers find something to do until its end */
 #define CHUNK_BYTES ((size_t)4 << 20)
 #define STRETCH_LEAST 1024 /* places */
 #define AHEAD 12           /* places that are asked of the cache beforehand */
-
-struct vt_cooccur {
-  struct vt_scratch file;
-  uint64_t *starts; /* by row, in bytes of the file; words + 1 */
-  uint32_t words;
-  uint64_t pairs;
-  struct vt_cooccur_options options;
-};
-
-/* ---- weights ----------------------------------------------------------------------------------------------------- */
-
-static uint64_t common_multiple(uint32_t window) {
-  uint64_t multiple = 1;
-  for (uint64_t n = 2; n <= window; n++) {
-    uint64_t a = multiple, b = n;
-    while (b != 0) {
-      uint64_t rest = a % b;
-      a = b;
-      b = rest;
-    }
-    multiple = multiple / a * n;
-  }
-  return multiple;
-}
-
-static uint64_t scale_of(enum vt_cooccur_weight weight, uint32_t window) {
-  if (weight == VT_COOCCUR_FLAT) return 1;
-  if (weight == VT_COOCCUR_LINEAR) return window;
-  return window < EXACT_WINDOW ? common_multiple(window) : EXACT_SCALE;
-}
-
-uint64_t vt_cooccur_distance_units(enum vt_cooccur_weight weight, uint32_t window, uint32_t distance) {
-  if (weight == VT_COOCCUR_FLAT) return 1;
-  if (weight == VT_COOCCUR_LINEAR) return window + 1 - distance;
-  return (scale_of(weight, window) + distance / 2) / distance;
-}
 
 /* ---- the counter ------------------------------------------------------------------------------------------------- */
 
@@ -467,56 +429,4 @@ enum vt_status vt_cooccur_count(const struct vt_corpus *corpus, const struct vt_
   enum vt_status status = vt_cooccur_count_text(&text, options, counts, report, error);
   vt_corpus_forget(corpus);
   return status;
-}
-
-void vt_cooccur_free(struct vt_cooccur *counts) {
-  if (counts == NULL) return;
-  vt_scratch_release(&counts->file);
-  vt_free(counts->starts);
-  vt_free(counts);
-}
-
-/* ---- options and looking in -------------------------------------------------------------------------------------- */
-
-void vt_cooccur_options_init(struct vt_cooccur_options *options) {
-  *options = (struct vt_cooccur_options){
-      .window = 10, .memory_bytes = VT_COOCCUR_MEMORY_DEFAULT, .threads = vt_pool_processors()};
-}
-
-enum vt_status vt_cooccur_options_check(const struct vt_cooccur_options *options, struct vt_error *error) {
-  if (options->window < 1 || options->window > VT_COOCCUR_WINDOW_MAX)
-    return VT_FAIL(error, VT_ERROR_ARGUMENT, "window is %" PRIu32 "; it must lie between 1 and %d", options->window,
-                   VT_COOCCUR_WINDOW_MAX);
-  if (options->weight > VT_COOCCUR_FLAT)
-    return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown weight %d", (int)options->weight);
-  if (options->sides > VT_COOCCUR_LEFT)
-    return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown sides %d", (int)options->sides);
-  if (options->threads < 1 || options->threads > 1024)
-    return VT_FAIL(error, VT_ERROR_ARGUMENT, "threads is %d; it must lie between 1 and 1024", options->threads);
-  return VT_OK;
-}
-
-uint32_t vt_cooccur_words(const struct vt_cooccur *counts) { return counts->words; }
-uint64_t vt_cooccur_pairs(const struct vt_cooccur *counts) { return counts->pairs; }
-uint64_t vt_cooccur_scale(const struct vt_cooccur *counts) {
-  return scale_of(counts->options.weight, counts->options.window);
-}
-struct vt_cooccur_options vt_cooccur_counted_by(const struct vt_cooccur *counts) {
-  return counts->options;
-}
-
-size_t vt_cooccur_row(const struct vt_cooccur *counts, uint32_t word, const uint32_t **columns,
-                      const uint64_t **units) {
-  const size_t pairs = vt_row_pairs(counts->starts[word + 1] - counts->starts[word]);
-  *columns = (const uint32_t *)(const void *)(counts->file.data + counts->starts[word]);
-  *units = (const uint64_t *)(const void *)(*columns + pairs + pairs % 2);
-  return pairs;
-}
-
-uint64_t vt_cooccur_row_units(const struct vt_cooccur *counts, uint32_t word) {
-  const uint32_t *columns;
-  const uint64_t *units;
-  uint64_t sum = 0;
-  for (size_t k = 0, pairs = vt_cooccur_row(counts, word, &columns, &units); k < pairs; k++) sum += units[k];
-  return sum;
 }

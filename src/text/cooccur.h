@@ -1,5 +1,5 @@
 /*
- * cooccur.h: what the parts of the counter share: rows.c (rows of counts in a file without a name), cooccur.c.
+ * cooccur.h: what is behind vectrail/cooccur.h: the counter (cooccur.c) and what it makes (counts.c).
  */
 #ifndef VECTRAIL_TEXT_COOCCUR_H
 #define VECTRAIL_TEXT_COOCCUR_H
@@ -8,8 +8,18 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/scratch.h"
 #include "text/span.h"
 #include "vectrail/cooccur.h"
+
+/* Rows of counts as text/tally_row.h lays them out, in a file without a name. */
+struct vt_cooccur {
+  struct vt_scratch file;
+  uint64_t *starts; /* by row, in bytes of the file; words + 1 */
+  uint32_t words;
+  uint64_t pairs;
+  struct vt_cooccur_options options;
+};
 
 /* As vt_cooccur_count, of a stream of ids below `words`; places in the spans (ascending) are left out. corpus: to be
  * told what will not be read for a while; may be NULL. */

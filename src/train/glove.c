@@ -20,6 +20,7 @@
 #include "base/rng.h"
 #include "text/cooccur.h"
 #include "train/engine_type.h"
+#include "train/glove_biases.h"
 #include "train/glove_ledger.h"
 #include "train/glove_records.h"
 #include "train/probe.h"
@@ -141,85 +142,16 @@ static void release(struct vt_engine *base) {
   vt_pool_free(engine->pool);
 }
 
-/* ---- the start of the biases --------------------------------------------------------------------------------------
- */
-
-/* Biases start where the loss is least while all vectors are 0: a fit of b_i + c_j to log X_ij by weighted least
- * squares, rows and columns in turn. Otherwise the vectors would learn how frequent words are, before the biases can.
- */
-#define FIT_SWEEPS 5
-
-struct fit {
-  struct glove *engine;
-  double *biases[VT_TABLE_COUNT]; /* by word */
-  double *sums[2];                /* of weight x rest, and of weight */
-  int side;                       /* whose biases are fitted */
-};
-
-/* The words of a group, from all blocks of that group's rows (or columns). */
-static void fit_group(const struct fit *fit, uint32_t group) {
-  const struct glove *engine = fit->engine;
-  const uint32_t groups = engine->groups;
-  for (uint32_t word = group; word < engine->words; word += groups) fit->sums[0][word] = fit->sums[1][word] = 0;
-  for (uint32_t other = 0; other < groups; other++) {
-    size_t count;
-    const bool rows = fit->side == VT_TABLE_INPUT;
-    const struct vt_glove_record *records =
-        vt_glove_block(&engine->records, rows ? group : other, rows ? other : group, &count);
-    const double *biases = fit->biases[1 - fit->side];
-    for (size_t k = 0; k < count; k++) {
-      const uint32_t own = (rows ? records[k].row : records[k].column) * groups + group;
-      const uint32_t far = (rows ? records[k].column : records[k].row) * groups + other;
-      const double weight = (double)records[k].weight;
-      fit->sums[0][own] += weight * ((double)records[k].log_count - biases[far]);
-      fit->sums[1][own] += weight;
-    }
-  }
-  for (uint32_t word = group; word < engine->words; word += groups)
-    if (fit->sums[1][word] > 0) fit->biases[fit->side][word] = fit->sums[0][word] / fit->sums[1][word];
-}
-
-static void fit_groups(void *context, int worker) {
-  struct fit *fit = context;
-  (void)worker;
-  for (;;) {
-    uint32_t group = atomic_fetch_add_explicit(&fit->engine->next, 1, memory_order_relaxed);
-    if (group >= fit->engine->groups) return;
-    fit_group(fit, group);
-  }
-}
-
-static void fit_biases(struct fit *fit) {
-  struct glove *engine = fit->engine;
-  for (int sweep = 0; sweep < FIT_SWEEPS; sweep++) {
-    for (fit->side = 0; fit->side < VT_TABLE_COUNT; fit->side++) {
-      atomic_store_explicit(&engine->next, 0, memory_order_relaxed);
-      vt_pool_run(engine->pool, fit_groups, fit);
-    }
-    if (sweep > 0) continue;
-    /* What could stand on either side is shared out; the first fit has it all among the rows. */
-    double mean = 0;
-    for (int t = 0; t < VT_TABLE_COUNT; t++)
-      for (uint32_t word = 0; word < engine->words; word++)
-        mean += (t == VT_TABLE_INPUT ? 0.5 : -0.5) * fit->biases[t][word] / engine->words;
-    for (int t = 0; t < VT_TABLE_COUNT; t++)
-      for (uint32_t word = 0; word < engine->words; word++) fit->biases[t][word] -= t == VT_TABLE_INPUT ? mean : -mean;
-  }
-  for (int t = 0; t < VT_TABLE_COUNT; t++)
-    for (uint32_t word = 0; word < engine->words; word++)
-      row_of(engine, t, word)[engine->dim + (uint32_t)t] = (float)fit->biases[t][word];
-}
+/* ---- counting ---------------------------------------------------------------------------------------------------- */
 
 static enum vt_status start_biases(struct glove *engine, struct vt_error *error) {
-  double *memory = vt_alloc_zero(engine->words, 4 * sizeof *memory);
-  if (memory == NULL) return VT_FAIL_MEMORY(error, engine->words * 4 * sizeof *memory);
-  struct fit fit = {.engine = engine};
-  for (size_t k = 0; k < 2; k++) {
-    fit.biases[k] = memory + k * engine->words;
-    fit.sums[k] = memory + (2 + k) * engine->words;
+  double *biases[VT_TABLE_COUNT];
+  VT_TRY(vt_glove_biases_fit(&engine->records, engine->words, engine->pool, biases, error));
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    for (uint32_t word = 0; word < engine->words; word++)
+      row_of(engine, t, word)[engine->dim + (uint32_t)t] = (float)biases[t][word];
+    vt_free(biases[t]);
   }
-  fit_biases(&fit);
-  vt_free(memory);
   return VT_OK;
 }
 
