@@ -12,6 +12,7 @@
 #include "analysis/association.h"
 #include "analysis/shares.h"
 #include "base/memory.h"
+#include "text/subsample.h"
 #include "vectrail/dimension.h"
 #include "vectrail/recorder.h"
 
@@ -243,7 +244,7 @@ static enum vt_status run(struct svd *svd, struct vt_error *error) {
   if (request->sample > 0) {
     svd->keep = vt_alloc(result->words, sizeof *svd->keep);
     if (svd->keep == NULL) return VT_FAIL_MEMORY(error, result->words * sizeof *svd->keep);
-    vt_meetings_keep(svd->vocab, request->sample, svd->keep);
+    vt_subsample_keep(svd->vocab, request->sample, svd->keep);
   }
   if (request->choose) {
     VT_TRY(measure_noise(svd, error));

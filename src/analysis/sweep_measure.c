@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "text/subsample.h"
 
 #define PAIRS_LEAST 50
 
@@ -115,7 +116,7 @@ enum vt_status vt_sweep_text_open(const struct vt_sweep_request *request, struct
   if (request->train.sample > 0) {
     text->keep = vt_alloc(words, sizeof *text->keep);
     if (text->keep == NULL) return VT_FAIL_MEMORY(error, words * sizeof *text->keep);
-    vt_meetings_keep(text->vocab, request->train.sample, text->keep);
+    vt_subsample_keep(text->vocab, request->train.sample, text->keep);
   }
   return find_targets(request, text, error);
 }

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "run/run_internal.h"
 #include "run/run_text.h"
+#include "text/subsample.h"
 
 #define OVERLAP_MODES 5
 #define SETTLED 0.999 /* of its eigenvalue: a mode from which a plateau is expected */
@@ -213,7 +214,7 @@ static enum vt_status count_text(struct reading *r, struct vt_meetings *meetings
     if (keep == NULL)
       status = VT_FAIL_MEMORY(error, r->theory->words * sizeof *keep);
     else
-      vt_meetings_keep(vt_run_vocab(r->run), train->sample, keep);
+      vt_subsample_keep(vt_run_vocab(r->run), train->sample, keep);
   }
   const struct vt_meetings_options counting = {.window = train->window, .keep = keep, .threads = r->options->threads};
   if (status == VT_OK) status = vt_meetings_count(text.corpus, &counting, meetings, error);

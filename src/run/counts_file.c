@@ -13,11 +13,13 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-const char *vt_counts_weight_name(enum vt_cooccur_weight weight) {
-  return weight == VT_COOCCUR_FLAT ? "flat" : weight == VT_COOCCUR_LINEAR ? "linear" : "distance";
+const char *vt_counts_key_name(enum vt_counts_key key) {
+  static const char *const names[VT_COUNTS_KEYS] = {
+      "window",      "weight",    "sides",     "sample",    "scale",
+      "words",       "pairs",     "tokens",    "sentences", "corpus_fingerprint",
+      "tokens_rule", "fold_case", "min_count", "max_vocab"};
+  return names[key];
 }
-
-const char *vt_counts_sides_name(enum vt_cooccur_sides sides) { return sides == VT_COOCCUR_LEFT ? "left" : "both"; }
 
 static bool ends_with(const char *path, const char *ending) {
   size_t bytes = strlen(path), of_ending = strlen(ending);
@@ -81,4 +83,17 @@ enum vt_status vt_cooccur_save(const struct vt_cooccur *counts, const struct vt_
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "the vocabulary is not that of the counts");
   if (ends_with(path, ".npz")) return vt_counts_write_npz(counts, vocab, path, error);
   return save_database(counts, vocab, path, error);
+}
+
+enum vt_status vt_cooccur_load(const char *path, const char *folder, struct vt_cooccur **counts,
+                               struct vt_vocab **vocab, struct vt_error *error) {
+  struct stat there;
+  if (stat(path, &there) != 0)
+    return VT_FAIL(error, errno == ENOENT || errno == ENOTDIR ? VT_ERROR_NOT_FOUND : VT_ERROR_IO, "%s: cannot open: %s",
+                   path, strerror(errno));
+  if (!S_ISREG(there.st_mode)) return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: not a plain file", path);
+  if (ends_with(path, ".npz"))
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "count into a file that ends in .db",
+                        "%s: a matrix for SciPy does not say how it was counted", path);
+  return vt_counts_read_database(path, folder, counts, vocab, error);
 }

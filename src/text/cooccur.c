@@ -21,9 +21,10 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "base/scratch.h"
+#include "text/subsample.h"
 #include "text/tally_row.h"
 
-#define CHUNKS_A_WORKER 4     /* in a round, so that workers find something to do until its end */
+#define CHUNKS_A_WORKER 4 /* in a round, so that workers find something to do until its end */
 #define CHUNK_BYTES ((size_t)4 << 20)
 #define STRETCH_LEAST 1024 /* places */
 #define AHEAD 12           /* places that are asked of the cache beforehand */
@@ -48,6 +49,8 @@ struct counter {
   const struct vt_cooccur_text *text;
   const struct vt_cooccur_options *options;
   uint64_t units[VT_COOCCUR_WINDOW_MAX + 1];
+  double
+      shares[VT_COOCCUR_WINDOW_MAX]; /* of windows that reach over so many words, with words that survive at random */
   struct vt_pool *pool;
   int workers; /* those that have a table; the others of the pool rest */
   struct vt_tally_row *tables;
@@ -120,6 +123,8 @@ static enum vt_status counter_init(struct counter *counter, struct vt_error *err
   if (!done) return VT_FAIL_MEMORY(error, counter->options->memory_bytes);
   for (uint32_t n = 1; n <= counter->options->window; n++)
     counter->units[n] = vt_cooccur_distance_units(counter->options->weight, counter->options->window, n);
+  for (uint32_t m = 0; m < counter->options->window; m++)
+    counter->shares[m] = (double)(counter->options->window - m) / (double)counter->options->window;
   return VT_OK;
 }
 
@@ -139,10 +144,10 @@ static void counter_release(struct counter *counter) {
 
 /* ---- the places of a stretch ------------------------------------------------------------------------------------- */
 
-/* Whether a place is in a span; places come in ascending order. */
+/* Places come in ascending order. */
 static inline bool is_left_out(const struct vt_cooccur_text *text, uint64_t place, size_t *span) {
   while (*span < text->span_count && place >= text->spans[*span].end) ++*span;
-  return *span < text->span_count && place >= text->spans[*span].begin;
+  return (*span < text->span_count && place >= text->spans[*span].begin) != text->only;
 }
 
 /* Lists the places of each word in begin .. end, in order: counted, then put away. */
@@ -176,6 +181,7 @@ static void add_around(const struct counter *counter, struct vt_tally_row *table
 /* Pairs that a row may have. */
 static uint64_t pairs_most(const struct counter *counter, uint32_t word) {
   uint64_t pairs = 0;
+  if (counter->merging == NULL && counter->text->keep != NULL) return counter->text->words; /* however far it reaches */
   if (counter->merging == NULL) {
     pairs = (uint64_t)(counter->place_starts[word + 1] - counter->place_starts[word]) * counter->options->window;
     if (counter->options->sides == VT_COOCCUR_BOTH) pairs *= 2;
@@ -193,7 +199,11 @@ static void count_row(const struct counter *counter, struct vt_tally_row *table,
       __builtin_prefetch(soon - 8);
       __builtin_prefetch(soon + 8);
     }
-    add_around(counter, table, counter->begin + counter->places[k]);
+    if (counter->text->keep == NULL)
+      add_around(counter, table, counter->begin + counter->places[k]);
+    else
+      vt_subsample_add_right(counter->text, counter->shares, counter->options->window,
+                             counter->begin + counter->places[k], table);
   }
 }
 
@@ -394,24 +404,29 @@ enum vt_status vt_cooccur_count_text(const struct vt_cooccur_text *text, const s
   if (error == NULL) error = &own;
   VT_TRY(vt_cooccur_options_check(options, error));
   double started = vt_clock_seconds();
-  struct vt_cooccur *counts = vt_alloc_zero(1, sizeof *counts);
-  if (counts == NULL) return VT_FAIL_MEMORY(error, sizeof *counts);
+  struct vt_cooccur *counts;
+  VT_TRY(vt_cooccur_create(options->folder, &counts, error));
   counts->words = text->words;
-  counts->options = (struct vt_cooccur_options){
-      .window = options->window, .weight = options->weight, .sides = options->sides, .threads = 1};
+  counts->expected = text->keep != NULL;
+  counts->options = (struct vt_cooccur_options){.window = options->window,
+                                                .weight = options->weight,
+                                                .sides = options->sides,
+                                                .sample = options->sample,
+                                                .threads = 1};
   struct counter counter = {.text = text, .options = options, .spill = {.descriptor = -1}};
-  enum vt_status status = vt_scratch_open(options->folder, &counts->file, error);
   uint64_t bytes = 0;
-  if (status == VT_OK) status = counter_init(&counter, error);
+  enum vt_status status = counter_init(&counter, error);
   if (status == VT_OK) status = count(&counter, &counts->file, &bytes, error);
   if (status == VT_OK) status = finish(&counter, counts, bytes, error);
+  const uint64_t runs = counter.run_count == 0 ? 1 : counter.run_count, run_bytes = counter.spilled_bytes;
+  counter_release(&counter);
+  if (status == VT_OK && counts->expected) status = vt_subsample_mirror(counts, options, error);
   if (status == VT_OK && report != NULL)
     *report = (struct vt_cooccur_report){.pairs = counts->pairs,
-                                         .runs = counter.run_count == 0 ? 1 : counter.run_count,
-                                         .run_bytes = counter.spilled_bytes,
+                                         .runs = runs,
+                                         .run_bytes = run_bytes,
                                          .total = total_of(counts),
                                          .seconds = vt_clock_seconds() - started};
-  counter_release(&counter);
   if (status != VT_OK) {
     vt_cooccur_free(counts);
     return status;
@@ -420,13 +435,46 @@ enum vt_status vt_cooccur_count_text(const struct vt_cooccur_text *text, const s
   return VT_OK;
 }
 
+static enum vt_status check_subsampling(const struct vt_corpus *corpus, const struct vt_cooccur_options *options,
+                                        struct vt_error *error) {
+  if (options->weight != VT_COOCCUR_LINEAR || options->sides != VT_COOCCUR_BOTH)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "count with weights of kind linear on both sides, or with sample 0",
+                        "what is subsampled is counted as random windows reach it, to both sides");
+  if (options->vocab == NULL || vt_vocab_size(options->vocab) != vt_corpus_vocab_size(corpus))
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "subsampling needs the vocabulary of the corpus");
+  return VT_OK;
+}
+
+static void note_source(struct vt_cooccur *counts, const struct vt_corpus *corpus,
+                        const struct vt_corpus_options *rules) {
+  counts->source = (struct vt_cooccur_source){.tokens = vt_corpus_tokens(corpus),
+                                              .sentences = vt_corpus_sentences(corpus),
+                                              .fingerprint = vt_corpus_fingerprint(corpus)};
+  if (rules == NULL) return;
+  counts->source.rules_known = true;
+  counts->source.rule = rules->tokens;
+  counts->source.fold_case = rules->fold_case;
+  counts->source.min_count = rules->min_count;
+  counts->source.max_vocab = rules->max_vocab;
+}
+
 enum vt_status vt_cooccur_count(const struct vt_corpus *corpus, const struct vt_cooccur_options *options,
                                 struct vt_cooccur **counts, struct vt_cooccur_report *report, struct vt_error *error) {
-  const struct vt_cooccur_text text = {.ids = vt_corpus_ids(corpus),
-                                       .entries = vt_corpus_entries(corpus),
-                                       .words = vt_corpus_vocab_size(corpus),
-                                       .corpus = corpus};
+  struct vt_cooccur_text text = {.ids = vt_corpus_ids(corpus),
+                                 .entries = vt_corpus_entries(corpus),
+                                 .words = vt_corpus_vocab_size(corpus),
+                                 .corpus = corpus};
+  double *keep = NULL;
+  if (options->sample > 0) {
+    VT_TRY(check_subsampling(corpus, options, error));
+    keep = vt_alloc(text.words, sizeof *keep);
+    if (keep == NULL) return VT_FAIL_MEMORY(error, text.words * sizeof *keep);
+    vt_subsample_keep(options->vocab, options->sample, keep);
+    text.keep = keep;
+  }
   enum vt_status status = vt_cooccur_count_text(&text, options, counts, report, error);
+  if (status == VT_OK) note_source(*counts, corpus, options->rules);
+  vt_free(keep);
   vt_corpus_forget(corpus);
   return status;
 }

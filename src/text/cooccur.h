@@ -4,6 +4,7 @@
 #ifndef VECTRAIL_TEXT_COOCCUR_H
 #define VECTRAIL_TEXT_COOCCUR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,21 +19,30 @@ struct vt_cooccur {
   uint64_t *starts; /* by row, in bytes of the file; words + 1 */
   uint32_t words;
   uint64_t pairs;
-  struct vt_cooccur_options options;
+  bool expected;                     /* words survive at random: a meeting has VT_SUBSAMPLE_UNITS */
+  uint64_t fingerprint;              /* of counts that were read from a file */
+  struct vt_cooccur_options options; /* how they were counted */
+  struct vt_cooccur_source source;   /* and on what */
 };
 
-/* As vt_cooccur_count, of a stream of ids below `words`; places in the spans (ascending) are left out. corpus: to be
- * told what will not be read for a while; may be NULL. */
+/* As vt_cooccur_count, of a stream of ids below `words`; places in the spans (ascending) are left out, or with `only`
+ * all others. corpus: to be told what will not be read for a while; may be NULL. keep: one for each word, the
+ * probability that it survives (text/subsample.h), for linear weights on both sides; NULL: every word does. */
 struct vt_cooccur_text {
   const uint32_t *ids;
   uint64_t entries;
   uint32_t words;
   const struct vt_span *spans;
   size_t span_count;
+  bool only;
+  const double *keep;
   const struct vt_corpus *corpus;
 };
 enum vt_status vt_cooccur_count_text(const struct vt_cooccur_text *text, const struct vt_cooccur_options *options,
                                      struct vt_cooccur **counts, struct vt_cooccur_report *report,
                                      struct vt_error *error);
+
+/* Ready to be filled in, with a file in `folder`; or what vt_cooccur_free takes. */
+enum vt_status vt_cooccur_create(const char *folder, struct vt_cooccur **counts, struct vt_error *error);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "text/cooccur.h"
+#include "text/subsample.h"
 #include "text/tally_row.h"
 
 #define EXACT_WINDOW 22       /* the least common multiple of 1 .. 23 is above 2^32 */
@@ -37,6 +38,12 @@ uint64_t vt_cooccur_distance_units(enum vt_cooccur_weight weight, uint32_t windo
   return (scale_of(weight, window) + distance / 2) / distance;
 }
 
+const char *vt_cooccur_weight_name(enum vt_cooccur_weight weight) {
+  return weight == VT_COOCCUR_FLAT ? "flat" : weight == VT_COOCCUR_LINEAR ? "linear" : "distance";
+}
+
+const char *vt_cooccur_sides_name(enum vt_cooccur_sides sides) { return sides == VT_COOCCUR_LEFT ? "left" : "both"; }
+
 /* ---- options and looking in -------------------------------------------------------------------------------------- */
 
 void vt_cooccur_options_init(struct vt_cooccur_options *options) {
@@ -52,6 +59,8 @@ enum vt_status vt_cooccur_options_check(const struct vt_cooccur_options *options
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown weight %d", (int)options->weight);
   if (options->sides > VT_COOCCUR_LEFT)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "unknown sides %d", (int)options->sides);
+  if (!(options->sample >= 0 && options->sample <= 1))
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "sample is %g; it must lie between 0 and 1", options->sample);
   if (options->threads < 1 || options->threads > 1024)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "threads is %d; it must lie between 1 and 1024", options->threads);
   return VT_OK;
@@ -60,7 +69,7 @@ enum vt_status vt_cooccur_options_check(const struct vt_cooccur_options *options
 uint32_t vt_cooccur_words(const struct vt_cooccur *counts) { return counts->words; }
 uint64_t vt_cooccur_pairs(const struct vt_cooccur *counts) { return counts->pairs; }
 uint64_t vt_cooccur_scale(const struct vt_cooccur *counts) {
-  return scale_of(counts->options.weight, counts->options.window);
+  return counts->expected ? VT_SUBSAMPLE_UNITS : scale_of(counts->options.weight, counts->options.window);
 }
 struct vt_cooccur_options vt_cooccur_counted_by(const struct vt_cooccur *counts) {
   return counts->options;
@@ -80,6 +89,23 @@ uint64_t vt_cooccur_row_units(const struct vt_cooccur *counts, uint32_t word) {
   uint64_t sum = 0;
   for (size_t k = 0, pairs = vt_cooccur_row(counts, word, &columns, &units); k < pairs; k++) sum += units[k];
   return sum;
+}
+
+struct vt_cooccur_source vt_cooccur_counted_on(const struct vt_cooccur *counts) {
+  return counts->source;
+}
+
+uint64_t vt_cooccur_fingerprint(const struct vt_cooccur *counts) { return counts->fingerprint; }
+
+enum vt_status vt_cooccur_create(const char *folder, struct vt_cooccur **out, struct vt_error *error) {
+  struct vt_cooccur *counts = vt_alloc_zero(1, sizeof *counts);
+  if (counts == NULL) return VT_FAIL_MEMORY(error, sizeof *counts);
+  enum vt_status status = vt_scratch_open(folder, &counts->file, error);
+  if (status == VT_OK)
+    *out = counts;
+  else
+    vt_cooccur_free(counts);
+  return status;
 }
 
 void vt_cooccur_free(struct vt_cooccur *counts) {

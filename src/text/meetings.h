@@ -18,8 +18,8 @@
 
 #include "base/error.h"
 #include "text/span.h"
+#include "vectrail/cooccur.h"
 #include "vectrail/corpus.h"
-#include "vectrail/vocab.h"
 
 struct vt_meetings {
   uint32_t words;
@@ -32,25 +32,23 @@ struct vt_meetings {
 
 struct vt_meetings_options {
   uint32_t window;
-  const double *keep;          /* one for each word; NULL: every word survives */
+  const double *keep;          /* one for each word (text/subsample.h); NULL: every word survives */
   const struct vt_span *spans; /* sentences that are left out, ascending */
   size_t span_count;
   int threads; /* at least 1; change no result */
 };
 
-/* VT_ERROR_EMPTY: no two words meet. Without subsampling they are counted by vt_cooccur_count; with it by one thread,
- * in O(tokens x window^2 / keep) and 8 bytes for each pair of the vocabulary up to 8,192 words, above that about 32
- * bytes for each pair that meets. The result takes 12 bytes a pair. */
+/* VT_ERROR_EMPTY: no two words meet. They are counted as vt_cooccur_count does it, with linear weights; what survives
+ * at random takes O(tokens x window^2 / keep). The result takes 12 bytes a pair. */
 enum vt_status vt_meetings_count(const struct vt_corpus *corpus, const struct vt_meetings_options *options,
                                  struct vt_meetings *meetings, struct vt_error *error);
+/* The same of counts that are there, whatever their weights; those of one side make no symmetric matrix. They may go
+ * afterwards. */
+enum vt_status vt_meetings_take(const struct vt_cooccur *counts, struct vt_meetings *meetings, struct vt_error *error);
 void vt_meetings_release(struct vt_meetings *meetings); /* accepts an all-zero one */
 
 /* #(w, c), 0 where they never meet. */
 double vt_meetings_of(const struct vt_meetings *meetings, uint32_t w, uint32_t c);
-
-/* The probability that a word survives subsampling at a threshold (0: certain), as training draws it: with f the word's
- * share of the text, (sqrt(f / threshold) + 1) threshold / f. keep[size of the vocabulary]. */
-void vt_meetings_keep(const struct vt_vocab *vocab, double threshold, double *keep);
 
 /* The matrix that the quadratic word embedding model factors (Karkada et al. 2025, arXiv 2502.09863, equation 4), with
  * P_ij = #(i, j) / total and P_i = #(i) / total,

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "dist/ranks.h"
+#include "train/counted.h"
 #include "train/engine_type.h"
 
 #define LR_FLOOR 1e-4 /* the rate falls to this share of its start, as in word2vec */
@@ -42,10 +43,14 @@ static enum vt_status check_ranks(const struct vt_engine_type *type, const struc
   return VT_OK;
 }
 
-enum vt_status vt_engine_create(const struct vt_train_options *options, const struct vt_vocab *vocab,
-                                const struct vt_corpus *corpus, struct vt_engine **out, struct vt_error *error) {
+/* corpus or counts: the other is NULL. */
+static enum vt_status create(const struct vt_train_options *options, const struct vt_vocab *vocab,
+                             const struct vt_corpus *corpus, const struct vt_cooccur *counts, struct vt_engine **out,
+                             struct vt_error *error) {
   const struct vt_engine_type *type = type_for(options);
   VT_TRY(check_ranks(type, options, error));
+  const struct vt_cooccur_source source =
+      counts == NULL ? (struct vt_cooccur_source){0} : vt_cooccur_counted_on(counts);
   struct vt_engine *engine = vt_alloc_zero(1, type->bytes);
   if (engine == NULL) return VT_FAIL_MEMORY(error, type->bytes);
   *engine = (struct vt_engine){
@@ -53,8 +58,9 @@ enum vt_status vt_engine_create(const struct vt_train_options *options, const st
       .options = *options,
       .vocab = vocab,
       .corpus = corpus,
-      .ids = vt_corpus_ids(corpus),
-      .entries = vt_corpus_entries(corpus),
+      .counts = counts,
+      .ids = corpus == NULL ? NULL : vt_corpus_ids(corpus),
+      .entries = corpus == NULL ? source.tokens + source.sentences : vt_corpus_entries(corpus),
       .state = {.epoch = 1, .lr = options->lr, .gradient = NAN, .objective = NAN, .squared_error = NAN}};
   enum vt_status status = VT_OK;
   if (options->held_out > 0)
@@ -68,6 +74,20 @@ enum vt_status vt_engine_create(const struct vt_train_options *options, const st
   }
   *out = engine;
   return VT_OK;
+}
+
+enum vt_status vt_engine_create(const struct vt_train_options *options, const struct vt_vocab *vocab,
+                                const struct vt_corpus *corpus, struct vt_engine **engine, struct vt_error *error) {
+  return create(options, vocab, corpus, NULL, engine, error);
+}
+
+enum vt_status vt_engine_create_counted(const struct vt_train_options *options, const struct vt_vocab *vocab,
+                                        const struct vt_cooccur *counts, struct vt_engine **engine,
+                                        struct vt_error *error) {
+  VT_TRY(vt_counted_check(options, counts, error));
+  if (vt_vocab_size(vocab) != vt_cooccur_words(counts))
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "the vocabulary is not that of the counts");
+  return create(options, vocab, NULL, counts, engine, error);
 }
 
 void vt_engine_free(struct vt_engine *engine) {

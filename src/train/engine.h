@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "train/ledger.h"
 #include "train/table.h"
+#include "vectrail/cooccur.h"
 #include "vectrail/corpus.h"
 #include "vectrail/train.h"
 #include "vectrail/vocab.h"
@@ -55,6 +56,12 @@ struct vt_observer {
  * vocabulary x dim float32, and the working sets of one superstep. */
 enum vt_status vt_engine_create(const struct vt_train_options *options, const struct vt_vocab *vocab,
                                 const struct vt_corpus *corpus, struct vt_engine **engine, struct vt_error *error);
+/* The same from counts of a text in place of it (vectrail/cooccur.h), borrowed as long as the engine lives: GloVe, the
+ * exact softmax in full batches and the quadratic model, which come to the vectors that they would have come to by the
+ * text. VT_ERROR_ARGUMENT: another model or loss, or counts of another kind than it takes (train/counted.h). */
+enum vt_status vt_engine_create_counted(const struct vt_train_options *options, const struct vt_vocab *vocab,
+                                        const struct vt_cooccur *counts, struct vt_engine **engine,
+                                        struct vt_error *error);
 void vt_engine_free(struct vt_engine *engine); /* accepts NULL */
 
 /* Keeps a ledger from here on (ledger.h): to be called once, before vt_engine_run or by an observer.

@@ -17,8 +17,9 @@ struct vt_engine {
   const struct vt_engine_type *type;
   struct vt_train_options options;
   const struct vt_vocab *vocab;
-  const struct vt_corpus *corpus;
-  const uint32_t *ids; /* of the corpus */
+  const struct vt_corpus *corpus;  /* NULL: it is trained on counts */
+  const struct vt_cooccur *counts; /* NULL: on a text */
+  const uint32_t *ids;             /* of the corpus; NULL with counts */
   uint64_t entries;
   uint64_t kept; /* of vt_corpus_passed */
   struct vt_engine_state state;

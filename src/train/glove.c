@@ -155,10 +155,10 @@ static enum vt_status start_biases(struct glove *engine, struct vt_error *error)
   return VT_OK;
 }
 
-static enum vt_status begin(struct vt_engine *base, const struct vt_engine_place *place, struct vt_error *error) {
-  struct glove *engine = (struct glove *)base;
+static enum vt_status count_text(const struct glove *engine, const struct vt_engine_place *place,
+                                 struct vt_cooccur **counts, struct vt_error *error) {
+  const struct vt_engine *base = &engine->base;
   const struct vt_train_options *options = &base->options;
-  if (engine->begun) return VT_OK;
   struct vt_cooccur_options count;
   vt_cooccur_options_init(&count);
   count.window = options->window;
@@ -169,12 +169,20 @@ static enum vt_status begin(struct vt_engine *base, const struct vt_engine_place
   count.interrupt = place->interrupt;
   const struct vt_cooccur_text text = {
       .ids = base->ids, .entries = base->entries, .words = engine->words, .corpus = base->corpus};
-  struct vt_cooccur *counts;
-  VT_TRY(vt_cooccur_count_text(&text, &count, &counts, NULL, error));
+  enum vt_status status = vt_cooccur_count_text(&text, &count, counts, NULL, error);
   vt_corpus_forget(base->corpus);
-  enum vt_status status = vt_glove_records_create(counts, options, engine->groups, place->folder, engine->pool,
-                                                  place->interrupt, &engine->records, error);
-  vt_cooccur_free(counts);
+  return status;
+}
+
+static enum vt_status begin(struct vt_engine *base, const struct vt_engine_place *place, struct vt_error *error) {
+  struct glove *engine = (struct glove *)base;
+  struct vt_cooccur *own = NULL;
+  if (engine->begun) return VT_OK;
+  if (base->counts == NULL) VT_TRY(count_text(engine, place, &own, error));
+  enum vt_status status =
+      vt_glove_records_create(base->counts == NULL ? own : base->counts, &base->options, engine->groups, place->folder,
+                              engine->pool, place->interrupt, &engine->records, error);
+  vt_cooccur_free(own);
   if (status == VT_OK && base->state.step == 0) status = start_biases(engine, error);
   VT_TRY(status);
   base->probe_pairs = engine->records.probe_count;

@@ -24,6 +24,7 @@
 #include "base/rng.h"
 #include "kernel/kernel.h"
 #include "text/meetings.h"
+#include "text/subsample.h"
 #include "train/engine_type.h"
 
 #define STRIPE 64 /* rows */
@@ -166,10 +167,11 @@ static enum vt_status choose_rate(struct quadratic *engine, struct vt_error *err
 static enum vt_status count_meetings(struct quadratic *engine, struct vt_error *error) {
   const struct vt_train_options *options = &engine->base.options;
   double *keep = NULL;
+  if (engine->base.counts != NULL) return vt_meetings_take(engine->base.counts, &engine->meetings, error);
   if (options->sample > 0) {
     keep = vt_alloc(engine->words, sizeof *keep);
     if (keep == NULL) return VT_FAIL_MEMORY(error, engine->words * sizeof *keep);
-    vt_meetings_keep(engine->base.vocab, options->sample, keep);
+    vt_subsample_keep(engine->base.vocab, options->sample, keep);
   }
   const struct vt_meetings_options counting = {.window = options->window, .keep = keep, .threads = options->threads};
   enum vt_status status = vt_meetings_count(engine->base.corpus, &counting, &engine->meetings, error);

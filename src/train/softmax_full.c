@@ -16,6 +16,7 @@
 
 #include "base/memory.h"
 #include "base/pool.h"
+#include "text/cooccur.h"
 #include "train/pair_counts.h"
 #include "train/softmax_ledger.h"
 #include "train/softmax_text.h"
@@ -45,10 +46,16 @@ struct work {
   double loss;
 };
 
+struct pairs {
+  size_t count;
+  uint32_t inputs[VT_PROBE_PAIRS], targets[VT_PROBE_PAIRS];
+};
+
 struct full {
   struct vt_engine base;
   struct vt_softmax_text text;
   struct vt_pair_counts counts;
+  struct pairs drawn; /* the probe, where there is no text */
   struct vt_pool *pool;
   uint32_t words, dim;
   double *tables[VT_TABLE_COUNT];
@@ -111,6 +118,37 @@ static enum vt_status create_tables(struct full *engine, struct vt_error *error)
   return VT_OK;
 }
 
+/* Those of the probe too, or the optimum would not be that of the text. */
+static enum vt_status count_text(const struct vt_engine *base, struct vt_cooccur **counts, struct vt_error *error) {
+  const struct vt_cooccur_text text = {.ids = base->ids,
+                                       .entries = base->entries,
+                                       .words = (uint32_t)vt_vocab_size(base->vocab),
+                                       .spans = base->held_out.spans,
+                                       .span_count = base->held_out.count,
+                                       .corpus = base->corpus};
+  struct vt_cooccur_options options;
+  vt_cooccur_options_init(&options);
+  options.window = base->options.window;
+  options.weight = VT_COOCCUR_LINEAR;
+  options.threads = base->options.threads;
+  return vt_cooccur_count_text(&text, &options, counts, NULL, error);
+}
+
+/* Where there are counts alone, the probe is drawn from them. */
+static enum vt_status count_pairs(struct full *engine, struct vt_error *error) {
+  struct vt_engine *base = &engine->base;
+  struct vt_cooccur *own = NULL;
+  if (base->counts == NULL) VT_TRY(count_text(base, &own, error));
+  enum vt_status status = vt_pair_counts_create(own != NULL ? own : base->counts, &engine->counts, error);
+  vt_cooccur_free(own);
+  if (status == VT_OK && base->counts != NULL) {
+    base->probe_pairs = engine->drawn.count = VT_PROBE_PAIRS;
+    vt_pair_counts_sample(&engine->counts, base->options.seed, VT_PROBE_PAIRS, engine->drawn.inputs,
+                          engine->drawn.targets);
+  }
+  return status;
+}
+
 static enum vt_status create(struct vt_engine *base, struct vt_error *error) {
   struct full *engine = (struct full *)base;
   size_t words = vt_vocab_size(base->vocab);
@@ -120,9 +158,7 @@ static enum vt_status create(struct vt_engine *base, struct vt_error *error) {
   engine->words = (uint32_t)words;
   engine->dim = base->options.dim;
   VT_TRY(vt_softmax_text_init(&engine->text, base, error));
-  struct vt_objective_setup all = engine->text.setup;
-  all.probe_count = 0; /* every pair counts, or the optimum would not be that of the text */
-  VT_TRY(vt_pair_counts_create(&all, base->ids, base->entries, &engine->counts, error));
+  VT_TRY(count_pairs(engine, error));
   VT_TRY(vt_pool_create(base->options.threads, &engine->pool, error));
   VT_TRY(create_tables(engine, error));
   VT_TRY(create_work(engine, error));
@@ -399,23 +435,27 @@ static const struct vt_table *table(struct vt_engine *base, enum vt_table_role r
   return &((struct full *)base)->seen[role];
 }
 
-static struct vt_probe_result measure(struct full *engine, const struct vt_probe *probe) {
-  uint32_t inputs[VT_PROBE_PAIRS], targets[VT_PROBE_PAIRS];
-  size_t count = vt_softmax_text_pairs(probe, inputs, targets);
-  if (count == 0) return (struct vt_probe_result){.loss = NAN, .gradient = NAN};
-  const struct rows rows = {count, inputs, NULL, targets, NULL, 1 / (double)count};
-  double loss = gradient(engine, &rows) / (double)count;
+static struct vt_probe_result measure(struct full *engine, const struct pairs *pairs) {
+  if (pairs->count == 0) return (struct vt_probe_result){.loss = NAN, .gradient = NAN};
+  const struct rows rows = {pairs->count, pairs->inputs, NULL, pairs->targets, NULL, 1 / (double)pairs->count};
+  double loss = gradient(engine, &rows) / (double)pairs->count;
   return (struct vt_probe_result){.loss = loss, .gradient = gradient_length(engine, 0)};
+}
+
+static struct vt_probe_result measure_probe(struct full *engine, const struct vt_probe *probe) {
+  struct pairs pairs;
+  pairs.count = vt_softmax_text_pairs(probe, pairs.inputs, pairs.targets);
+  return measure(engine, &pairs);
 }
 
 static struct vt_probe_result probe(struct vt_engine *base) {
   struct full *engine = (struct full *)base;
-  return measure(engine, engine->text.probe);
+  return base->counts != NULL ? measure(engine, &engine->drawn) : measure_probe(engine, engine->text.probe);
 }
 
 static double held_out_loss(struct vt_engine *base) {
   struct full *engine = (struct full *)base;
-  return measure(engine, engine->text.held_out_probe).loss;
+  return measure_probe(engine, engine->text.held_out_probe).loss;
 }
 
 static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger_options *options,

@@ -13,6 +13,7 @@ enum vt_status vt_softmax_text_init(struct vt_softmax_text *text, struct vt_engi
   setup->options = &engine->options;
   setup->keep = text->keep;
   setup->corpus = engine->corpus;
+  if (engine->counts != NULL) return VT_OK; /* no text to draw pairs from */
   if (engine->held_out.count > 0) {
     setup->held_out = &engine->held_out;
     VT_TRY(vt_probe_create(engine->ids, engine->entries, tokens, true, setup, &text->held_out_probe, error));

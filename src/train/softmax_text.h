@@ -15,7 +15,8 @@ struct vt_softmax_text {
   struct vt_probe *held_out_probe; /* where sentences are held out */
 };
 
-/* Also fills in the engine's kernel and probe_pairs. On error what is held is still to be released. */
+/* Also fills in the engine's kernel and, but with counts in place of a text, probe_pairs. On error what is held is
+ * still to be released. */
 enum vt_status vt_softmax_text_init(struct vt_softmax_text *text, struct vt_engine *engine, struct vt_error *error);
 void vt_softmax_text_release(struct vt_softmax_text *text); /* accepts an all-zero one */
 

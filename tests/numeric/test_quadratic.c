@@ -17,6 +17,7 @@
 #include "base/rng.h"
 #include "support/planted.h"
 #include "text/meetings.h"
+#include "text/subsample.h"
 #include "train/engine.h"
 #include "vectrail/theory.h"
 
@@ -83,7 +84,7 @@ static struct vt_meetings count(const struct fixture *f, double sample) {
   struct vt_meetings meetings;
   double *keep = calloc(vt_vocab_size(f->vocab), sizeof *keep);
   assert_non_null(keep);
-  vt_meetings_keep(f->vocab, sample, keep);
+  vt_subsample_keep(f->vocab, sample, keep);
   const struct vt_meetings_options options = {
       .window = f->options.window, .keep = sample > 0 ? keep : NULL, .threads = 2};
   struct vt_error error;
@@ -128,7 +129,7 @@ static void subsampling_in_expectation(void **state) {
   const uint32_t words = (uint32_t)vt_vocab_size(f.vocab), *ids = vt_corpus_ids(f.corpus);
   double keep[8], drawn[8][8] = {{0}};
   assert_int_equal(words, 4);
-  vt_meetings_keep(f.vocab, threshold, keep);
+  vt_subsample_keep(f.vocab, threshold, keep);
   assert_true(keep[0] < 0.5 && keep[3] <= 1);
   struct vt_rng rng = vt_rng_make(VT_RNG_TEST, 3, 0, 0);
   for (int pass = 0; pass < PASSES; pass++) {
