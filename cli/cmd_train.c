@@ -53,8 +53,6 @@ static enum exit_status settle_glove(void) {
     return report_usage("train", "--loss is for other models; glove has its own");
   if (train_settings.optimizer >= 0 && train_settings.optimizer != (int)VT_OPTIMIZER_ADAGRAD)
     return report_usage("train", "--optimizer is for other models; glove is trained by adagrad");
-  if (train_settings.train.held_out > 0)
-    return report_usage("train", "--held-out is for other models; glove trains on counts, which have no sentences");
   train_settings.loss = (int)VT_LOSS_SQUARES;
   train_settings.optimizer = (int)VT_OPTIMIZER_ADAGRAD;
   if (!isnan(train_settings.x_max)) train_settings.train.x_max = train_settings.x_max;

@@ -38,7 +38,8 @@ static enum vt_status damaged(const struct reader *reader, const char *what, str
 
 static enum vt_status fail(const struct reader *reader, struct vt_error *error) {
   const int code = sqlite3_errcode(reader->database) & 0xff;
-  if (code == SQLITE_NOMEM) return VT_FAIL_HELP(error, VT_ERROR_MEMORY, VT_HELP_MEMORY, "%s: out of memory", reader->path);
+  if (code == SQLITE_NOMEM)
+    return VT_FAIL_HELP(error, VT_ERROR_MEMORY, VT_HELP_MEMORY, "%s: out of memory", reader->path);
   if (code == SQLITE_NOTADB || code == SQLITE_ERROR)
     return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, "make counts with vectrail cooccur CORPUS -o counts.db",
                         "%s: not a database of counts: %s", reader->path, sqlite3_errmsg(reader->database));

@@ -58,7 +58,8 @@ enum vt_status vt_counted_check(const struct vt_train_options *options, const st
   if (!glove) return vt_counted_check_expected(counts, options->window, quadratic ? options->sample : 0, error);
   VT_TRY(check_weight(&by, VT_COOCCUR_DISTANCE, error));
   if (by.window == options->window && (by.sides == VT_COOCCUR_LEFT) == options->one_sided) return VT_OK;
-  return VT_FAIL(error, VT_ERROR_ARGUMENT, "the counts have a window of %" PRIu32 " on %s, and this takes %" PRIu32 " on %s",
-                 by.window, by.sides == VT_COOCCUR_LEFT ? "one side" : "both sides", options->window,
+  return VT_FAIL(error, VT_ERROR_ARGUMENT,
+                 "the counts have a window of %" PRIu32 " on %s, and this takes %" PRIu32 " on %s", by.window,
+                 by.sides == VT_COOCCUR_LEFT ? "one side" : "both sides", options->window,
                  options->one_sided ? "one side" : "both sides");
 }

@@ -40,6 +40,8 @@ struct glove {
   struct vt_table seen[VT_TABLE_COUNT];
   bool seen_is_current[VT_TABLE_COUNT];
   struct vt_glove_records records;
+  struct vt_glove_record *held_out; /* a sample of the pairs of the sentences held out */
+  size_t held_out_count;
   bool begun;
   /* Of a step, by block. */
   struct outcome {
@@ -136,6 +138,7 @@ static void release(struct vt_engine *base) {
   vt_free(engine->outcomes);
   vt_free(engine->pulls);
   vt_free(engine->gradient);
+  vt_free(engine->held_out);
   vt_glove_records_release(&engine->records);
   vt_glove_ledger_free(engine->ledger);
   vt_ledger_free(base->ledger);
@@ -155,8 +158,9 @@ static enum vt_status start_biases(struct glove *engine, struct vt_error *error)
   return VT_OK;
 }
 
-static enum vt_status count_text(const struct glove *engine, const struct vt_engine_place *place,
-                                 struct vt_cooccur **counts, struct vt_error *error) {
+/* What is trained on, or what is held out. */
+static enum vt_status count_text(const struct glove *engine, bool held_out, const struct vt_engine_place *place,
+                                 struct vt_cooccur **counts, double *total, struct vt_error *error) {
   const struct vt_engine *base = &engine->base;
   const struct vt_train_options *options = &base->options;
   struct vt_cooccur_options count;
@@ -167,22 +171,47 @@ static enum vt_status count_text(const struct glove *engine, const struct vt_eng
   count.threads = options->threads;
   count.folder = place->folder;
   count.interrupt = place->interrupt;
-  const struct vt_cooccur_text text = {
-      .ids = base->ids, .entries = base->entries, .words = engine->words, .corpus = base->corpus};
-  enum vt_status status = vt_cooccur_count_text(&text, &count, counts, NULL, error);
+  const struct vt_cooccur_text text = {.ids = base->ids,
+                                       .entries = base->entries,
+                                       .words = engine->words,
+                                       .spans = base->held_out.spans,
+                                       .span_count = base->held_out.count,
+                                       .only = held_out,
+                                       .corpus = base->corpus};
+  struct vt_cooccur_report report = {0};
+  enum vt_status status = vt_cooccur_count_text(&text, &count, counts, &report, error);
+  *total = report.total;
   vt_corpus_forget(base->corpus);
+  return status;
+}
+
+/* The counts held out are so many times smaller than those that are trained on; the model knows of the latter. */
+static enum vt_status begin_held_out(struct glove *engine, const struct vt_engine_place *place, double trained,
+                                     struct vt_error *error) {
+  struct vt_cooccur *counts;
+  double total;
+  enum vt_status status = count_text(engine, true, place, &counts, &total, error);
+  if (status == VT_ERROR_EMPTY)
+    return VT_FAIL_HELP(error, status, "hold out more, or take another --seed",
+                        "no two words meet in the sentences that are held out");
+  VT_TRY(status);
+  status = vt_glove_sample(counts, &engine->base.options, log(trained / total), &engine->held_out,
+                           &engine->held_out_count, error);
+  vt_cooccur_free(counts);
   return status;
 }
 
 static enum vt_status begin(struct vt_engine *base, const struct vt_engine_place *place, struct vt_error *error) {
   struct glove *engine = (struct glove *)base;
   struct vt_cooccur *own = NULL;
+  double total = 0;
   if (engine->begun) return VT_OK;
-  if (base->counts == NULL) VT_TRY(count_text(engine, place, &own, error));
+  if (base->counts == NULL) VT_TRY(count_text(engine, false, place, &own, &total, error));
   enum vt_status status =
       vt_glove_records_create(base->counts == NULL ? own : base->counts, &base->options, engine->groups, place->folder,
                               engine->pool, place->interrupt, &engine->records, error);
   vt_cooccur_free(own);
+  if (status == VT_OK && base->held_out.count > 0) status = begin_held_out(engine, place, total, error);
   if (status == VT_OK && base->state.step == 0) status = start_biases(engine, error);
   VT_TRY(status);
   base->probe_pairs = engine->records.probe_count;
@@ -320,7 +349,7 @@ static void measure_all(struct glove *engine) {
 static enum vt_status step(struct vt_engine *base, struct vt_error *error) {
   struct glove *engine = (struct glove *)base;
   struct vt_engine_state *state = &base->state;
-  const uint64_t words = vt_vocab_tokens(base->vocab);
+  const uint64_t words = vt_vocab_tokens(base->vocab) - base->held_out.tokens;
   const uint32_t place = (uint32_t)(state->step % engine->groups);
   state->lr = vt_engine_rate(&base->options, (double)state->step / (double)state->steps);
   state->step++;
@@ -437,6 +466,16 @@ static struct vt_probe_result probe(struct vt_engine *base) {
   return result;
 }
 
+static double held_out_loss(struct vt_engine *base) {
+  const struct glove *engine = (const struct glove *)base;
+  double sum = 0;
+  for (size_t k = 0; k < engine->held_out_count; k++) {
+    const double difference = record_difference(engine, &engine->held_out[k]);
+    sum += (double)engine->held_out[k].weight * difference * difference;
+  }
+  return sum / (double)engine->held_out_count;
+}
+
 static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger_options *options,
                                   struct vt_error *error) {
   struct glove *engine = (struct glove *)base;
@@ -469,6 +508,7 @@ const struct vt_engine_type vt_engine_glove = {
     .biases = biases,
     .pool = pool,
     .probe = probe,
+    .held_out_loss = held_out_loss,
     .keep_ledger = keep_ledger,
     .close_ledger = close_ledger,
 };

@@ -31,6 +31,11 @@ double vt_glove_weight(double x, double x_max, double alpha) { return x >= x_max
 /* ---- the probe --------------------------------------------------------------------------------------------------- */
 
 /* One record out of each of so many equal stretches. */
+static void draw_indexes(struct vt_rng rng, uint64_t all, size_t count, uint64_t *indexes) {
+  const uint64_t stretch = count == 0 ? 0 : all / count;
+  for (size_t k = 0; k < count; k++) indexes[k] = k * stretch + vt_rng_next(&rng) % stretch;
+}
+
 static enum vt_status draw_probe(struct builder *builder, struct vt_error *error) {
   struct vt_glove_records *records = builder->records;
   const uint64_t all = vt_cooccur_pairs(builder->counts);
@@ -40,10 +45,8 @@ static enum vt_status draw_probe(struct builder *builder, struct vt_error *error
   records->by_column = vt_alloc(records->probe_count, sizeof *records->by_column);
   if (builder->probe_indexes == NULL || records->probe == NULL || records->by_column == NULL)
     return VT_FAIL_MEMORY(error, records->probe_count * sizeof *records->probe);
-  struct vt_rng rng = vt_rng_make(VT_RNG_PROBE, builder->options->seed, 1, 0);
-  const uint64_t stretch = records->probe_count == 0 ? 0 : all / records->probe_count;
-  for (size_t k = 0; k < records->probe_count; k++)
-    builder->probe_indexes[k] = k * stretch + vt_rng_next(&rng) % stretch;
+  draw_indexes(vt_rng_make(VT_RNG_PROBE, builder->options->seed, 1, 0), all, records->probe_count,
+               builder->probe_indexes);
   builder->probe_indexes[records->probe_count] = UINT64_MAX;
   return VT_OK;
 }
@@ -61,10 +64,10 @@ static size_t probe_from(const struct builder *builder, uint64_t index) {
   return low;
 }
 
-static struct vt_glove_record record_of(const struct builder *builder, uint32_t row, uint32_t column, uint64_t units,
-                                        double scale, double *weight) {
+static struct vt_glove_record record_of(const struct vt_train_options *options, uint32_t row, uint32_t column,
+                                        uint64_t units, double scale, double *weight) {
   const double x = (double)units / scale;
-  *weight = vt_glove_weight(x, builder->options->x_max, builder->options->alpha);
+  *weight = vt_glove_weight(x, options->x_max, options->alpha);
   return (struct vt_glove_record){row, column, (float)*weight, (float)log(x)};
 }
 
@@ -80,7 +83,7 @@ static void fill_probe(struct builder *builder) {
     (void)vt_cooccur_row(builder->counts, row, &columns, &units);
     const uint64_t at = builder->probe_indexes[k] - builder->first[row];
     double weight;
-    records->probe[k] = record_of(builder, row, columns[at], units[at], scale, &weight);
+    records->probe[k] = record_of(builder->options, row, columns[at], units[at], scale, &weight);
     /* Insertion: by column, and those of one column by row. */
     size_t place = k;
     for (; place > 0 && records->probe[records->by_column[place - 1]].column > columns[at]; place--)
@@ -134,7 +137,8 @@ static double fill_group(const struct builder *builder, uint32_t a, struct vt_gl
     for (size_t k = 0; k < pairs; k++) {
       double weight;
       const uint32_t b = columns[k] % groups;
-      struct vt_glove_record record = record_of(builder, row / groups, columns[k] / groups, units[k], scale, &weight);
+      struct vt_glove_record record =
+          record_of(builder->options, row / groups, columns[k] / groups, units[k], scale, &weight);
       sum += weight;
       if (builder->probe_indexes[probe] == builder->first[row] + k)
         probe++;
@@ -251,4 +255,31 @@ void vt_glove_records_release(struct vt_glove_records *records) {
   vt_free(records->probe);
   vt_free(records->by_column);
   *records = (struct vt_glove_records){.file = {.descriptor = -1}};
+}
+
+/* ---- of what is held out ----------------------------------------------------------------------------------------- */
+
+enum vt_status vt_glove_sample(const struct vt_cooccur *counts, const struct vt_train_options *options, double offset,
+                               struct vt_glove_record **sample, size_t *count, struct vt_error *error) {
+  const uint64_t all = vt_cooccur_pairs(counts);
+  const double scale = (double)vt_cooccur_scale(counts);
+  *count = all < VT_PROBE_PAIRS ? (size_t)all : VT_PROBE_PAIRS;
+  *sample = vt_alloc(*count, sizeof **sample);
+  if (*sample == NULL) return VT_FAIL_MEMORY(error, *count * sizeof **sample);
+  uint64_t indexes[VT_PROBE_PAIRS], first = 0; /* pairs of the rows before */
+  draw_indexes(vt_rng_make(VT_RNG_PROBE, options->seed, 2, 0), all, *count, indexes);
+  size_t k = 0;
+  for (uint32_t row = 0; row < vt_cooccur_words(counts) && k < *count; row++) {
+    const uint32_t *columns;
+    const uint64_t *units;
+    const size_t pairs = vt_cooccur_row(counts, row, &columns, &units);
+    for (; k < *count && indexes[k] < first + pairs; k++) {
+      const size_t at = (size_t)(indexes[k] - first);
+      double weight;
+      (*sample)[k] = record_of(options, row, columns[at], units[at], scale, &weight);
+      (*sample)[k].log_count += (float)offset;
+    }
+    first += pairs;
+  }
+  return VT_OK;
 }

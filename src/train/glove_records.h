@@ -45,6 +45,11 @@ enum vt_status vt_glove_records_create(const struct vt_cooccur *counts, const st
                                        uint32_t groups, const char *folder, struct vt_pool *pool,
                                        const volatile sig_atomic_t *interrupt, struct vt_glove_records *records,
                                        struct vt_error *error);
+/* A sample of the records of counts, at most VT_PROBE_PAIRS, spread evenly over them, with rows and columns of the
+ * tables, for the loss on a part of the text that nothing is trained on: X is its count in that part, which decides its
+ * weight, and log X + `offset` what the model should say of it. *sample (vt_free) is the caller's. */
+enum vt_status vt_glove_sample(const struct vt_cooccur *counts, const struct vt_train_options *options, double offset,
+                               struct vt_glove_record **sample, size_t *count, struct vt_error *error);
 void vt_glove_records_release(struct vt_glove_records *records); /* accepts one with file.descriptor -1 */
 
 static inline const struct vt_glove_record *vt_glove_block(const struct vt_glove_records *records, uint32_t a,

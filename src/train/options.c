@@ -102,9 +102,6 @@ static enum vt_status check_glove(const struct vt_train_options *options, struct
   if (options->model != VT_MODEL_GLOVE) return VT_OK;
   if (options->optimizer != VT_OPTIMIZER_ADAGRAD)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "GloVe is trained by AdaGrad");
-  if (options->held_out > 0)
-    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "leave --held-out away; the probe's records are never trained on",
-                        "GloVe trains on counts, from which no sentences can be held out");
   if (!(options->x_max > 0))
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "x-max is %g; it must be above 0", options->x_max);
   VT_TRY(vt_check_number("x-max", options->x_max, 0, 1e15, error));

@@ -78,8 +78,6 @@ vectrail train text --run r --model glove --loss hs
 expect_error 2 "glove has its own"
 vectrail train text --run r --model glove --optimizer sgd
 expect_error 2 "trained by adagrad"
-vectrail train text --run r --model glove --held-out 1%
-expect_error 2 "held-out is for other models"
 vectrail train text --run r --lr 0.1 --alpha 0.1
 expect_error 2 "both give the learning rate"
 [[ -e r ]] && fail "a run was left behind"
@@ -108,4 +106,21 @@ for command in "info r" "neighbors r cat" "similarity r cat dog --over-time" "an
 done
 vectrail resume r
 expect_status 0
+
+# ---- sentences held out ---------------------------------------------------------------------------------------------
+vectrail train text --run h --model glove --held-out 10% --dim 8 --min-count 2 --quiet --json
+expect_json 'd["tokens"] < 15 * '"$(wc -w <text)"
+vectrail info h
+expect_status 0
+expect_out_has "held out"
+vectrail replay h --watch cat
+expect_status 0
+vectrail train text --run h2 --model glove --held-out 10% --dim 8 --min-count 2 --quiet --threads 1 --memory 30K
+expect_status 0
+for run in h h2; do
+  "$python" -c "import sqlite3
+for row in sqlite3.connect('$run/run.db').execute(\"SELECT step, value FROM metric WHERE name = 'held_out_loss' ORDER BY step\"): print(*row)" >$run.losses
+done
+[[ $(wc -l <h.losses) -gt 10 ]] || fail "no losses of what is held out"
+cmp -s h.losses h2.losses || fail "the held-out loss depends on memory and threads"
 finish

@@ -20,6 +20,7 @@
 #include "support/planted.h"
 #include "train/engine.h"
 #include "train/glove_records.h"
+#include "train/held_out.h"
 #include "vectrail/cooccur.h"
 #include "vectrail/run.h"
 #include "vectrail/train.h"
@@ -397,6 +398,81 @@ static int words_at_home(const struct fixture *f, struct vt_engine *engine) {
   return home;
 }
 
+/* f(X) (v.u + b + c - log X - log(trained / held out))^2, as a mean over all pairs of the sentences held out, which are
+ * few enough here to be the whole sample. */
+static double held_out_by_hand(const struct fixture *f, struct vt_engine *engine, uint64_t *trained_pairs) {
+  const struct vt_engine_part v = part(engine, "input"), u = part(engine, "output"), b = part(engine, "input_bias"),
+                              c = part(engine, "output_bias");
+  const uint32_t *ids = vt_corpus_ids(f->corpus);
+  const uint32_t words = (uint32_t)vt_vocab_size(f->vocab);
+  struct vt_held_out held_out;
+  assert_int_equal(
+      vt_held_out_init(&held_out, ids, vt_corpus_entries(f->corpus), NULL, f->options.seed, f->options.held_out, NULL),
+      VT_OK);
+  double *tables[2], totals[2] = {0};
+  for (int t = 0; t < 2; t++) tables[t] = calloc((size_t)words * words, sizeof(double));
+  assert_true(tables[0] != NULL && tables[1] != NULL);
+  for (uint64_t i = 0, span = 0; i < vt_corpus_entries(f->corpus); i++) {
+    while (span < held_out.count && i >= held_out.spans[span].end) span++;
+    const int t = span < held_out.count && i >= held_out.spans[span].begin;
+    for (uint64_t j = i + 1; ids[i] != VT_CORPUS_END && ids[j] != VT_CORPUS_END && j - i <= f->options.window; j++) {
+      tables[t][ids[i] * words + ids[j]] += 1 / (double)(j - i);
+      tables[t][ids[j] * words + ids[i]] += 1 / (double)(j - i);
+      totals[t] += 2 / (double)(j - i);
+    }
+  }
+  double sum = 0;
+  uint64_t pairs = 0;
+  *trained_pairs = 0;
+  for (uint32_t i = 0; i < words; i++)
+    for (uint32_t j = 0; j < words; j++) {
+      const double x = tables[1][i * words + j];
+      *trained_pairs += tables[0][i * words + j] > 0;
+      if (!(x > 0)) continue;
+      double difference = (double)*row(&b, i) + (double)*row(&c, j) - log(x * totals[0] / totals[1]);
+      for (uint32_t d = 0; d < f->options.dim; d++) difference += (double)row(&v, i)[d] * (double)row(&u, j)[d];
+      sum += vt_glove_weight(x, f->options.x_max, f->options.alpha) * difference * difference;
+      pairs++;
+    }
+  assert_true(pairs > 100 && pairs <= 2000);
+  for (int t = 0; t < 2; t++) free(tables[t]);
+  vt_held_out_release(&held_out);
+  return sum / (double)pairs;
+}
+
+static enum vt_status add_pairs(void *context, struct vt_engine *engine, struct vt_error *error) {
+  (void)error;
+  *(uint64_t *)context += vt_engine_state(engine)->loss_pairs;
+  return VT_OK;
+}
+
+static void what_is_held_out_is_measured_and_not_trained_on(void **state) {
+  (void)state;
+  struct fixture f = fixture_create(300);
+  f.options.held_out = 0.06;
+  double losses[3];
+  for (int k = 0; k < 3; k++) {
+    f.options.threads = (int[]){1, 2, 8}[k];
+    f.options.memory_bytes = k == 1 ? 100000 : VT_COOCCUR_MEMORY_DEFAULT;
+    struct vt_engine *engine = engine_create(&f);
+    struct vt_error error;
+    uint64_t trained, pairs = 0;
+    const struct vt_observer observer = {.boundary = add_pairs, .context = &pairs};
+    if (vt_engine_begin(engine, &(struct vt_engine_place){0}, &error) != VT_OK) fail_msg("%s", error.message);
+    const double before = vt_engine_held_out_loss(engine);
+    assert_true(fabs(before - held_out_by_hand(&f, engine, &trained)) <= 1e-5 * before);
+    if (vt_engine_run(engine, &observer, 1, &error) != VT_OK) fail_msg("%s", error.message);
+    losses[k] = vt_engine_held_out_loss(engine);
+    assert_true(fabs(losses[k] - held_out_by_hand(&f, engine, &trained)) <= 1e-5 * losses[k]);
+    assert_true(losses[k] < before && losses[k] == losses[0]);
+    assert_int_equal(pairs / f.options.epochs + vt_engine_probe_pairs(engine), trained);
+    assert_int_equal(vt_engine_state(engine)->tokens,
+                     3 * (vt_vocab_tokens(f.vocab) - vt_engine_held_out_tokens(engine)));
+    vt_engine_free(engine);
+  }
+  fixture_release(&f);
+}
+
 static void planted_topics_are_found(void **state) {
   (void)state;
   struct fixture f = {.folder = vtt_folder_create()};
@@ -467,9 +543,6 @@ static void bad_options_are_named(void **state) {
   f.options.alpha = (double)NAN;
   assert_int_equal(vt_train_options_check(&f.options, NULL), VT_ERROR_ARGUMENT);
   f.options.alpha = 0.75;
-  f.options.held_out = 0.01;
-  assert_int_equal(vt_train_options_check(&f.options, NULL), VT_ERROR_ARGUMENT);
-  f.options.held_out = 0;
   f.options.loss = VT_LOSS_NEGATIVE_SAMPLING;
   assert_int_equal(vt_train_options_check(&f.options, NULL), VT_ERROR_ARGUMENT);
   f.options.loss = VT_LOSS_SQUARES;
@@ -549,6 +622,51 @@ static void check_objective(const struct fixture *f, const char *path) {
   vt_safetensors_close(file);
 }
 
+static void stop_at_step_20(void *context, const struct vt_train_progress *progress) {
+  (void)context;
+  if (progress->step == 20) stop = 1;
+}
+
+/* Stopped on its way, with sentences held out: the same losses of them, as numbers, in the end. */
+static void stopped_with_sentences_held_out(void **state) {
+  (void)state;
+  struct fixture f = fixture_create(600);
+  f.options.held_out = 0.05;
+  const char *corpus = vtt_path(f.folder, "corpus.txt");
+  const char *const paths[] = {vtt_path(f.folder, "whole"), vtt_path(f.folder, "broken")};
+  struct vt_run_point *points[2];
+  size_t counts[2];
+  stop = 0;
+  for (int k = 0; k < 2; k++) {
+    struct vt_train_request request;
+    struct vt_error error;
+    request_init(&request, &f, &corpus, paths[k]);
+    if (k == 1) request.progress = stop_at_step_20;
+    assert_int_equal(vt_train(&request, NULL, &error), k == 1 ? VT_ERROR_INTERRUPTED : VT_OK);
+    struct vt_resume_request resume;
+    vt_resume_request_init(&resume);
+    resume.run_path = paths[k];
+    resume.threads = 1;
+    struct vt_train_result result;
+    if (k == 1 && vt_resume(&resume, &result, &error) != VT_OK) fail_msg("%s", error.message);
+    if (k == 1) assert_int_equal(result.first_step, 21); /* the callback comes behind the look at the flag */
+    struct vt_run *run;
+    assert_int_equal(vt_run_open(paths[k], &run, NULL), VT_OK);
+    assert_int_equal(vt_run_metric(run, "held_out_loss", &points[k], &counts[k], NULL), VT_OK);
+    vt_run_close(run);
+  }
+  stop = 0;
+  /* One more where it stopped. */
+  assert_true(counts[0] > 10 && counts[1] >= counts[0]);
+  for (size_t i = 0, j = 0; i < counts[0]; i++) {
+    while (points[1][j].step < points[0][i].step) j++;
+    assert_true(points[1][j].step == points[0][i].step && points[1][j].value == points[0][i].value);
+  }
+  assert_true(points[0][counts[0] - 1].value < points[0][0].value);
+  for (int k = 0; k < 2; k++) vt_run_points_free(points[k]);
+  fixture_release(&f);
+}
+
 static void stopped_while_counting_it_can_be_gone_on_with(void **state) {
   (void)state;
   struct fixture f = fixture_create(600);
@@ -597,11 +715,13 @@ int main(void) {
       cmocka_unit_test(every_kernel_steps_alike),
       cmocka_unit_test(loss_is_the_weighted_mean_and_falls),
       cmocka_unit_test(same_bits_at_any_number_of_threads),
+      cmocka_unit_test(what_is_held_out_is_measured_and_not_trained_on),
       cmocka_unit_test(planted_topics_are_found),
       cmocka_unit_test(a_penalty_keeps_vectors_short),
       cmocka_unit_test(what_is_not_finite_is_named),
       cmocka_unit_test(bad_options_are_named),
       cmocka_unit_test(stopped_while_counting_it_can_be_gone_on_with),
+      cmocka_unit_test(stopped_with_sentences_held_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
