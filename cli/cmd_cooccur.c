@@ -56,6 +56,12 @@ static const struct option options[] = {
      AT(weight),
      .choices = {"distance", "linear", "flat"},
      .help = "what two words n apart count: distance: 1/n; linear: (window + 1 - n) / window; flat: 1"},
+    {.kind = OPTION_REAL,
+     .name = "sample",
+     .value = "X",
+     AT(count.sample),
+     .real_high = 1,
+     .help = "with --weight linear, count as if words more frequent than this share were left out at random; 0: never"},
     {.kind = OPTION_FLAG, .name = "one-sided", AT(one_sided), .help = "count only the words that stand before a word"},
     {.kind = OPTION_CHOICE,
      .name = "tokens",
@@ -116,6 +122,8 @@ static enum exit_status check_settings(const struct text_list *operands) {
   settings.corpus.tokens = (enum vt_token_rule)settings.tokens;
   settings.count.weight = (enum vt_cooccur_weight)settings.weight;
   settings.count.sides = settings.one_sided ? VT_COOCCUR_LEFT : VT_COOCCUR_BOTH;
+  if (settings.count.sample > 0 && (settings.count.weight != VT_COOCCUR_LINEAR || settings.one_sided))
+    return report_usage("cooccur", "--sample goes with --weight linear on both sides");
   return EXIT_DONE;
 }
 
@@ -149,6 +157,8 @@ static enum exit_status count_and_save(const struct vt_vocab *vocab, const struc
   struct vt_cooccur *counts;
   struct vt_cooccur_report counted;
   struct vt_error error;
+  settings.count.vocab = vocab;
+  settings.count.rules = &settings.corpus;
   settings.count.interrupt = &interrupt_flag;
   if (vt_cooccur_count(corpus, &settings.count, &counts, &counted, &error) != VT_OK) return report_error(&error);
   enum exit_status status = EXIT_DONE;

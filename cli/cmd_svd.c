@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "counts_option.h"
 #include "interrupt.h"
 #include "json.h"
 #include "report.h"
@@ -30,6 +31,10 @@ static void prepare(void) {
 #define AT(field) .offset = offsetof(struct svd_settings, field)
 static const struct option options[] = {
     {.kind = OPTION_HEADING, .help = "Options"},
+    SHARED_COUNTS(AT(request.counts),
+                  .help =
+                      "take the counts of a text that vectrail cooccur wrote, whatever their weights, in place of a "
+                      "corpus"),
     {.kind = OPTION_TEXT,
      .name = "run",
      .value = "DIR",
@@ -187,6 +192,8 @@ static enum exit_status run(const struct common_settings *common, const struct t
   struct vt_svd_request *request = &settings.request;
   struct vt_svd_result result;
   struct vt_error error;
+  enum exit_status status = counts_option_check(&command_svd, request->counts, operands);
+  if (status != EXIT_DONE) return status;
   if (request->run_path == NULL && request->dim == 0) request->choose = true;
   request->inputs = operands->items;
   request->input_count = operands->count;
@@ -225,7 +232,7 @@ const struct command command_svd = {
     .option_count = sizeof options / sizeof options[0],
     .settings = &settings,
     .prepare = prepare,
-    .operands_low = 1,
+    .operands_low = 0,
     .operands_high = SIZE_MAX,
     .operands_missing = "svd needs a corpus: a file of text, or - for standard input",
     .run = run,

@@ -16,7 +16,7 @@
 static struct theory_settings {
   struct text_list corpus;
   uint64_t modes, points;
-  const char *analogy, *picture;
+  const char *counts, *analogy, *picture;
   int threads;
   bool curves, json;
 } settings;
@@ -35,6 +35,9 @@ static const struct option options[] = {
      .value = "FILE...",
      AT(corpus),
      .help = "the run's text, where it is not found where it was"},
+    SHARED_COUNTS(AT(counts),
+                  .help = "take the counts of the run's text that vectrail cooccur wrote, with the run's window and "
+                          "sample and --weight linear, in place of reading it"),
     {.kind = OPTION_U64,
      .name = "modes",
      .value = "N",
@@ -290,6 +293,7 @@ static enum exit_status run(const struct common_settings *common, const struct t
   vt_theory_options_init(&asked);
   asked.corpus = settings.corpus.items;
   asked.corpus_count = settings.corpus.count;
+  asked.counts = settings.counts;
   asked.modes = (size_t)settings.modes;
   asked.points = (size_t)settings.points;
   asked.analogy = settings.analogy;

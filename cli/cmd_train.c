@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "counts_option.h"
 #include "export_file.h"
 #include "interrupt.h"
 #include "pairs.h"
@@ -135,6 +136,8 @@ static bool reads_stdin_twice(const struct text_list *operands) {
 }
 
 static enum exit_status check_settings(const struct text_list *operands) {
+  enum exit_status status = counts_option_check(&command_train, train_settings.counts, operands);
+  if (status != EXIT_DONE) return status;
   if (train_settings.run == NULL) {
     report("add --run DIR, a folder that will hold the vectors and how they moved",
            "train needs a run folder to write to");
@@ -154,7 +157,7 @@ static enum exit_status check_settings(const struct text_list *operands) {
     return report_usage("train", "--tokenizer is for --tokens bpe alone");
   if (train_settings.tokens == VT_TOKENS_BPE) train_settings.corpus.min_count = 1;
   if (train_settings.tokens == VT_TOKENS_LETTERS) train_settings.corpus.fold_case = true;
-  enum exit_status status = settle_model();
+  status = settle_model();
   if (status == EXIT_DONE) status = check_kernel();
   /* Better now than after the training. */
   if (status == EXIT_DONE && train_settings.output != NULL && !export_folder_is_writable(train_settings.output))
@@ -209,6 +212,7 @@ static void fill_request(struct vt_train_request *request, struct train_report *
   *request = (struct vt_train_request){
       .inputs = operands->items,
       .input_count = operands->count,
+      .counts = train_settings.counts,
       .run_path = train_settings.run,
       .force = train_settings.force,
       .corpus = train_settings.corpus,
@@ -239,6 +243,7 @@ static enum exit_status train(const struct common_settings *common, const struct
                               const struct text_list *watch, const struct text_list *pairs,
                               const struct text_list *ledger, const struct vt_vocab *vocab) {
   struct train_report told = {.command = &command_train, .run = train_settings.run, .watch = watch, .ledger = ledger};
+  if (train_settings.counts != NULL) told.without = counts_option_settled;
   bool speaks = team_speaks(train_settings.train.ranks);
   progress_init(&told.progress, common->quiet || !speaks);
   struct vt_train_request request;

@@ -116,13 +116,19 @@ void help_command(FILE *stream, const struct command *command) {
   if (command->example != NULL) fprintf(stream, "\nexample: %s\n", command->example);
 }
 
-void help_settings(FILE *stream, const struct command *command) {
+static bool is_among(const char *name, const char *const *names) {
+  for (; names != NULL && *names != NULL; names++)
+    if (strcmp(*names, name) == 0) return true;
+  return false;
+}
+
+void help_settings(FILE *stream, const struct command *command, const char *const *without) {
   int column = 2;
   fputs("  ", stream);
   for (size_t i = 0; i < command->option_count; i++) {
     const struct option *option = &command->options[i];
     char value[256], text[512];
-    if (option->kind == OPTION_HEADING || option->aside) continue;
+    if (option->kind == OPTION_HEADING || option->aside || is_among(option->name, without)) continue;
     option_value_text(option, command->settings, value, sizeof value);
     if (value[0] == '\0') continue;
     if (option->kind == OPTION_FLAG)

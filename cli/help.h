@@ -15,7 +15,7 @@ void help_overview(FILE *stream, const struct command *const *commands, size_t c
 void help_command(FILE *stream, const struct command *command);
 
 /* The settings of a command as options that can be typed again, wrapped and indented by two columns: all but those
- * that are aside, empty or off. */
-void help_settings(FILE *stream, const struct command *command);
+ * that are aside, empty or off, or whose names are in `without` (NULL: none), which NULL ends. */
+void help_settings(FILE *stream, const struct command *command, const char *const *without);
 
 #endif

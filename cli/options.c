@@ -274,6 +274,23 @@ void option_value_text(const struct option *option, const void *target, char *te
   }
 }
 
+/* ---- what was typed ---------------------------------------------------------------------------------------------- */
+
+#define TYPED_MAX 128 /* more than any command has options */
+static const struct option *taken[TYPED_MAX];
+static size_t taken_count;
+
+static void note_typed(const struct option *option) {
+  if (taken_count < TYPED_MAX) taken[taken_count++] = option;
+}
+
+const char *options_typed(const char *const *names) {
+  for (size_t n = 0; names[n] != NULL; n++)
+    for (size_t k = 0; k < taken_count; k++)
+      if (strcmp(taken[k]->name, names[n]) == 0) return names[n];
+  return NULL;
+}
+
 /* ---- arguments -------------------------------------------------------------------------------------------------- */
 
 struct arguments {
@@ -338,6 +355,7 @@ static bool take_option(struct arguments *arguments, const struct option *option
 bool options_parse(const struct option_set *sets, size_t set_count, const char *command, int argc, char **argv,
                    struct text_list *operands) {
   struct arguments arguments = {.count = argc, .items = argv, .command = command, .operands = operands};
+  taken_count = 0;
   while (arguments.next < argc) {
     const char *typed = argv[arguments.next++];
     if (strcmp(typed, "--") == 0) {
@@ -364,6 +382,7 @@ bool options_parse(const struct option_set *sets, size_t set_count, const char *
       return false;
     }
     if (!take_option(&arguments, option, target, typed)) return false;
+    note_typed(option);
   }
   return true;
 }

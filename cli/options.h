@@ -67,6 +67,9 @@ struct option_set {
 bool options_parse(const struct option_set *sets, size_t set_count, const char *command, int argc, char **argv,
                    struct text_list *operands);
 
+/* The first of these options, by their own names, that was written among the arguments last read; NULL: none was. */
+const char *options_typed(const char *const *names);
+
 /* Releases the lists among the targets. */
 void options_release(const struct option_set *set);
 

@@ -7,7 +7,8 @@
 
 #include "cli.h"
 
-/* clang-format off: an initializer, and no block */
+/* An initializer, and no block, which is what the formatter would take it for. */
+/* clang-format off */
 #define SHARED_THREADS(...)                                                                                            \
   {.kind = OPTION_INT, .name = "threads", .value = "N", .low = 1, .high = 1024, .unset = "the processors there are",   \
    .help = "threads; the result does not depend on them", __VA_ARGS__}
@@ -15,6 +16,8 @@
   {.kind = OPTION_FLAG, .name = "force", .help = "replace the run that is in that folder", __VA_ARGS__}
 #define SHARED_JSON(...)                                                                                               \
   {.kind = OPTION_FLAG, .name = "json", .help = "print the result as one JSON object", __VA_ARGS__}
+#define SHARED_COUNTS(...)                                                                                             \
+  {.kind = OPTION_TEXT, .name = "counts", .value = "FILE", __VA_ARGS__}
 
 /* Of what trains a run further. */
 #define SHARED_NEW_RUN(...)                                                                                            \

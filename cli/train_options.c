@@ -76,6 +76,9 @@ static const struct option options[] = {
      .aliases = "train input",
      .value = "FILE",
      .help = "one more corpus, as if it stood among the operands"},
+    SHARED_COUNTS(AT(counts),
+                  .help = "train on the counts of a text that vectrail cooccur wrote, in place of a corpus: glove by "
+                          "distance; quadratic and --loss softmax --batch full with --weight linear"),
     {.kind = OPTION_TEXT,
      .name = "run",
      .aside = true,
@@ -568,7 +571,7 @@ const struct command command_train = {
     .settings = &train_settings,
     .prepare = prepare,
     .prepare_for = prepare_for,
-    .operands_low = 1,
+    .operands_low = 0,
     .operands_high = SIZE_MAX,
     .operands_missing = "train needs a corpus: a file of text, or - for standard input",
     .run = train_run,

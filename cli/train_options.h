@@ -17,7 +17,7 @@ struct train_settings {
   /* Places in the choices, which are the values of the enums. */
   int model, loss, schedule, optimizer, tokens, positions, preset, sync;
   bool untied;
-  const char *vocab;
+  const char *vocab, *counts;
   const char *kernel;
   struct text_list watch, pairs, ledger;
   const char *batch, *start;

@@ -46,10 +46,13 @@ void train_report_corpus(void *context, const struct vt_corpus_report *corpus, c
 static void announce(const struct train_report *told) {
   const struct vt_corpus_report *corpus = &told->corpus;
   char a[NUMBER_TEXT_BYTES], b[NUMBER_TEXT_BYTES], c[NUMBER_TEXT_BYTES];
-  fprintf(stderr, "read %s words, %s different ones, in %s", format_count(corpus->tokens_read, a),
-          format_count(corpus->types_read, b), format_seconds(corpus->seconds, c));
-  fprintf(stderr, "; training on %s words, %s different ones", format_count(corpus->tokens, a),
-          format_count(told->vocab_size, b));
+  if (corpus->tokens_read > 0)
+    fprintf(stderr, "read %s words, %s different ones, in %s; ", format_count(corpus->tokens_read, a),
+            format_count(corpus->types_read, b), format_seconds(corpus->seconds, c));
+  fprintf(stderr,
+          corpus->tokens_read > 0 ? "training on %s words, %s different ones"
+                                  : "training on the counts of %s words, %s different ones",
+          format_count(corpus->tokens, a), format_count(told->vocab_size, b));
   if (corpus->phrases > 0) fprintf(stderr, ", %s of them phrases", format_count(corpus->phrases, c));
   fputc('\n', stderr);
   if (corpus->replaced_bytes > 0)
@@ -57,7 +60,7 @@ static void announce(const struct train_report *told) {
             format_count(corpus->replaced_bytes, a), (unsigned long long)corpus->replaced_offset,
             corpus->replaced_input + 1);
   fputs("settings:\n", stderr);
-  help_settings(stderr, told->command);
+  help_settings(stderr, told->command, told->without);
 }
 
 static void announce_resumed(const struct train_report *told, const struct vt_train_progress *state) {

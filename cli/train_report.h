@@ -12,6 +12,7 @@
 struct train_report {
   struct progress progress;
   const struct command *command; /* whose settings are printed; NULL: a run is gone on with */
+  const char *const *without;    /* options that are no settings of this training (help_settings) */
   const char *run;
   const struct text_list *watch;
   const struct text_list *ledger; /* NULL: none */

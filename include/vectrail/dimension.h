@@ -70,6 +70,9 @@ VT_API struct vt_pip_choice vt_pip_choose(const struct vt_pip_model *model);
 struct vt_svd_request {
   const char *const *inputs;
   size_t input_count;
+  /* In place of inputs, a database of counts of both sides (vt_cooccur_load), whatever their weights: vocabulary,
+   * window and sample are theirs, and no dimension is chosen, for there are no two halves of a text [NULL] */
+  const char *counts;
   const char *run_path; /* to make; NULL: none, for the choice of a dimension alone */
   bool force;
   struct vt_corpus_options corpus;

@@ -32,6 +32,9 @@ enum vt_association_kind { VT_ASSOCIATION_QUADRATIC, VT_ASSOCIATION_PMI, VT_ASSO
 struct vt_theory_options {
   const char *const *corpus; /* the run's text, where its own files are no longer where they were */
   size_t corpus_count;
+  /* In place of the text, a database of its counts (vt_cooccur_load) with linear weights on both sides, the run's
+   * window and its subsampling, none for full batches of the exact softmax [NULL] */
+  const char *counts;
   size_t modes;         /* directions that are followed, at most the dimension [10] */
   size_t points;        /* snapshots at which the factorisation is measured, the last included; 0: none [4] */
   const char *analogy;  /* questions in word2vec's format, whose sections are looked at; NULL: none */

@@ -198,6 +198,11 @@ struct vt_train_progress {
 struct vt_train_request {
   const char *const *inputs; /* corpus files; "-" is standard input */
   size_t input_count;
+  /* In place of inputs: counts that vt_cooccur_save wrote as a database, for GloVe (weights by distance), the exact
+   * softmax in full batches and the quadratic loss (linear weights on both sides; subsampled or not). They bring the
+   * vocabulary, window, sample and sides, and come to the vectors that their text would have come to; held_out is 0.
+   * The run notes where they are, and resuming and replaying read them there again. NULL: none [NULL] */
+  const char *counts;
   const char *run_path; /* folder to make; its parent must exist */
   bool force;           /* replace an earlier run there (only a folder that holds a run.db is ever replaced) */
   struct vt_corpus_options corpus; /* its threads and progress fields are used as given */

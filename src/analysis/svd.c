@@ -20,10 +20,11 @@
 #define GROUPS 16 /* of words, for the error of the noise's estimate */
 
 struct svd {
-  const struct vt_svd_request *request;
+  struct vt_svd_request *request;
   struct vt_svd_result *result;
   struct vt_vocab *vocab;
   struct vt_corpus *corpus;
+  struct vt_cooccur *counts; /* in place of a corpus */
   struct vt_pool *pool;
   double *keep; /* NULL: no subsampling */
   double *values, *vectors;
@@ -43,7 +44,14 @@ void vt_svd_request_init(struct vt_svd_request *request) {
 }
 
 static enum vt_status check(const struct vt_svd_request *request, struct vt_error *error) {
-  if (request->input_count == 0) return VT_FAIL(error, VT_ERROR_ARGUMENT, "no corpus was given");
+  if (request->input_count == 0 && request->counts == NULL)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "no corpus was given");
+  if (request->input_count > 0 && request->counts != NULL)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "leave one of them out",
+                        "vectors are made of a text or of counts, not of both");
+  if (request->counts != NULL && (request->choose || request->dim == 0))
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "name the text in place of its counts, or give --dim alone",
+                        "the noise is seen in two halves of a text, which its counts no longer have");
   if (request->dim > 4096)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "dim is %" PRIu32 "; it must lie between 1 and 4096", request->dim);
   if (request->shift < 1 || request->shift > 1000)
@@ -59,6 +67,7 @@ static enum vt_status check(const struct vt_svd_request *request, struct vt_erro
 
 static enum vt_status count(const struct svd *svd, const struct vt_shares *shares, size_t share,
                             struct vt_meetings *meetings, struct vt_error *error) {
+  if (svd->counts != NULL) return vt_meetings_take(svd->counts, meetings, error);
   struct vt_meetings_options options = {
       .window = svd->request->window, .keep = svd->keep, .threads = svd->request->threads};
   if (shares != NULL) {
@@ -189,8 +198,8 @@ static enum vt_status decompose(struct svd *svd, struct vt_error *error) {
   return status;
 }
 
-static enum vt_status record_settings(const struct vt_svd_request *request, struct vt_run_recorder *recorder,
-                                      struct vt_error *error) {
+static enum vt_status record_settings(const struct vt_svd_request *request, const struct vt_cooccur *counts,
+                                      struct vt_run_recorder *recorder, struct vt_error *error) {
   static const char *const names[] = {"quadratic", "pmi", "ppmi"};
   char text[64];
   VT_TRY(vt_run_recorder_meta(recorder, "model", "svd", error));
@@ -199,6 +208,9 @@ static enum vt_status record_settings(const struct vt_svd_request *request, stru
   VT_TRY(vt_run_recorder_meta(recorder, "shift", text, error));
   snprintf(text, sizeof text, "%" PRIu32, request->window);
   VT_TRY(vt_run_recorder_meta(recorder, "window", text, error));
+  const char *weight =
+      vt_cooccur_weight_name(counts == NULL ? VT_COOCCUR_LINEAR : vt_cooccur_counted_by(counts).weight);
+  VT_TRY(vt_run_recorder_meta(recorder, "weight", weight, error));
   snprintf(text, sizeof text, "%g", request->sample);
   VT_TRY(vt_run_recorder_meta(recorder, "sample", text, error));
   snprintf(text, sizeof text, "%g", request->alpha);
@@ -220,7 +232,7 @@ static enum vt_status record(const struct svd *svd, struct vt_error *error) {
   }
   if (status == VT_OK)
     status = vt_run_recorder_create(svd->request->run_path, svd->vocab, dim, svd->request->force, &recorder, error);
-  if (status == VT_OK) status = record_settings(svd->request, recorder, error);
+  if (status == VT_OK) status = record_settings(svd->request, svd->counts, recorder, error);
   if (status == VT_OK)
     status = vt_run_recorder_step(
         recorder, &(struct vt_run_step){.step = 0, .epoch = 1, .tokens = vt_vocab_tokens(svd->vocab)}, error);
@@ -232,20 +244,37 @@ static enum vt_status record(const struct svd *svd, struct vt_error *error) {
   return status;
 }
 
-static enum vt_status run(struct svd *svd, struct vt_error *error) {
+static enum vt_status read_counts(struct svd *svd, struct vt_error *error) {
+  struct vt_svd_request *request = svd->request;
+  VT_TRY(vt_cooccur_load(request->counts, NULL, &svd->counts, &svd->vocab, error));
+  const struct vt_cooccur_options by = vt_cooccur_counted_by(svd->counts);
+  if (by.sides != VT_COOCCUR_BOTH)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "count them without --one-sided",
+                        "the counts are of one side, and make no symmetric matrix");
+  request->window = by.window;
+  request->sample = by.sample;
+  return VT_OK;
+}
+
+static enum vt_status read_text(struct svd *svd, struct vt_error *error) {
   const struct vt_svd_request *request = svd->request;
-  struct vt_svd_result *result = svd->result;
   struct vt_corpus_options options = request->corpus;
   if (options.interrupt == NULL) options.interrupt = request->interrupt;
   VT_TRY(vt_corpus_encode_unnamed(request->inputs, request->input_count, &options, &svd->vocab, &svd->corpus, NULL,
                                   error));
+  if (request->sample == 0) return VT_OK;
+  svd->keep = vt_alloc(vt_vocab_size(svd->vocab), sizeof *svd->keep);
+  if (svd->keep == NULL) return VT_FAIL_MEMORY(error, vt_vocab_size(svd->vocab) * sizeof *svd->keep);
+  vt_subsample_keep(svd->vocab, request->sample, svd->keep);
+  return VT_OK;
+}
+
+static enum vt_status run(struct svd *svd, struct vt_error *error) {
+  const struct vt_svd_request *request = svd->request;
+  struct vt_svd_result *result = svd->result;
+  VT_TRY((request->counts != NULL ? read_counts : read_text)(svd, error));
   result->words = vt_vocab_size(svd->vocab);
   VT_TRY(vt_pool_create(request->threads, &svd->pool, error));
-  if (request->sample > 0) {
-    svd->keep = vt_alloc(result->words, sizeof *svd->keep);
-    if (svd->keep == NULL) return VT_FAIL_MEMORY(error, result->words * sizeof *svd->keep);
-    vt_subsample_keep(svd->vocab, request->sample, svd->keep);
-  }
   if (request->choose) {
     VT_TRY(measure_noise(svd, error));
     result->edge = 2 * result->sigma * sqrt((double)result->words);
@@ -271,6 +300,7 @@ enum vt_status vt_svd(const struct vt_svd_request *request, struct vt_svd_result
   enum vt_status status = run(&svd, error);
   vt_pool_free(svd.pool);
   vt_corpus_free(svd.corpus);
+  vt_cooccur_free(svd.counts);
   vt_vocab_free(svd.vocab);
   vt_free(svd.keep);
   vt_free(svd.values);

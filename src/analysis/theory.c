@@ -11,6 +11,7 @@
 #include "analysis/chart.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "run/run_counts.h"
 #include "run/run_internal.h"
 #include "run/run_text.h"
 #include "text/subsample.h"
@@ -200,6 +201,21 @@ static enum vt_status prepare(struct reading *r, struct vt_error *error) {
   return VT_OK;
 }
 
+/* The exact softmax in full batches leaves subsampling out. */
+static bool is_subsampled(const struct vt_train_options *train) {
+  return train->sample > 0 && !(train->loss == VT_LOSS_SOFTMAX && train->batch == VT_BATCH_FULL);
+}
+
+static enum vt_status take_counts(struct reading *r, struct vt_meetings *meetings, struct vt_error *error) {
+  const struct vt_train_options *train = &r->settings.train;
+  struct vt_cooccur *counts;
+  VT_TRY(vt_run_counts_of_text(r->run, r->options->counts, train->window, is_subsampled(train) ? train->sample : 0,
+                               &counts, error));
+  enum vt_status status = vt_meetings_take(counts, meetings, error);
+  vt_cooccur_free(counts);
+  return status;
+}
+
 static enum vt_status count_text(struct reading *r, struct vt_meetings *meetings, struct vt_error *error) {
   const struct vt_train_options *train = &r->settings.train;
   const struct vt_run_text_options reading = {
@@ -207,9 +223,7 @@ static enum vt_status count_text(struct reading *r, struct vt_meetings *meetings
   struct vt_run_text text;
   double *keep = NULL;
   enum vt_status status = vt_run_text_open(r->run, &reading, &text, error);
-  /* The exact softmax in full batches leaves subsampling out. */
-  const bool subsampled = train->sample > 0 && !(train->loss == VT_LOSS_SOFTMAX && train->batch == VT_BATCH_FULL);
-  if (status == VT_OK && subsampled) {
+  if (status == VT_OK && is_subsampled(train)) {
     keep = vt_alloc(r->theory->words, sizeof *keep);
     if (keep == NULL)
       status = VT_FAIL_MEMORY(error, r->theory->words * sizeof *keep);
@@ -268,7 +282,7 @@ static enum vt_status read_run(struct reading *r, struct vt_error *error) {
   VT_TRY(prepare(r, error));
   struct vt_meetings meetings = {0};
   struct vt_pool *pool = NULL;
-  VT_TRY(count_text(r, &meetings, error));
+  VT_TRY((r->options->counts != NULL ? take_counts : count_text)(r, &meetings, error));
   enum vt_status status = vt_pool_create(r->options->threads, &pool, error);
   if (status == VT_OK) status = compare_modes(r, &meetings, pool, error);
   if (status == VT_OK)

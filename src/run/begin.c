@@ -3,17 +3,24 @@
  * is to be done; once it is such that vt_resume could go on with it, it takes the run's place. So a corpus that cannot
  * be read leaves nothing, and whenever the process is killed there is no run or one that can be gone on with.
  */
+#define _XOPEN_SOURCE 700 /* realpath */
+
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "dist/ranks.h"
 #include "run/folder.h"
 #include "run/lock.h"
+#include "run/run_counts.h"
 #include "run/session.h"
 #include "run/team.h"
+#include "train/counted.h"
 #include "vectrail/version.h"
 
 /* ---- what is written about the run as a whole -------------------------------------------------------------------- */
@@ -81,12 +88,42 @@ static enum vt_status record_hashes(struct vt_session *session, size_t count, st
   return status;
 }
 
+static enum vt_status record_inputs(struct vt_session *session, const struct vt_train_request *request,
+                                    struct vt_error *error) {
+  VT_TRY(record_lines(session, "inputs", request->inputs, request->input_count, '\n', error));
+  return record_hashes(session, request->input_count, error);
+}
+
+/* Whoever goes on with the run may be somewhere else. */
+static enum vt_status record_counts(struct vt_session *session, const char *path, struct vt_error *error) {
+  char *place = realpath(path, NULL);
+  if (place == NULL) return VT_FAIL(error, VT_ERROR_IO, "%s: cannot find its place: %s", path, strerror(errno));
+  enum vt_status status = vt_recorder_meta(session->recorder, VT_COUNTS_META, place, error);
+  free(place);
+  VT_TRY(status);
+  return meta(session, error, VT_COUNTS_META_FINGERPRINT, "%016" PRIx64, vt_cooccur_fingerprint(session->counts));
+}
+
+/* How the text was read, or that which was counted. */
+static struct vt_corpus_options rules_of(const struct vt_session *session, const struct vt_train_request *request) {
+  struct vt_corpus_options rules = request->corpus;
+  if (session->counts == NULL) return rules;
+  const struct vt_cooccur_source source = vt_cooccur_counted_on(session->counts);
+  vt_corpus_options_init(&rules);
+  if (!source.rules_known) return rules;
+  rules.tokens = source.rule;
+  rules.fold_case = source.fold_case;
+  rules.min_count = source.min_count;
+  rules.max_vocab = source.max_vocab;
+  return rules;
+}
+
 static enum vt_status record_corpus(struct vt_session *session, const struct vt_train_request *request,
                                     struct vt_error *error) {
-  const struct vt_corpus_options *options = &request->corpus;
+  const struct vt_corpus_options rules = rules_of(session, request), *options = &rules;
   const struct vt_corpus_report *report = &session->report;
-  VT_TRY(record_lines(session, "inputs", request->inputs, request->input_count, '\n', error));
-  VT_TRY(record_hashes(session, request->input_count, error));
+  const bool counted = session->counts != NULL;
+  VT_TRY(counted ? record_counts(session, request->counts, error) : record_inputs(session, request, error));
   VT_TRY(meta(session, error, "tokens_rule", "%s", vt_token_rule_name(options->tokens)));
   VT_TRY(meta(session, error, "fold_case", "%d", options->fold_case));
   VT_TRY(meta(session, error, "min_count", "%" PRIu64, options->min_count));
@@ -101,7 +138,8 @@ static enum vt_status record_corpus(struct vt_session *session, const struct vt_
   VT_TRY(meta(session, error, "corpus_lines", "%" PRIu64, report->lines));
   VT_TRY(meta(session, error, "corpus_bytes", "%" PRIu64, report->text_bytes));
   VT_TRY(meta(session, error, "corpus_replaced_bytes", "%" PRIu64, report->replaced_bytes));
-  VT_TRY(meta(session, error, "corpus_fingerprint", "%016" PRIx64, vt_corpus_fingerprint(session->corpus)));
+  VT_TRY(meta(session, error, "corpus_fingerprint", "%016" PRIx64,
+              counted ? vt_cooccur_counted_on(session->counts).fingerprint : vt_corpus_fingerprint(session->corpus)));
   VT_TRY(meta(session, error, "held_out_sentences", "%zu", vt_engine_held_out_sentences(session->engine)));
   VT_TRY(meta(session, error, "held_out_tokens", "%" PRIu64, vt_engine_held_out_tokens(session->engine)));
   return meta(session, error, "probe_pairs", "%zu", vt_engine_probe_pairs(session->engine));
@@ -161,6 +199,18 @@ static enum vt_status read_corpus(struct vt_session *session, const struct vt_tr
   return VT_OK;
 }
 
+static enum vt_status read_counts(struct vt_session *session, const struct vt_train_request *request,
+                                  const char *staging, struct vt_error *error) {
+  VT_TRY(vt_cooccur_load(request->counts, staging, &session->counts, &session->vocab, error));
+  const struct vt_cooccur_source source = vt_cooccur_counted_on(session->counts);
+  session->report = (struct vt_corpus_report){.lines = source.sentences, .tokens = source.tokens};
+  vt_counted_settle(session->counts, &session->settings.train);
+  VT_TRY(vt_counted_check(&session->settings.train, session->counts, error));
+  if (request->corpus_ready != NULL)
+    request->corpus_ready(request->corpus_ready_context, &session->report, session->vocab);
+  return VT_OK;
+}
+
 /* The database, complete, and closed: it cannot be moved while it is open. */
 static enum vt_status write_database(struct vt_session *session, const struct vt_train_request *request,
                                      const char *staging, struct vt_error *error) {
@@ -174,7 +224,7 @@ static enum vt_status write_database(struct vt_session *session, const struct vt
 static enum vt_status read_text(struct vt_session *session, const struct vt_train_request *request, const char *staging,
                                 struct vt_error *error) {
   VT_TRY(vt_run_lock_take(staging, &session->lock, error));
-  return read_corpus(session, request, staging, error);
+  return (request->counts != NULL ? read_counts : read_corpus)(session, request, staging, error);
 }
 
 static enum vt_status prepare(struct vt_session *session, struct vt_error *error) {
@@ -226,7 +276,13 @@ static enum vt_status lead(struct vt_session *session, const struct vt_train_req
 
 static enum vt_status check_request(const struct vt_train_request *request, const struct vt_settings *settings,
                                     struct vt_error *error) {
-  if (request->input_count == 0)
+  if (request->counts != NULL && request->input_count > 0)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "leave one of them out",
+                        "a run is trained on a text or on counts, not on both");
+  if (request->counts != NULL && vt_ranks_size(request->train.ranks) > 1)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "start it without mpirun, with more threads",
+                        "counts are trained on by one process, and there are %d", vt_ranks_size(request->train.ranks));
+  if (request->counts == NULL && request->input_count == 0)
     return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "pass at least one file, or - for standard input",
                         "no corpus was given");
   return vt_settings_check(settings, error);

@@ -174,7 +174,7 @@ struct vt_checkpoint vt_session_checkpoint(struct vt_session *session) {
   const struct vt_train_progress *progress = &session->progress;
   struct vt_checkpoint checkpoint = {
       .seed = session->settings.train.seed,
-      .corpus_fingerprint = vt_corpus_fingerprint(session->corpus),
+      .corpus_fingerprint = vt_session_fingerprint(session),
       .engine = *vt_engine_state(session->engine),
       .marked = session->motion.marked,
       .mark_rows = session->motion.count,

@@ -22,6 +22,7 @@
 #include "run/documents.h"
 #include "run/folder.h"
 #include "run/lock.h"
+#include "run/run_counts.h"
 #include "run/run_internal.h"
 #include "run/run_recorder.h"
 #include "run/session.h"
@@ -116,8 +117,21 @@ static enum vt_status make_staging(struct vt_replaying *replaying, struct vt_err
                       "%s: cannot make a folder in the run: %s", path, strerror(errno));
 }
 
+static enum vt_status open_counts(struct vt_replaying *replaying, struct vt_error *error) {
+  const struct vt_replay_request *request = replaying->request;
+  if (request->by_document)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "keep the ledger by word",
+                        "the run was trained on counts, which have no documents");
+  if (request->input_count > 1)
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "the run was trained on one file of counts, and %zu files were given",
+                   request->input_count);
+  return vt_run_counts_open(replaying->run, request->input_count == 1 ? request->inputs[0] : NULL, replaying->staging,
+                            &replaying->counts, error);
+}
+
 static enum vt_status open_text(struct vt_replaying *replaying, struct vt_error *error) {
   const struct vt_replay_request *request = replaying->request;
+  if (vt_run_has_counts(replaying->run)) return open_counts(replaying, error);
   const struct vt_run_text_options options = {.inputs = request->inputs,
                                               .input_count = request->input_count,
                                               .threads = request->threads,
@@ -144,8 +158,11 @@ static enum vt_status start_from_base(struct vt_replaying *replaying, struct vt_
 
 static enum vt_status make_engine(struct vt_replaying *replaying, struct vt_error *error) {
   const struct vt_settings *settings = &replaying->settings;
-  VT_TRY(vt_engine_create(&settings->train, vt_run_vocab(replaying->run), replaying->text.corpus, &replaying->engine,
-                          error));
+  const struct vt_vocab *vocab = vt_run_vocab(replaying->run);
+  if (replaying->counts != NULL)
+    VT_TRY(vt_engine_create_counted(&settings->train, vocab, replaying->counts, &replaying->engine, error));
+  else
+    VT_TRY(vt_engine_create(&settings->train, vocab, replaying->text.corpus, &replaying->engine, error));
   VT_TRY(start_from_base(replaying, error));
   uint64_t steps = vt_engine_state(replaying->engine)->steps;
   if (replaying->last > steps)
@@ -303,6 +320,7 @@ static void release(struct vt_replaying *replaying) {
   vt_plan_release(&replaying->plan);
   vt_plan_release(&replaying->added);
   vt_run_text_release(&replaying->text);
+  vt_cooccur_free(replaying->counts);
   vt_run_close(replaying->run);
   if (replaying->staging != NULL) vt_run_folder_abandon(replaying->staging);
   vt_free(replaying->staging);

@@ -18,6 +18,7 @@ struct vt_replaying {
   char *staging; /* a folder within the run, in which everything is made ready */
   struct vt_settings settings;
   struct vt_run_text text;
+  struct vt_cooccur *counts; /* in place of the text */
   struct vt_engine *engine;
   struct vt_recorder *recorder; /* of the staging folder; NULL where nothing is to be recorded */
   struct vt_plan plan;          /* of the run, with the spans of the ledger */

@@ -153,6 +153,11 @@ static enum vt_status add_snapshot(struct vt_replaying *replaying, uint64_t step
 
 /* ---- the observer ------------------------------------------------------------------------------------------------ */
 
+static uint64_t tokens_of(const struct vt_replaying *replaying) {
+  return replaying->counts == NULL ? vt_corpus_tokens(replaying->text.corpus)
+                                   : vt_cooccur_counted_on(replaying->counts).tokens;
+}
+
 static void tell_progress(struct vt_replaying *replaying, const struct vt_engine_state *state) {
   const struct vt_replay_request *request = replaying->request;
   struct vt_replay_result *result = &replaying->result;
@@ -167,7 +172,7 @@ static void tell_progress(struct vt_replaying *replaying, const struct vt_engine
       .epoch = state->epoch,
       .epochs = replaying->settings.train.epochs,
       .tokens = state->tokens,
-      .tokens_total = vt_corpus_tokens(replaying->text.corpus) * replaying->settings.train.epochs,
+      .tokens_total = tokens_of(replaying) * replaying->settings.train.epochs,
       .seconds = result->seconds,
       .words_per_second = result->words_per_second,
       .lr = state->lr,

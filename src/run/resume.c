@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "run/folder.h"
 #include "run/lock.h"
+#include "run/run_counts.h"
 #include "run/run_internal.h"
 #include "run/run_recorder.h"
 #include "run/session.h"
@@ -201,6 +202,7 @@ static enum vt_status load(struct vt_session *session, const struct vt_resume_re
   VT_TRY(read_settings(session, request, run, error));
   session->vocab = vt_run_take_vocab(run);
   VT_TRY(read_watch(session, run, error));
+  if (vt_run_has_counts(run)) return vt_run_counts_open(run, NULL, session->run_path, &session->counts, error);
   return open_corpus(session, run, error);
 }
 

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/scratch.h"
 #include "run/folder.h"
+#include "run/run_counts.h"
 #include "run/run_internal.h"
 #include "run/settings.h"
 
@@ -70,6 +71,9 @@ static enum vt_status find_inputs(const struct vt_run *run, const struct vt_run_
     VT_TRY(add_input(text, options->inputs[i], strlen(options->inputs[i]), error));
   if (options->input_count > 0) return VT_OK;
   const char *at = vt_run_meta(run, "inputs");
+  if (vt_run_has_counts(run))
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "name the text that was counted with --corpus",
+                        "the run was trained on counts, not on a text that could be read");
   if (at == NULL || *at == '\0')
     return VT_FAIL(error, VT_ERROR_UNSUPPORTED,
                    "the run does not say which text it was trained on; name it with --corpus");

@@ -33,9 +33,20 @@ static enum vt_status start_from_base(struct vt_session *session, struct vt_erro
   return vt_drift_init(&session->drift, session->vocab, words, vt_engine_table(engine, VT_TABLE_INPUT), error);
 }
 
+uint64_t vt_session_fingerprint(const struct vt_session *session) {
+  return session->counts != NULL ? vt_cooccur_fingerprint(session->counts) : vt_corpus_fingerprint(session->corpus);
+}
+
+static enum vt_status create_engine(struct vt_session *session, struct vt_error *error) {
+  const struct vt_train_options *options = &session->settings.train;
+  if (session->counts != NULL)
+    return vt_engine_create_counted(options, session->vocab, session->counts, &session->engine, error);
+  return vt_engine_create(options, session->vocab, session->corpus, &session->engine, error);
+}
+
 enum vt_status vt_session_prepare(struct vt_session *session, struct vt_error *error) {
   const struct vt_settings *settings = &session->settings;
-  VT_TRY(vt_engine_create(&settings->train, session->vocab, session->corpus, &session->engine, error));
+  VT_TRY(create_engine(session, error));
   VT_TRY(start_from_base(session, error));
   const struct vt_ledger_options ledger = {
       .words = session->ledger, .word_count = session->ledger_count, .sources = settings->record.ledger_sources};
@@ -156,6 +167,7 @@ void vt_session_release(struct vt_session *session) {
   vt_plan_release(&session->plan);
   vt_engine_free(session->engine);
   vt_corpus_free(session->corpus);
+  vt_cooccur_free(session->counts);
   vt_vocab_free(session->vocab);
   vt_free(session->watch);
   vt_free(session->pairs);

@@ -14,6 +14,7 @@
 #include "train/engine.h"
 #include "train/motion.h"
 #include "train/settle.h"
+#include "vectrail/cooccur.h"
 #include "vectrail/corpus.h"
 #include "vectrail/train.h"
 
@@ -42,6 +43,7 @@ struct vt_session {
 
   struct vt_vocab *vocab;
   struct vt_corpus *corpus;
+  struct vt_cooccur *counts; /* in place of a corpus, which is NULL then */
   struct vt_corpus_report report;
   uint64_t *input_hashes; /* by input; of a training that began here */
   struct vt_engine *engine;
@@ -114,6 +116,8 @@ void vt_session_suggest(const struct vt_vocab *vocab, const char *word, char *he
 /* The part of vt_train behind its request: all of it, with what the session has been told already. */
 enum vt_status vt_session_begin(struct vt_session *session, const struct vt_train_request *request,
                                 struct vt_error *error);
+/* Of what is trained on: the encoded text, or counts. */
+uint64_t vt_session_fingerprint(const struct vt_session *session);
 /* Engine, plan and arrays for settings, vocabulary and corpus that are there; the session then stands at step 0. */
 enum vt_status vt_session_prepare(struct vt_session *session, struct vt_error *error);
 /* Trains to the end with the recorder that is open, and closes it. */

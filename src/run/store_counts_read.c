@@ -180,6 +180,8 @@ static enum vt_status read_words(struct reader *reader, struct vt_error *error) 
   if (status == VT_OK) {
     status = vt_vocab_create((const char *const *)texts, totals, words, &reader->vocab, error);
     if (status == VT_ERROR_FORMAT) status = damaged(reader, "words repeat", error);
+    if (status == VT_OK && vt_vocab_tokens(reader->vocab) != reader->counts->source.tokens)
+      status = damaged(reader, "words do not add up to the text", error);
   }
   for (uint32_t word = 0; texts != NULL && word < words; word++) vt_free(texts[word]);
   vt_free(texts);

@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "dist/ranks.h"
-
 static bool is_full_softmax(const struct vt_train_options *options) {
   return options->model == VT_MODEL_SKIPGRAM && options->loss == VT_LOSS_SOFTMAX && options->batch == VT_BATCH_FULL;
 }
@@ -52,9 +50,6 @@ enum vt_status vt_counted_check(const struct vt_train_options *options, const st
   if (options->held_out > 0)
     return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "train on the text itself",
                         "no sentences can be held out of counts, which have none");
-  if (vt_ranks_size(options->ranks) > 1)
-    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "start it without mpirun, with more threads",
-                        "counts are trained on by one process, and there are %d", vt_ranks_size(options->ranks));
   if (!glove) return vt_counted_check_expected(counts, options->window, quadratic ? options->sample : 0, error);
   VT_TRY(check_weight(&by, VT_COOCCUR_DISTANCE, error));
   if (by.window == options->window && (by.sides == VT_COOCCUR_LEFT) == options->one_sided) return VT_OK;

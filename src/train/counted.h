@@ -12,7 +12,7 @@
 void vt_counted_settle(const struct vt_cooccur *counts, struct vt_train_options *options);
 /* VT_ERROR_ARGUMENT: this model or loss needs the text itself, or other counts than these. GloVe: weights by distance;
  * the exact softmax in full batches: linear ones on both sides; the quadratic model: the same, subsampled or not. All:
- * window, sample and sides as in the options, no sentences held out, one process. */
+ * window, sample and sides as in the options, no sentences held out. */
 enum vt_status vt_counted_check(const struct vt_train_options *options, const struct vt_cooccur *counts,
                                 struct vt_error *error);
 /* Whether counts are those that random windows give in expectation: linear weights, both sides, such a window and such

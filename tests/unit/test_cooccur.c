@@ -176,6 +176,140 @@ static void spans_are_left_out(void **state) {
   free(ids);
 }
 
+/* Every pair from its own place, by the formula of text/subsample.h. */
+static uint64_t *expected_by_hand(const struct vt_cooccur_text *text, uint32_t window) {
+  uint64_t *table = calloc((size_t)WORDS * WORDS, sizeof *table);
+  assert_non_null(table);
+  for (uint64_t i = 0; i < text->entries; i++)
+    for (uint64_t j = i + 1; text->ids[i] != VT_CORPUS_END && text->ids[j] != VT_CORPUS_END; j++) {
+      double between[8] = {1}, reach = 0, mass = 0;
+      for (uint64_t k = i + 1; k < j; k++) {
+        const double kept = text->keep[text->ids[k]];
+        for (uint32_t m = window; m-- > 0;) between[m] = between[m] * (1 - kept) + (m > 0 ? between[m - 1] * kept : 0);
+      }
+      for (uint32_t m = 0; m < window; m++) {
+        reach += between[m] * ((double)(window - m) / (double)window);
+        mass += between[m];
+      }
+      if (mass < 0x1p-14) break;
+      const double met = text->keep[text->ids[i]] * text->keep[text->ids[j]] * reach;
+      const uint64_t units = (uint64_t)(met * 1048576 + 0.5);
+      table[text->ids[i] * WORDS + text->ids[j]] += units;
+      table[text->ids[j] * WORDS + text->ids[i]] += units;
+    }
+  return table;
+}
+
+static void subsampled_counts_are_the_same_every_way(void **state) {
+  (void)state;
+  uint32_t *ids = stream_create(5);
+  double keep[WORDS];
+  for (uint32_t w = 0; w < WORDS; w++) keep[w] = w < 40 ? 0.05 + 0.02 * w : 1;
+  const struct vt_cooccur_text text = {.ids = ids, .entries = ENTRIES, .words = WORDS, .keep = keep};
+  uint64_t *table = expected_by_hand(&text, 5);
+  for (int m = 0; m < 3; m++) {
+    struct vt_cooccur_options options;
+    vt_cooccur_options_init(&options);
+    options.window = 5;
+    options.weight = VT_COOCCUR_LINEAR;
+    options.memory_bytes = (uint64_t[]){VT_COOCCUR_MEMORY_DEFAULT, 60000, 28000}[m];
+    options.threads = (int[]){2, 1, 8}[m];
+    struct vt_cooccur *counts = count(&text, &options, NULL);
+    assert_int_equal(vt_cooccur_scale(counts), 1048576);
+    assert_counts(counts, table);
+    vt_cooccur_free(counts);
+  }
+  free(table);
+  free(ids);
+}
+
+/* Counts of a text, in a file. */
+static void save_some(const char *path, struct vtt_folder *folder) {
+  const char *text = vtt_write_text(folder, "text.txt", "a b c a d\nb a c\nd d a b\n");
+  struct vt_corpus_options reading;
+  struct vt_cooccur_options options;
+  struct vt_vocab *vocab;
+  struct vt_corpus *corpus;
+  struct vt_cooccur *counts;
+  vt_corpus_options_init(&reading);
+  reading.min_count = 1;
+  assert_int_equal(vt_corpus_encode_unnamed(&text, 1, &reading, &vocab, &corpus, NULL, NULL), VT_OK);
+  vt_cooccur_options_init(&options);
+  options.window = 3;
+  options.weight = VT_COOCCUR_LINEAR;
+  options.sample = 0.3;
+  options.vocab = vocab;
+  options.rules = &reading;
+  assert_int_equal(vt_cooccur_count(corpus, &options, &counts, NULL, NULL), VT_OK);
+  assert_int_equal(vt_cooccur_save(counts, vocab, path, NULL), VT_OK);
+  struct vt_cooccur *read;
+  struct vt_vocab *words;
+  struct vt_error error;
+  if (vt_cooccur_load(path, NULL, &read, &words, &error) != VT_OK) fail_msg("%s", error.message);
+  assert_int_equal(vt_vocab_size(words), vt_vocab_size(vocab));
+  for (uint32_t w = 0; w < vt_vocab_size(vocab); w++) {
+    const uint32_t *columns[2];
+    const uint64_t *units[2];
+    assert_string_equal(vt_vocab_text(words, w), vt_vocab_text(vocab, w));
+    assert_int_equal(vt_vocab_count(words, w), vt_vocab_count(vocab, w));
+    const size_t pairs = vt_cooccur_row(counts, w, &columns[0], &units[0]);
+    assert_int_equal(vt_cooccur_row(read, w, &columns[1], &units[1]), pairs);
+    assert_memory_equal(columns[0], columns[1], pairs * sizeof **columns);
+    assert_memory_equal(units[0], units[1], pairs * sizeof **units);
+  }
+  const struct vt_cooccur_options by = vt_cooccur_counted_by(read);
+  const struct vt_cooccur_source on = vt_cooccur_counted_on(read);
+  assert_true(by.window == 3 && by.weight == VT_COOCCUR_LINEAR && by.sides == VT_COOCCUR_BOTH && by.sample == 0.3);
+  assert_true(vt_cooccur_scale(read) == vt_cooccur_scale(counts) && vt_cooccur_pairs(read) == vt_cooccur_pairs(counts));
+  assert_true(on.tokens == 12 && on.sentences == 3 && on.fingerprint == vt_corpus_fingerprint(corpus));
+  assert_true(on.rules_known && on.rule == VT_TOKENS_WORDS && on.min_count == 1 && !on.fold_case);
+  vt_cooccur_free(read);
+  vt_vocab_free(words);
+  vt_cooccur_free(counts);
+  vt_corpus_free(corpus);
+  vt_vocab_free(vocab);
+}
+
+/* A byte here and there: what is read is the same, or nothing is. */
+static void damage_is_seen(void **state) {
+  (void)state;
+  struct vtt_folder *folder = vtt_folder_create();
+  const char *path = vtt_path(folder, "counts.db"), *broken = vtt_path(folder, "broken.db");
+  save_some(path, folder);
+  FILE *file = fopen(path, "rb");
+  assert_non_null(file);
+  static unsigned char bytes[1 << 16];
+  const size_t size = fread(bytes, 1, sizeof bytes, file);
+  fclose(file);
+  struct vt_cooccur *whole, *read;
+  struct vt_vocab *words;
+  struct vt_error error;
+  assert_int_equal(vt_cooccur_load(path, NULL, &whole, &words, NULL), VT_OK);
+  vt_vocab_free(words);
+  int refused = 0, differ = 0;
+  for (size_t at = 0; at < size; at++) {
+    if (bytes[at] == 0 && at % 97 != 0) continue; /* most of it is empty */
+    const unsigned char kept = bytes[at];
+    bytes[at] ^= 0x10;
+    file = fopen(broken, "wb");
+    assert_true(file != NULL && fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
+    bytes[at] = kept;
+    enum vt_status status = vt_cooccur_load(broken, NULL, &read, &words, &error);
+    refused += status != VT_OK;
+    if (status != VT_OK && error.message[0] == '\0') fail_msg("nothing is said about byte %zu", at);
+    if (status != VT_OK) continue;
+    differ += vt_cooccur_fingerprint(read) != vt_cooccur_fingerprint(whole);
+    vt_cooccur_free(read);
+    vt_vocab_free(words);
+  }
+  assert_true(refused > 300);
+  assert_int_equal(differ, 0);
+  vt_cooccur_free(whole);
+  assert_int_equal(vt_cooccur_load(vtt_path(folder, "none.db"), NULL, &read, &words, &error), VT_ERROR_NOT_FOUND);
+  assert_int_equal(vt_cooccur_load(vtt_path(folder, "text.txt"), NULL, &read, &words, &error), VT_ERROR_CORRUPT);
+  vtt_folder_remove(folder);
+}
+
 static void bad_options_are_named(void **state) {
   (void)state;
   uint32_t *ids = stream_create(3);
@@ -243,9 +377,14 @@ static void a_full_disk_leaves_nothing(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(distances_by_hand),         cmocka_unit_test(scales_are_exact_up_to_22),
-      cmocka_unit_test(every_way_counts_the_same), cmocka_unit_test(spans_are_left_out),
-      cmocka_unit_test(bad_options_are_named),     cmocka_unit_test(a_full_disk_leaves_nothing),
+      cmocka_unit_test(distances_by_hand),
+      cmocka_unit_test(scales_are_exact_up_to_22),
+      cmocka_unit_test(every_way_counts_the_same),
+      cmocka_unit_test(spans_are_left_out),
+      cmocka_unit_test(subsampled_counts_are_the_same_every_way),
+      cmocka_unit_test(damage_is_seen),
+      cmocka_unit_test(bad_options_are_named),
+      cmocka_unit_test(a_full_disk_leaves_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
