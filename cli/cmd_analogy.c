@@ -8,6 +8,7 @@
 #include "json.h"
 #include "neighbor_list.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "words.h"
 
@@ -38,7 +39,7 @@ static const struct option options[] = {
      .high = UINT64_MAX,
      .unset = "the last",
      .help = "the snapshot at step S, or the last one before it"},
-    {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print one JSON object"},
+    SHARED_JSON(AT(json)),
 };
 
 static void print_answers(const struct view *view, const uint32_t ids[3], const struct vt_neighbor *answers,

@@ -10,6 +10,7 @@
 #include "json.h"
 #include "neighbor_list.h"
 #include "report.h"
+#include "shared_options.h"
 #include "table_source.h"
 #include "terminal.h"
 #include "vectrail/compare.h"
@@ -93,14 +94,8 @@ static const struct option options[] = {
      AT(tensor),
      .unset = "the only one that fits the words",
      .help = "the tensor of safetensors files"},
-    {.kind = OPTION_INT,
-     .name = "threads",
-     .value = "N",
-     AT(threads),
-     .low = 1,
-     .high = 1024,
-     .help = "threads; the result does not depend on them"},
-    {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print one JSON object"},
+    SHARED_THREADS(AT(threads)),
+    SHARED_JSON(AT(json)),
 };
 
 /* What is compared, and what came of it. */

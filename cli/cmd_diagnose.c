@@ -27,7 +27,7 @@ static void prepare(void) {
 static const struct option options[] = {
     {.kind = OPTION_HEADING, .help = "Options"},
     SHARED_THREADS(AT(threads)),
-    {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print one JSON object"},
+    SHARED_JSON(AT(json)),
 };
 
 /* What the ailments are called where they were not found. */

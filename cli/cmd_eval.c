@@ -62,8 +62,8 @@ static const struct option options[] = {
      .high = UINT64_MAX,
      .unset = "the last",
      .help = "the snapshot at step S, or the last one before it"},
-    SHARED_THREADS(AT(threads), .aliases = "thread workers"),
-    {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print one JSON object"},
+    SHARED_THREADS(AT(threads)),
+    SHARED_JSON(AT(json)),
 };
 
 /* The scores of one snapshot. */

@@ -12,6 +12,7 @@
 #include "interrupt.h"
 #include "json.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "vectrail/experiment.h"
 
@@ -100,14 +101,8 @@ static const struct option options[] = {
      AT(request.seed),
      .high = UINT64_MAX,
      .help = "of the random numbers"},
-    {.kind = OPTION_INT,
-     .name = "threads",
-     .value = "N",
-     AT(request.threads),
-     .low = 1,
-     .high = 1024,
-     .help = "changes no result"},
-    {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print one JSON object"},
+    SHARED_THREADS(AT(request.threads)),
+    SHARED_JSON(AT(json)),
 };
 
 /* ---- words in lists ---------------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "json.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "words.h"
 #include "vectrail/ledger.h"
@@ -59,7 +60,7 @@ static const struct option options[] = {
      .high = UINT64_MAX,
      .unset = "the last",
      .help = "explain the vector as it was at the last end of a span up to step S"},
-    {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print one JSON object"},
+    SHARED_JSON(AT(json)),
 };
 
 /* What is printed of an explanation. */

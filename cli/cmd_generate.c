@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "json.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "words.h"
 #include "vectrail/network.h"
@@ -91,7 +92,7 @@ static const struct option options[] = {
      .high = 1024,
      .unset = "the processors there are",
      .help = "changes no result"},
-    {.kind = OPTION_FLAG, .name = "json", .aside = true, AT(json), .help = "print one JSON object"},
+    SHARED_JSON(AT(json), .aside = true),
 };
 
 struct ids {

@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "json.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "verdict.h"
 #include "vectrail/kernel.h"
@@ -31,7 +32,7 @@ static const struct option options[] = {
      AT(metric),
      .help = "print this series, a step and a value a line, and nothing else"},
     {.kind = OPTION_FLAG, .name = "kernels", AT(kernels), .help = "list the numeric kernels of this program; no DIR"},
-    {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print one JSON object"},
+    SHARED_JSON(AT(json)),
 };
 
 /* The metrics a training records, and what they say. */

@@ -94,7 +94,7 @@ static const struct option options[] = {
      AT(series),
      .help = "print only the series of this name: a step and a value a line; several: as columns"},
     {.kind = OPTION_FLAG, .name = "csv", AT(csv), .help = "print all as comma-separated values, a snapshot a line"},
-    {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print one JSON object"},
+    SHARED_JSON(AT(json)),
 };
 
 /* ---- options ------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 #include "json.h"
 #include "neighbor_list.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "vectrail/train.h"
 #include "word_list.h"
@@ -60,13 +61,7 @@ static const struct option options[] = {
      .high = UINT64_MAX,
      .unset = "the last",
      .help = "the snapshot at step S, or the last one before it"},
-    {.kind = OPTION_INT,
-     .name = "threads",
-     .value = "N",
-     AT(threads),
-     .low = 1,
-     .high = 1024,
-     .help = "threads; the result does not depend on them"},
+    SHARED_THREADS(AT(threads)),
     {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print one JSON object a word, each on a line"},
 };
 

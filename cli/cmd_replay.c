@@ -111,7 +111,7 @@ static const struct option options[] = {
      AT(request.kernel),
      .unset = "the fastest that runs here",
      .help = "numeric kernel; 'vectrail info --kernels' lists them"},
-    SHARED_THREADS(AT(request.threads), .aliases = "thread workers"),
+    SHARED_THREADS(AT(request.threads)),
     SHARED_JSON(AT(json)),
 };
 

@@ -23,7 +23,7 @@ static void prepare(void) {
 #define AT(field) .offset = offsetof(struct resume_settings, field)
 static const struct option options[] = {
     {.kind = OPTION_HEADING, .help = "Options"},
-    SHARED_THREADS(AT(request.threads), .aliases = "thread workers"),
+    SHARED_THREADS(AT(request.threads)),
     {.kind = OPTION_TEXT,
      .name = "kernel",
      .value = "NAME",

@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "json.h"
 #include "report.h"
+#include "shared_options.h"
 #include "terminal.h"
 #include "words.h"
 
@@ -29,7 +30,7 @@ static const struct option options[] = {
      .high = UINT64_MAX,
      .unset = "the last",
      .help = "the snapshot at step S, or the last one before it"},
-    {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print one JSON object"},
+    SHARED_JSON(AT(json)),
 };
 
 struct curve {

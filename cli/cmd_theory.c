@@ -64,7 +64,7 @@ static const struct option options[] = {
      .help = "also draw measured and predicted singular values, as SVG"},
     SHARED_THREADS(AT(threads)),
     {.kind = OPTION_FLAG, .name = "curves", AT(curves), .help = "with --json, the curves of all snapshots, too"},
-    {.kind = OPTION_FLAG, .name = "json", AT(json), .help = "print one JSON object"},
+    SHARED_JSON(AT(json)),
 };
 
 /* ---- as JSON ------------------------------------------------------------------------------------------------------

@@ -10,14 +10,41 @@
 /* An initializer, and no block, which is what the formatter would take it for. */
 /* clang-format off */
 #define SHARED_THREADS(...)                                                                                            \
-  {.kind = OPTION_INT, .name = "threads", .value = "N", .low = 1, .high = 1024, .unset = "the processors there are",   \
-   .help = "threads; the result does not depend on them", __VA_ARGS__}
+  {.kind = OPTION_INT, .name = "threads", .aliases = "thread workers", .value = "N", .low = 1, .high = 1024,           \
+   .unset = "the processors there are", .help = "threads; the result does not depend on them", __VA_ARGS__}
 #define SHARED_FORCE(...)                                                                                              \
   {.kind = OPTION_FLAG, .name = "force", .help = "replace the run that is in that folder", __VA_ARGS__}
 #define SHARED_JSON(...)                                                                                               \
   {.kind = OPTION_FLAG, .name = "json", .help = "print the result as one JSON object", __VA_ARGS__}
 #define SHARED_COUNTS(...)                                                                                             \
   {.kind = OPTION_TEXT, .name = "counts", .value = "FILE", __VA_ARGS__}
+
+/* How a text is read. SHARED_RULES: the four options by which it is cut into words and a vocabulary chosen, into the
+ * places `tokens` (int) and `corpus` (struct vt_corpus_options). */
+#define SHARED_FOLD_CASE(...)                                                                                          \
+  {.kind = OPTION_FLAG, .name = "fold-case", .help = "fold upper and lower case together", __VA_ARGS__}
+#define SHARED_MIN_COUNT(...)                                                                                          \
+  {.kind = OPTION_U64, .name = "min-count", .aliases = "minCount", .value = "N", .low = 1, .high = UINT64_MAX,         \
+   .help = "drop words that occur fewer times", __VA_ARGS__}
+#define SHARED_MAX_VOCAB(...)                                                                                          \
+  {.kind = OPTION_U32, .name = "max-vocab", .aliases = "max-final-vocab", .value = "N", .high = UINT32_MAX - 1,        \
+   .help = "keep the N most frequent words only; 0: all", __VA_ARGS__}
+#define SHARED_RULES(tokens, corpus)                                                                                   \
+  {.kind = OPTION_CHOICE, .name = "tokens", .value = "RULE", .choices = {"words", "space"},                            \
+   .help = "what a word is: a run of letters and digits, or what stands between blanks", AT(tokens)},                  \
+  SHARED_FOLD_CASE(AT(corpus.fold_case)), SHARED_MIN_COUNT(AT(corpus.min_count)),                                      \
+  SHARED_MAX_VOCAB(AT(corpus.max_vocab))
+#define SHARED_VOCAB(...)                                                                                              \
+  {.kind = OPTION_TEXT, .name = "vocab", .aliases = "read-vocab", .value = "FILE",                                     \
+   .help = "use the words of FILE (a word and a count a line) instead of counting", __VA_ARGS__}
+
+/* What is counted in it, or trained on. Their help is the command's own. */
+#define SHARED_WINDOW(...)                                                                                             \
+  {.kind = OPTION_U32, .name = "window", .aliases = "ws window-size", .value = "N", .low = 1, .high = 1000, __VA_ARGS__}
+#define SHARED_SAMPLE(...)                                                                                             \
+  {.kind = OPTION_REAL, .name = "sample", .aliases = "t", .value = "X", .real_high = 1, __VA_ARGS__}
+#define SHARED_MEMORY(...)                                                                                             \
+  {.kind = OPTION_TEXT, .name = "memory", .value = "SIZE", .unset = "1G", __VA_ARGS__}
 
 /* Of what trains a run further. */
 #define SHARED_NEW_RUN(...)                                                                                            \
