@@ -82,15 +82,20 @@ static uint64_t fixed_bytes(uint32_t words, uint64_t workers, uint64_t chunk_byt
   return workers * (vt_tally_row_bytes(words) + CHUNKS_A_WORKER * chunk_bytes) + arrays;
 }
 
+enum vt_status vt_cooccur_check_memory(uint32_t words, uint64_t memory_bytes, struct vt_error *error) {
+  const uint64_t least = fixed_bytes(words, 1, vt_row_bytes(words)) + STRETCH_LEAST * sizeof(uint32_t);
+  if (memory_bytes >= least) return VT_OK;
+  return VT_FAIL(error, VT_ERROR_ARGUMENT,
+                 "memory is %" PRIu64 " bytes; counting %" PRIu32 " words takes %" PRIu64 " at least", memory_bytes,
+                 words, least);
+}
+
 /* Shares the memory out: as many workers as it feeds, then chunks, then places. */
 static enum vt_status plan(struct counter *counter, struct vt_error *error) {
   const uint32_t words = counter->text->words;
   const uint64_t memory = counter->options->memory_bytes, row = vt_row_bytes(words);
   const uint64_t stretch = STRETCH_LEAST * sizeof(uint32_t);
-  if (memory < fixed_bytes(words, 1, row) + stretch)
-    return VT_FAIL(error, VT_ERROR_ARGUMENT,
-                   "memory is %" PRIu64 " bytes; counting %" PRIu32 " words takes %" PRIu64 " at least", memory, words,
-                   fixed_bytes(words, 1, row) + stretch);
+  VT_TRY(vt_cooccur_check_memory(words, memory, error));
   counter->workers = counter->options->threads;
   while (counter->workers > 1 && memory / 2 < fixed_bytes(words, (uint64_t)counter->workers, row)) counter->workers--;
   uint64_t chunk = memory / 4 / ((uint64_t)counter->workers * CHUNKS_A_WORKER);

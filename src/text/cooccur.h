@@ -42,6 +42,9 @@ enum vt_status vt_cooccur_count_text(const struct vt_cooccur_text *text, const s
                                      struct vt_cooccur **counts, struct vt_cooccur_report *report,
                                      struct vt_error *error);
 
+/* Whether counting so many words can do with so much memory. VT_ERROR_ARGUMENT says what it takes. */
+enum vt_status vt_cooccur_check_memory(uint32_t words, uint64_t memory_bytes, struct vt_error *error);
+
 /* Ready to be filled in, with a file in `folder`; or what vt_cooccur_free takes. */
 enum vt_status vt_cooccur_create(const char *folder, struct vt_cooccur **counts, struct vt_error *error);
 

@@ -119,6 +119,8 @@ static enum vt_status create(struct vt_engine *base, struct vt_error *error) {
   VT_TRY(vt_kernel_choose(base->options.kernel, &engine->kernel, error));
   base->kernel = base->options.kernel = engine->kernel->name;
   engine->words = (uint32_t)vt_vocab_size(base->vocab);
+  /* Now, while there is no run that could not be gone on with. */
+  if (base->counts == NULL) VT_TRY(vt_cooccur_check_memory(engine->words, base->options.memory_bytes, error));
   engine->dim = base->options.dim;
   engine->width = ((size_t)engine->dim + 2 + 15) / 16 * 16;
   engine->groups = groups_for(engine->words, engine->width);

@@ -80,6 +80,8 @@ vectrail train text --run r --model glove --optimizer sgd
 expect_error 2 "trained by adagrad"
 vectrail train text --run r --lr 0.1 --alpha 0.1
 expect_error 2 "both give the learning rate"
+vectrail train text --run r --model glove --min-count 2 --memory 1K
+expect_error 2 "memory is 1024 bytes; counting"
 [[ -e r ]] && fail "a run was left behind"
 
 # ---- training: every reading command takes the run ------------------------------------------------------------------

@@ -548,10 +548,9 @@ static void bad_options_are_named(void **state) {
   f.options.loss = VT_LOSS_SQUARES;
   f.options.memory_bytes = 1000;
   assert_int_equal(vt_train_options_check(&f.options, NULL), VT_OK);
-  struct vt_engine *engine = engine_create(&f);
-  assert_int_equal(vt_engine_run(engine, NULL, 0, &error), VT_ERROR_ARGUMENT);
+  struct vt_engine *engine;
+  assert_int_equal(vt_engine_create(&f.options, f.vocab, f.corpus, &engine, &error), VT_ERROR_ARGUMENT);
   assert_non_null(strstr(error.message, "memory is 1000 bytes"));
-  vt_engine_free(engine);
   fixture_release(&f);
 }
 
