@@ -12,15 +12,17 @@
 #include "interrupt.h"
 #include "json.h"
 #include "report.h"
+#include "settling.h"
 #include "shared_options.h"
 #include "terminal.h"
 #include "vectrail/experiment.h"
 
 static struct experiment_settings {
   const char *run;
-  bool json, exercise, stability;
+  bool json, exercise, stability, settling;
   uint32_t epochs, runs; /* 0: not given */
   struct text_list synonyms, analogies;
+  double within; /* 0: not given */
   struct vt_experiment_request request;
 } settings;
 
@@ -58,6 +60,19 @@ static const struct option options[] = {
      .high = 1000,
      .unset = "10",
      .help = "how many, with --stability"},
+    {.kind = OPTION_FLAG,
+     .name = "settling",
+     .aside = true,
+     AT(settling),
+     .help = "of a run that is there, instead of a text: do frequent words settle before rare ones?"},
+    {.kind = OPTION_REAL,
+     .name = "within",
+     .value = "X",
+     AT(within),
+     .above_low = true,
+     .real_high = 0.999999,
+     .unset = "0.9",
+     .help = "with --settling, a word has settled when the cosine with its last vector stays at least X"},
     {.kind = OPTION_FLAG,
      .name = "force",
      .aside = true,
@@ -246,7 +261,18 @@ static enum exit_status run_exercise(const struct common_settings *common, const
   return settings.exercise ? exercise_run(&request, settings.json) : exercise_stability_run(&request, settings.json);
 }
 
+static enum exit_status run_settling(const struct text_list *operands) {
+  if (settings.exercise || settings.stability)
+    return report_usage("experiment", "--settling looks at a run; it does not go with --exercise or --stability");
+  if (operands->count != 1)
+    return report_usage("experiment", "--settling needs one run: vectrail experiment --settling RUN");
+  const double within = settings.within > 0 ? settings.within : VT_SETTLING_WITHIN;
+  return settling_run(operands->items[0], within, settings.json);
+}
+
 static enum exit_status run(const struct common_settings *common, const struct text_list *operands) {
+  if (settings.settling) return run_settling(operands);
+  if (settings.within > 0) return report_usage("experiment", "--within is for --settling");
   if (settings.exercise || settings.stability) return run_exercise(common, operands);
   if (settings.epochs > 0) settings.request.epochs = settings.epochs;
   if (settings.run == NULL) return report_usage("experiment", "experiment needs a folder for its runs: --run DIR");

@@ -8,6 +8,7 @@
 
 #include "json.h"
 #include "report.h"
+#include "settling.h"
 #include "terminal.h"
 
 /* One reference run of the course (docs/networks.md). */
@@ -18,30 +19,14 @@
 
 static enum exit_status measure_settling(const char *folder, struct vt_settling *settling) {
   char path[4096];
-  struct vt_error error;
-  struct vt_run *run;
   if (snprintf(path, sizeof path, "%s/exercise", folder) >= (int)sizeof path) return EXIT_FAILED;
-  if (vt_run_open(path, &run, &error) != VT_OK) return report_error(&error);
-  enum vt_status status = vt_settling_measure(run, settling, &error);
-  vt_run_close(run);
-  return status == VT_OK ? EXIT_DONE : report_error(&error);
+  return settling_measure(path, VT_SETTLING_WITHIN, settling);
 }
 
 static json_t *numbers(const double *values, size_t count) {
   json_t *array = json_new_array();
   for (size_t k = 0; k < count; k++) json_push(array, json_new_real(values[k]));
   return array;
-}
-
-static json_t *settling_json(const struct vt_settling *settling) {
-  json_t *object = json_new_object();
-  json_put(object, "words", json_new_count(settling->words));
-  json_put(object, "frequent", json_new_real(settling->frequent));
-  json_put(object, "middle", json_new_real(settling->middle));
-  json_put(object, "rare", json_new_real(settling->rare));
-  json_put(object, "correlation", json_new_real(settling->correlation));
-  json_put(object, "holds", settling->frequent < settling->rare ? json_true() : json_false());
-  return object;
 }
 
 static void print_exercise_json(const struct vt_exercise_request *request, const struct vt_exercise *exercise,
@@ -68,13 +53,6 @@ static void print_exercise_json(const struct vt_exercise_request *request, const
   json_print_line(object);
 }
 
-static void print_settling(const struct vt_settling *settling) {
-  printf("frequent words settle before rare ones: %s: of its way, over the training, the median word of the frequent "
-         "third had %.3f to go, of the middle third %.3f, of the rare %.3f (rank correlation with the count %.2f)\n",
-         settling->frequent < settling->rare ? "holds" : "does not hold", settling->frequent, settling->middle,
-         settling->rare, settling->correlation);
-}
-
 static void print_exercise(const struct vt_exercise_request *request, const struct vt_exercise *exercise,
                            const struct vt_settling *settling) {
   char a[NUMBER_TEXT_BYTES], b[NUMBER_TEXT_BYTES];
@@ -99,7 +77,7 @@ static void print_exercise(const struct vt_exercise_request *request, const stru
   printf("memorised, not understood: on its own samples the loss ends at %.4f, on lines held out at %.2f, where it had "
          "been %.2f at its best\n",
          exercise->after[exercise->epochs], exercise->held_out[exercise->epochs], best);
-  print_settling(settling);
+  settling_print(settling);
   printf("the runs: ");
   print_shell_word(stdout, request->folder);
   printf("/exercise, held-out\n");

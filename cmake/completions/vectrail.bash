@@ -24,7 +24,7 @@ _vectrail() {
   measure) options="--word --only --pairs --cooccurrence --corpus --sample-words --sample-among --neighbor-words --among --clusters --threads --series --csv --json --color --quiet -q --help -h" ;;
   diagnose) options="--threads --json --color --quiet -q --help -h" ;;
   generate) options="--prompt --ids --length --temperature --top --seed --next --score --threads --json --color --quiet -q --help -h" ;;
-  experiment) options="--run --exercise --stability --runs --force --synonyms --analogies --dim --epochs --l2 --seed --threads --json --color --quiet -q --help -h" ;;
+  experiment) options="--run --exercise --stability --runs --settling --within --force --synonyms --analogies --dim --epochs --l2 --seed --threads --json --color --quiet -q --help -h" ;;
   compare) options="--count -k --words --sample --restrict --align --format --vocab --tensor --threads --json --color --quiet -q --help -h" ;;
   explain) options="--toward --centered --by --count -k --over-time --step --json --color --quiet -q --help -h" ;;
   replay) options="--ledger --by --ledger-spans --ledger-sources --watch --pairs --every --snapshots --from --until --corpus --kernel --threads --json --color --quiet -q --help -h" ;;

@@ -226,6 +226,8 @@ complete -c vectrail -n '__fish_seen_subcommand_from experiment' -l run -r -F -d
 complete -c vectrail -n '__fish_seen_subcommand_from experiment' -l exercise -d 'instead of the claims: a feed-forward next-word model on one small text, its figures beside a reference\'s'
 complete -c vectrail -n '__fish_seen_subcommand_from experiment' -l stability -d 'the same training from ten starts, sixteen epochs each: what stays the same'
 complete -c vectrail -n '__fish_seen_subcommand_from experiment' -l runs -x -d 'how many, with --stability'
+complete -c vectrail -n '__fish_seen_subcommand_from experiment' -l settling -d 'of a run that is there, instead of a text: do frequent words settle before rare ones?'
+complete -c vectrail -n '__fish_seen_subcommand_from experiment' -l within -x -d 'with --settling, a word has settled when the cosine with its last vector stays at least X'
 complete -c vectrail -n '__fish_seen_subcommand_from experiment' -l force -d 'replace the runs of an earlier experiment there'
 complete -c vectrail -n '__fish_seen_subcommand_from experiment' -l synonyms -x -d 'pairs that mean the same, for a text of your own'
 complete -c vectrail -n '__fish_seen_subcommand_from experiment' -l analogies -x -d 'A is to B as C is to D, for a text of your own'

@@ -73,18 +73,6 @@ VT_API enum vt_status vt_exercise_stability_run(const struct vt_exercise_request
                                                 struct vt_exercise_stability *stability, struct vt_error *error);
 VT_API void vt_exercise_stability_release(struct vt_exercise_stability *stability);
 
-/* When words settle: for each word the mean over the training of |v(t) - v(T)| / |v(0) - v(T)|, what is left of its way
- * (trapezoids between snapshots): the smaller, the sooner it has settled; 0.5 on a way at constant speed. Words that
- * occur only once and those that never moved are left out. */
-struct vt_settling {
-  size_t words;
-  double frequent; /* median over the more frequent third of the words */
-  double middle;
-  double rare;
-  double correlation; /* Spearman's, of count and what is left; negative: frequent words settle first */
-};
-VT_API enum vt_status vt_settling_measure(struct vt_run *run, struct vt_settling *settling, struct vt_error *error);
-
 #ifdef __cplusplus
 }
 #endif

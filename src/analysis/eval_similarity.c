@@ -6,9 +6,6 @@
  * after it (single raters, labels): the score is the first number from the third field on. MEN's lemma form, where
  * every word ends in "-n", "-v" or "-j", is known by exactly that and read without the endings.
  *
- * Spearman's rho is Pearson's correlation of ranks, tied values taking the mean of their ranks. Ranks are multiples of
- * one half and sums run in file order, so the result is the same everywhere.
- *
  * Memory: a few numbers a pair. Threads: none.
  */
 #include "vectrail/eval.h"
@@ -18,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/rank.h"
 #include "analysis/text_file.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -118,53 +116,16 @@ static enum vt_status measure(const struct vt_vectors *vectors, const char *path
   return VT_OK;
 }
 
-struct ranked {
-  double value;
-  size_t pair;
-};
-
-static int by_value(const void *a, const void *b) {
-  const struct ranked *x = a, *y = b;
-  if (x->value != y->value) return x->value < y->value ? -1 : 1;
-  return (x->pair > y->pair) - (x->pair < y->pair);
-}
-
-/* Sorts values and writes each one's rank, from 1, equal values sharing their mean, to ranks[values[i].pair]. */
-static void rank(struct ranked *values, size_t count, double *ranks) {
-  qsort(values, count, sizeof *values, by_value);
-  for (size_t begin = 0, end; begin < count; begin = end) {
-    for (end = begin + 1; end < count && values[end].value == values[begin].value;) end++;
-    double shared = ((double)begin + 1 + (double)end) / 2;
-    for (size_t i = begin; i < end; i++) ranks[values[i].pair] = shared;
-  }
-}
-
-static double correlate(const double *x, const double *y, size_t count) {
-  double mean = ((double)count + 1) / 2, xy = 0, xx = 0, yy = 0;
-  for (size_t i = 0; i < count; i++) {
-    xy += (x[i] - mean) * (y[i] - mean);
-    xx += (x[i] - mean) * (x[i] - mean);
-    yy += (y[i] - mean) * (y[i] - mean);
-  }
-  return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : (double)NAN;
-}
-
 static enum vt_status spearman(const struct pair_list *list, double *rho, struct vt_error *error) {
-  size_t count = list->count;
-  struct ranked *values = vt_alloc(count, sizeof *values);
-  double *ranks = vt_alloc(2 * count, sizeof *ranks);
-  enum vt_status status = VT_OK;
-  if (values == NULL || ranks == NULL) {
-    status = VT_FAIL_MEMORY(error, count * (sizeof *values + 2 * sizeof *ranks));
-  } else {
-    for (size_t i = 0; i < count; i++) values[i] = (struct ranked){list->pairs[i].score, i};
-    rank(values, count, ranks);
-    for (size_t i = 0; i < count; i++) values[i] = (struct ranked){list->pairs[i].cosine, i};
-    rank(values, count, ranks + count);
-    *rho = correlate(ranks, ranks + count, count);
+  const size_t count = list->count;
+  double *values = vt_alloc(2 * count, sizeof *values);
+  if (values == NULL) return VT_FAIL_MEMORY(error, 2 * count * sizeof *values);
+  for (size_t i = 0; i < count; i++) {
+    values[i] = list->pairs[i].score;
+    values[count + i] = list->pairs[i].cosine;
   }
+  enum vt_status status = vt_rank_correlation(values, values + count, count, rho, error);
   vt_free(values);
-  vt_free(ranks);
   return status;
 }
 

@@ -31,6 +31,32 @@ expect_json 'd["answers"][0]["word"] == "queen"'
 vectrail experiment --run exp2 --dim 30 --epochs 4 --json --quiet --threads 3
 [[ ${out/exp2/exp} == "$first" ]] || fail "three threads should give the same figures"
 
+# Which words settle first, of any run.
+vectrail experiment --settling exp/main --json
+expect_status 0
+expect_json 'd["within"] == 0.9 and d["snapshots"] == 40 and d["words"] == d["settled"] + sum(b["still"] for b in d["bands"])'
+expect_json 'all(0 < b["lower_quartile"] <= b["median"] <= b["upper_quartile"] <= d["steps"] for b in d["bands"] if b["words"])'
+expect_json 'all(a["low"] > b["high"] for a, b in zip(d["bands"], d["bands"][1:])) and (not d["holds"] or d["step_correlation"] <= -0.1)'
+loose=$out
+vectrail experiment --settling exp/main --within 0.99 --json
+python3 - "$loose" "$out" <<'P' || fail "what is to be nearer settles later"
+import json, sys
+loose, tight = [{b["low"]: b["median"] for b in json.loads(text)["bands"] if b["words"]} for text in sys.argv[1:]]
+assert all(tight[low] >= loose[low] for low in loose) and tight != loose
+P
+vectrail experiment --settling exp/main
+expect_out_has "frequent words settle before rare ones: "
+vectrail experiment --settling
+expect_status 2
+expect_err_has "--settling needs one run"
+vectrail experiment --settling exp/main --exercise
+expect_status 2
+vectrail experiment text.txt --run x --within 0.5
+expect_status 2
+expect_err_has "--within is for --settling"
+vectrail experiment --settling missing
+expect_error 1 "missing"
+
 # A text of one's own: only what is named is asked.
 make_corpus text.txt 800
 vectrail experiment text.txt --run own --epochs 3 --dim 16 --synonyms king:queen --json --quiet
