@@ -82,6 +82,9 @@ struct vt_tuning_options {
    * where that is another. Added to the mean loss of a word; 0: none [0] */
   double anchor;
   bool freeze_input, freeze_output; /* the table does not move [false] */
+  /* Hierarchical softmax: the tree, as src/train/huffman.h has its links; borrowed, and vt_tune's own to give. NULL:
+   * the tree of the counts [NULL] */
+  const double *tree;
 };
 
 /* What the optimiser does. vt_train_options_init gives the defaults in brackets. */

@@ -157,8 +157,10 @@ static enum vt_status start_from_base(struct vt_replaying *replaying, struct vt_
 }
 
 static enum vt_status make_engine(struct vt_replaying *replaying, struct vt_error *error) {
-  const struct vt_settings *settings = &replaying->settings;
+  struct vt_settings *settings = &replaying->settings;
   const struct vt_vocab *vocab = vt_run_vocab(replaying->run);
+  VT_TRY(vt_start_tree(&settings->train, vt_vocab_size(vocab), replaying->request->run_path, &replaying->tree, error));
+  settings->train.tuning.tree = replaying->tree;
   if (replaying->counts != NULL)
     VT_TRY(vt_engine_create_counted(&settings->train, vocab, replaying->counts, &replaying->engine, error));
   else
@@ -327,6 +329,7 @@ static void release(struct vt_replaying *replaying) {
   vt_free(replaying->watch);
   vt_free(replaying->pairs);
   vt_free(replaying->ledger);
+  vt_free(replaying->tree);
 }
 
 /* That there is no run is told by opening it; the lock would make a file. */

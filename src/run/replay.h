@@ -24,6 +24,7 @@ struct vt_replaying {
   struct vt_plan plan;          /* of the run, with the spans of the ledger */
   struct vt_plan added;         /* of further snapshots; without steps where there are none */
   uint32_t *watch, *pairs, *ledger;
+  double *tree;                                 /* as in struct vt_session */
   size_t watch_count, pair_count, ledger_count; /* pairs: words, two a pair */
   uint64_t last;                                /* where the replay ends */
   size_t next;                                  /* snapshot of the run to be compared */

@@ -27,7 +27,7 @@ static enum vt_status start_from_base(struct vt_session *session, struct vt_erro
     VT_TRY(vt_start_read(engine, session->folder, error));
   } else {
     VT_TRY(session->base->fill(session->base->context, session, error));
-    VT_TRY(vt_start_write(engine, session->folder, error));
+    VT_TRY(vt_start_write(engine, session->settings.train.tuning.tree, session->folder, error));
   }
   VT_TRY(vt_engine_started(engine, session->frozen, session->frozen_count, error));
   return vt_drift_init(&session->drift, session->vocab, words, vt_engine_table(engine, VT_TABLE_INPUT), error);
@@ -45,7 +45,10 @@ static enum vt_status create_engine(struct vt_session *session, struct vt_error 
 }
 
 enum vt_status vt_session_prepare(struct vt_session *session, struct vt_error *error) {
-  const struct vt_settings *settings = &session->settings;
+  struct vt_settings *settings = &session->settings;
+  if (session->base == NULL)
+    VT_TRY(vt_start_tree(&settings->train, vt_vocab_size(session->vocab), session->folder, &session->tree, error));
+  if (session->tree != NULL) settings->train.tuning.tree = session->tree;
   VT_TRY(create_engine(session, error));
   VT_TRY(start_from_base(session, error));
   const struct vt_ledger_options ledger = {
@@ -174,6 +177,7 @@ void vt_session_release(struct vt_session *session) {
   vt_free(session->measurements);
   vt_free(session->ledger);
   vt_free(session->frozen);
+  vt_free(session->tree);
   vt_free(session->input_hashes);
   if (session->lock >= 0) vt_run_lock_release(session->lock, session->run_path);
 }

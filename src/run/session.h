@@ -59,6 +59,7 @@ struct vt_session {
   size_t ledger_count;
   uint32_t *frozen; /* ids of words that do not move */
   size_t frozen_count;
+  double *tree;          /* of a training that goes on with a run, by hierarchical softmax, when it is resumed */
   struct vt_drift drift; /* of a training that goes on with a run */
   uint64_t ledger_bytes; /* the most it held at the end of a span */
   uint64_t first_step;   /* of this sitting */

@@ -10,28 +10,11 @@
 #include "run/model_file.h"
 #include "run/run_internal.h"
 #include "run/safetensors.h"
+#include "train/huffman.h"
 
 #define FORMAT "vectrail start 1"
 
 /* ---- what is to be filled ---------------------------------------------------------------------------------------- */
-
-static struct vt_engine_part *find_part(struct vt_engine_part *parts, size_t count, const char *name) {
-  for (size_t k = 0; k < count; k++)
-    if (strcmp(parts[k].name, name) == 0) return &parts[k];
-  return NULL;
-}
-
-/* Of the engine's parts those that hold vectors; the others are the optimiser's, which begins anew. */
-static size_t start_parts(struct vt_engine *engine, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]) {
-  static const char *const names[] = {"input", "output", "parameters"};
-  struct vt_engine_part all[VT_ENGINE_PARTS_MAX];
-  size_t count = vt_engine_parts(engine, all), found = 0;
-  for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
-    const struct vt_engine_part *part = find_part(all, count, names[k]);
-    if (part != NULL) parts[found++] = *part;
-  }
-  return found;
-}
 
 static struct vt_start_rows rows_of(const struct vt_engine_part *part) {
   return (struct vt_start_rows){part->data, part->stride_bytes / sizeof(float), (size_t)part->columns};
@@ -44,7 +27,7 @@ static struct vt_start_rows rows_at(const struct vt_net_parameter *parameter, fl
 void vt_start_rows(struct vt_engine *engine, struct vt_start_rows *input, struct vt_start_rows *output,
                    struct vt_start_rows *biases) {
   struct vt_engine_part parts[VT_ENGINE_PARTS_MAX] = {0};
-  const size_t count = start_parts(engine, parts);
+  const size_t count = vt_engine_start_parts(engine, parts);
   const float *ignored;
   const struct vt_net_layout *layout = vt_engine_model(engine, &ignored);
   *output = *biases = (struct vt_start_rows){0};
@@ -83,7 +66,7 @@ static enum vt_status fail_empty(struct vt_error *error) {
 
 static enum vt_status fill_tables(struct vt_engine *engine, struct vt_run *run, bool *output, struct vt_error *error) {
   struct vt_engine_part parts[VT_ENGINE_PARTS_MAX];
-  const size_t count = start_parts(engine, parts), snapshots = vt_run_snapshot_count(run);
+  const size_t count = vt_engine_start_parts(engine, parts), snapshots = vt_run_snapshot_count(run);
   const size_t words = vt_vocab_size(vt_run_vocab(run));
   if (count == 0) return fail_empty(error);
   if (snapshots == 0) return VT_FAIL(error, VT_ERROR_EMPTY, "%s: the run has no snapshot yet", vt_run_path(run));
@@ -153,7 +136,7 @@ static enum vt_status fill_network(struct vt_engine *engine, size_t words, struc
   const size_t from_words = vt_vocab_size(vt_run_vocab(run));
   struct vt_net_layout from;
   float *values;
-  if (start_parts(engine, parts) == 0) return fail_empty(error);
+  if (vt_engine_start_parts(engine, parts) == 0) return fail_empty(error);
   VT_TRY(vt_model_load(path, &from, &values, error));
   enum vt_status status = VT_OK;
   if (!alike(&from.shape, &layout->shape) || from.shape.tokens < from_words || from.shape.tokens - from_words > 1)
@@ -176,24 +159,36 @@ enum vt_status vt_start_fill(struct vt_engine *engine, size_t words, struct vt_r
 
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
 
-static size_t lay_out(struct vt_engine *engine, struct vt_tensor tensors[VT_ENGINE_PARTS_MAX]) {
+#define TREE "tree"
+#define TENSORS_MAX (VT_ENGINE_PARTS_MAX + 1)
+
+/* The tree first: its numbers are the widest. */
+static size_t lay_out(struct vt_engine *engine, const double *tree, struct vt_tensor tensors[TENSORS_MAX]) {
   struct vt_engine_part parts[VT_ENGINE_PARTS_MAX];
-  const size_t count = start_parts(engine, parts);
-  for (size_t k = 0; k < count; k++)
-    tensors[k] = (struct vt_tensor){.name = parts[k].name,
-                                    .dtype = VT_DTYPE_F32,
-                                    .rank = 2,
-                                    .shape = {parts[k].rows, parts[k].columns},
-                                    .data = parts[k].data,
-                                    .stride_bytes = parts[k].stride_bytes};
+  const size_t parts_count = vt_engine_start_parts(engine, parts);
+  size_t count = 0;
+  if (tree != NULL)
+    tensors[count++] = (struct vt_tensor){.name = TREE,
+                                          .dtype = VT_DTYPE_F64,
+                                          .rank = 1,
+                                          .shape = {vt_huffman_link_count((uint32_t)parts[0].rows)},
+                                          .data = tree};
+  for (size_t k = 0; k < parts_count; k++)
+    tensors[count++] = (struct vt_tensor){.name = parts[k].name,
+                                          .dtype = VT_DTYPE_F32,
+                                          .rank = 2,
+                                          .shape = {parts[k].rows, parts[k].columns},
+                                          .data = parts[k].data,
+                                          .stride_bytes = parts[k].stride_bytes};
   return count;
 }
 
-enum vt_status vt_start_write(struct vt_engine *engine, const char *folder, struct vt_error *error) {
-  struct vt_tensor tensors[VT_ENGINE_PARTS_MAX];
+enum vt_status vt_start_write(struct vt_engine *engine, const double *tree, const char *folder,
+                              struct vt_error *error) {
+  struct vt_tensor tensors[TENSORS_MAX];
   char sha256[VT_SHA256_TEXT_BYTES], *path = vt_path_join(folder, VT_RUN_START);
   if (path == NULL) return VT_FAIL_MEMORY(error, strlen(folder));
-  const size_t count = lay_out(engine, tensors);
+  const size_t count = lay_out(engine, tree, tensors);
   vt_tensors_sha256(tensors, count, sha256);
   const struct vt_safetensors_meta meta[] = {{"format", FORMAT}, {"sha256", sha256}};
   enum vt_status status = vt_safetensors_write(path, meta, 2, tensors, count, NULL, error);
@@ -201,38 +196,85 @@ enum vt_status vt_start_write(struct vt_engine *engine, const char *folder, stru
   return status;
 }
 
-static enum vt_status read_file(struct vt_engine *engine, const struct vt_safetensors *file, const char *path,
-                                struct vt_error *error) {
-  struct vt_tensor wanted[VT_ENGINE_PARTS_MAX], found[VT_ENGINE_PARTS_MAX];
+/* All that is there, in the order in which it was written. */
+static enum vt_status check_file(const struct vt_safetensors *file, const char *path, struct vt_error *error) {
+  static const char *const names[] = {TREE, "input", "output", "input_bias", "output_bias", "parameters"};
   const char *format = vt_safetensors_meta(file, "format"), *recorded = vt_safetensors_meta(file, "sha256");
-  const size_t count = lay_out(engine, wanted);
-  bool good = format != NULL && strcmp(format, FORMAT) == 0 && recorded != NULL;
+  struct vt_tensor found[TENSORS_MAX];
+  size_t count = 0;
+  char sha256[VT_SHA256_TEXT_BYTES];
+  for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
+    const struct vt_tensor *tensor = vt_safetensors_find(file, names[k]);
+    if (tensor != NULL) found[count++] = *tensor;
+  }
+  if (format == NULL || strcmp(format, FORMAT) != 0 || recorded == NULL || count == 0)
+    return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: not what this training began with", path);
+  vt_tensors_sha256(found, count, sha256);
+  if (strcmp(sha256, recorded) == 0) return VT_OK;
+  return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: damaged: its checksum is another one", path);
+}
+
+static enum vt_status read_parts(struct vt_engine *engine, const struct vt_safetensors *file, const char *path,
+                                 struct vt_error *error) {
+  struct vt_engine_part parts[VT_ENGINE_PARTS_MAX];
+  const struct vt_tensor *found[VT_ENGINE_PARTS_MAX];
+  const size_t count = vt_engine_start_parts(engine, parts);
+  bool good = true;
   for (size_t k = 0; good && k < count; k++) {
-    const struct vt_tensor *tensor = vt_safetensors_find(file, wanted[k].name);
-    good = tensor != NULL && tensor->dtype == VT_DTYPE_F32 && tensor->rank == 2 &&
-           tensor->shape[0] == wanted[k].shape[0] && tensor->shape[1] == wanted[k].shape[1];
-    if (good) found[k] = *tensor;
+    found[k] = vt_safetensors_find(file, parts[k].name);
+    good = found[k] != NULL && found[k]->dtype == VT_DTYPE_F32 && found[k]->rank == 2 &&
+           found[k]->shape[0] == parts[k].rows && found[k]->shape[1] == parts[k].columns;
   }
   if (!good) return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: not what this training began with", path);
-  char sha256[VT_SHA256_TEXT_BYTES];
-  vt_tensors_sha256(found, count, sha256);
-  if (strcmp(sha256, recorded) != 0)
-    return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: damaged: its checksum is another one", path);
   for (size_t k = 0; k < count; k++) {
-    const size_t bytes = (size_t)found[k].shape[1] * sizeof(float);
-    unsigned char *to = (unsigned char *)(uintptr_t)wanted[k].data; /* the engine's own, to be filled in */
-    for (size_t row = 0; row < found[k].shape[0]; row++)
-      memcpy(to + row * wanted[k].stride_bytes, (const unsigned char *)found[k].data + row * bytes, bytes);
+    const size_t bytes = (size_t)parts[k].columns * sizeof(float);
+    for (size_t row = 0; row < parts[k].rows; row++)
+      memcpy((unsigned char *)parts[k].data + row * parts[k].stride_bytes,
+             (const unsigned char *)found[k]->data + row * bytes, bytes);
   }
   return VT_OK;
 }
 
+static enum vt_status open_checked(const char *folder, char **path, struct vt_safetensors **file,
+                                   struct vt_error *error) {
+  *file = NULL;
+  *path = vt_path_join(folder, VT_RUN_START);
+  if (*path == NULL) return VT_FAIL_MEMORY(error, strlen(folder));
+  VT_TRY(vt_safetensors_open(*path, file, error));
+  return check_file(*file, *path, error);
+}
+
 enum vt_status vt_start_read(struct vt_engine *engine, const char *folder, struct vt_error *error) {
-  char *path = vt_path_join(folder, VT_RUN_START);
-  if (path == NULL) return VT_FAIL_MEMORY(error, strlen(folder));
-  struct vt_safetensors *file = NULL;
-  enum vt_status status = vt_safetensors_open(path, &file, error);
-  if (status == VT_OK) status = read_file(engine, file, path, error);
+  char *path;
+  struct vt_safetensors *file;
+  enum vt_status status = open_checked(folder, &path, &file, error);
+  if (status == VT_OK) status = read_parts(engine, file, path, error);
+  vt_safetensors_close(file);
+  vt_free(path);
+  return status;
+}
+
+/* ---- the tree ---------------------------------------------------------------------------------------------------- */
+
+static enum vt_status copy_tree(const struct vt_safetensors *file, const char *path, size_t count, double **tree,
+                                struct vt_error *error) {
+  const struct vt_tensor *tensor = vt_safetensors_find(file, TREE);
+  if (tensor == NULL || tensor->dtype != VT_DTYPE_F64 || tensor->rank != 1 || tensor->shape[0] != count)
+    return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: holds no tree of this run's words", path);
+  *tree = vt_alloc(count, sizeof **tree);
+  if (*tree == NULL) return VT_FAIL_MEMORY(error, count * sizeof **tree);
+  memcpy(*tree, tensor->data, count * sizeof **tree);
+  return VT_OK;
+}
+
+enum vt_status vt_start_tree(const struct vt_train_options *options, size_t words, const char *folder, double **tree,
+                             struct vt_error *error) {
+  char *path;
+  struct vt_safetensors *file;
+  *tree = NULL;
+  if (options->tuning.words == 0 || options->loss != VT_LOSS_HIERARCHICAL_SOFTMAX) return VT_OK;
+  enum vt_status status = open_checked(folder, &path, &file, error);
+  if (status == VT_OK) status = copy_tree(file, path, vt_huffman_link_count((uint32_t)words), tree, error);
   vt_safetensors_close(file);
   vt_free(path);
   return status;

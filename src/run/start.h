@@ -1,9 +1,9 @@
 /*
  * start.h: where a training begins that goes on with another run's vectors (vectrail/tune.h).
  *
- * RUN/start.safetensors holds it, float32, each tensor named and laid out as the engine's part of that name: "input"
- * and "output", or "parameters"; the checksum of their data as metadata. It stays with the run: going on, replaying and
- * the anchor all need it.
+ * RUN/start.safetensors holds it, float32, each tensor named as vt_engine_start_parts has it: "input" and "output", or
+ * "parameters"; with hierarchical softmax also "tree", float64, the links of its tree (train/huffman.h); the checksum
+ * of their data as metadata. It stays with the run: going on, replaying and the anchor all need it.
  */
 #ifndef VECTRAIL_RUN_START_H
 #define VECTRAIL_RUN_START_H
@@ -30,8 +30,13 @@ struct vt_start_rows {
 void vt_start_rows(struct vt_engine *engine, struct vt_start_rows *input, struct vt_start_rows *output,
                    struct vt_start_rows *biases);
 
-enum vt_status vt_start_write(struct vt_engine *engine, const char *folder, struct vt_error *error);
+/* tree: the links of hierarchical softmax; else NULL. */
+enum vt_status vt_start_write(struct vt_engine *engine, const double *tree, const char *folder, struct vt_error *error);
 /* VT_ERROR_NOT_FOUND, VT_ERROR_CORRUPT: there is none, or not what this engine begins with. */
 enum vt_status vt_start_read(struct vt_engine *engine, const char *folder, struct vt_error *error);
+/* Of a run that went on with another by hierarchical softmax, the links of its tree, which the engine is to be made
+ * with (options.tuning.tree), in *tree (vt_free); of all others *tree is NULL. Errors as vt_start_read. */
+enum vt_status vt_start_tree(const struct vt_train_options *options, size_t words, const char *folder, double **tree,
+                             struct vt_error *error);
 
 #endif

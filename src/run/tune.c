@@ -15,18 +15,20 @@
 #include "run/run_text.h"
 #include "run/session.h"
 #include "run/start.h"
+#include "train/huffman.h"
 #include "train/window.h"
 
 /* ---- may it be gone on with -------------------------------------------------------------------------------------- */
 
 static enum vt_status check_base(const struct vt_run *run, const char *path, const struct vt_train_options *options,
                                  struct vt_error *error) {
-  const bool network = vt_model_is_network(options->model);
-  const bool sampled = options->model <= VT_MODEL_CBOW && options->loss == VT_LOSS_NEGATIVE_SAMPLING;
-  if (!network && !sampled)
-    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED,
-                        "it is there for skip-gram and CBOW with negative sampling, and for networks",
-                        "%s: a run of this model and loss cannot be gone on with on other text", path);
+  if (options->loss == VT_LOSS_QUADRATIC)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "train on that text, by this loss or another",
+                        "%s: the quadratic loss ends where it does from any start, and its theory is that of a start "
+                        "near zero: its runs cannot be gone on with on other text",
+                        path);
+  if (options->model == VT_MODEL_GLOVE)
+    return VT_FAIL(error, VT_ERROR_UNSUPPORTED, "%s: a run of GloVe cannot be gone on with on other text", path);
   if (vt_run_text_setting(run, "phrases", 0) > 0)
     return VT_FAIL(error, VT_ERROR_UNSUPPORTED,
                    "%s: its words were joined to phrases by the counts of its own text, which other text does not have",
@@ -37,6 +39,7 @@ static enum vt_status check_base(const struct vt_run *run, const char *path, con
   return VT_OK;
 }
 
+/* tuning: of the run itself, if it had gone on with another. */
 static enum vt_status read_options(const struct vt_run *run, const char *path, struct vt_train_options *train,
                                    struct vt_error *error) {
   struct vt_settings settings;
@@ -51,7 +54,6 @@ static enum vt_status read_options(const struct vt_run *run, const char *path, s
   *train = settings.train;
   train->replicas = 0;
   train->until_converged = false;
-  train->tuning = (struct vt_tuning_options){0};
   return VT_OK;
 }
 
@@ -60,6 +62,7 @@ enum vt_status vt_tune_options(const char *base, struct vt_train_options *train,
   struct vt_run *run;
   VT_TRY(vt_run_open(base, &run, error));
   enum vt_status status = read_options(run, base, train, error);
+  if (status == VT_OK) train->tuning = (struct vt_tuning_options){0};
   vt_run_text_rules(run, corpus);
   corpus->max_vocab = 0;
   vt_run_close(run);
@@ -73,10 +76,48 @@ struct tuning {
   struct vt_run *base;
   size_t words; /* of the base */
   struct vt_vocab *vocab;
+  struct vt_train_options settings; /* of the base, as they were */
+  double *tree;                     /* hierarchical softmax: its links */
   char *tokenizer;
   bool output;
   size_t placed;
 };
+
+/* The tree that a run predicted along: the one it went on with, or that of its own text's counts. */
+static enum vt_status base_tree(struct vt_run *run, const struct vt_train_options *options, struct vt_huffman *tree,
+                                struct vt_error *error) {
+  const struct vt_vocab *vocab = vt_run_vocab(run);
+  const uint32_t words = (uint32_t)vt_vocab_size(vocab);
+  double *links;
+  VT_TRY(vt_start_tree(options, words, vt_run_path(run), &links, error));
+  enum vt_status status =
+      links == NULL ? vt_huffman_init(tree, vocab, error) : vt_huffman_from_links(tree, words, links, error);
+  vt_free(links);
+  return status;
+}
+
+/* Hierarchical softmax: the base's tree goes on, and the new words have one of their own beside it. */
+static enum vt_status join_trees(struct tuning *tuning, const char *const *words, const uint64_t *counts, size_t count,
+                                 struct vt_error *error) {
+  if (tuning->request->train.train.loss != VT_LOSS_HIERARCHICAL_SOFTMAX) return VT_OK;
+  struct vt_huffman known = {0}, fresh = {0};
+  struct vt_vocab *vocab = NULL;
+  enum vt_status status = base_tree(tuning->base, &tuning->settings, &known, error);
+  if (status == VT_OK && count > 0) status = vt_vocab_create(words, counts, count, &vocab, error);
+  if (status == VT_OK && count > 0) status = vt_huffman_init(&fresh, vocab, error);
+  if (status == VT_OK) {
+    const size_t links = vt_huffman_link_count((uint32_t)(tuning->words + count));
+    tuning->tree = vt_alloc(links, sizeof *tuning->tree);
+    if (tuning->tree == NULL)
+      status = VT_FAIL_MEMORY(error, links * sizeof *tuning->tree);
+    else
+      vt_huffman_join_links(&known, count > 0 ? &fresh : NULL, tuning->tree);
+  }
+  vt_vocab_free(vocab);
+  vt_huffman_release(&known);
+  vt_huffman_release(&fresh);
+  return status;
+}
 
 /* The words of the base, and behind them those of the text that it does not have and that occur often enough. */
 static enum vt_status join_words(struct tuning *tuning, const struct vt_vocab *text, struct vt_error *error) {
@@ -84,14 +125,24 @@ static enum vt_status join_words(struct tuning *tuning, const struct vt_vocab *t
   const size_t most = tuning->words + vt_vocab_size(text);
   const uint64_t least = tuning->request->train.corpus.min_count;
   const char **words = vt_alloc(most, sizeof *words);
-  if (words == NULL) return VT_FAIL_MEMORY(error, most * sizeof *words);
+  uint64_t *counts = vt_alloc(most, sizeof *counts);
   size_t count = 0;
+  if (words == NULL || counts == NULL) {
+    vt_free(words);
+    vt_free(counts);
+    return VT_FAIL_MEMORY(error, most * sizeof *words);
+  }
   for (uint32_t id = 0; id < tuning->words; id++) words[count++] = vt_vocab_text(base, id);
   for (uint32_t id = 0, known; id < vt_vocab_size(text); id++)
-    if (vt_vocab_count(text, id) >= least && !vt_vocab_find(base, vt_vocab_text(text, id), &known))
+    if (vt_vocab_count(text, id) >= least && !vt_vocab_find(base, vt_vocab_text(text, id), &known)) {
+      counts[count] = vt_vocab_count(text, id);
       words[count++] = vt_vocab_text(text, id);
+    }
   enum vt_status status = vt_vocab_create(words, NULL, count, &tuning->vocab, error);
+  if (status == VT_OK)
+    status = join_trees(tuning, words + tuning->words, counts + tuning->words, count - tuning->words, error);
   vt_free(words);
+  vt_free(counts);
   return status;
 }
 
@@ -100,7 +151,7 @@ static enum vt_status count_words(struct tuning *tuning, struct vt_error *error)
   if (train->corpus.tokens == VT_TOKENS_BPE) { /* pieces are whatever the tokenizer has */
     tuning->tokenizer = vt_path_join(tuning->request->base, VT_RUN_TOKENIZER);
     if (tuning->tokenizer == NULL) return VT_FAIL_MEMORY(error, strlen(tuning->request->base));
-    return VT_OK;
+    return join_trees(tuning, NULL, NULL, 0, error);
   }
   struct vt_corpus_options options = train->corpus;
   struct vt_vocab *text;
@@ -193,9 +244,11 @@ static enum vt_status begin_words(struct tuning *tuning, struct vt_session *sess
   if (near.sums == NULL || near.weights == NULL)
     status = VT_FAIL_MEMORY(error, near.fresh * near.input.columns * sizeof *near.sums);
   if (status == VT_OK) tuning->placed = place_words(&near);
-  const bool network = vt_model_is_network(session->settings.train.model);
-  if (status == VT_OK && network && output.data != NULL) status = mean_rows(&output, near.words, all, error);
-  if (status == VT_OK && network && biases.data != NULL) status = mean_rows(&biases, near.words, all, error);
+  /* A softmax over all words takes a row of zeros for a word of middling probability, not for one that it knows nothing
+   * of. */
+  const bool whole = session->settings.train.loss == VT_LOSS_SOFTMAX;
+  if (status == VT_OK && whole && output.data != NULL) status = mean_rows(&output, near.words, all, error);
+  if (status == VT_OK && whole && biases.data != NULL) status = mean_rows(&biases, near.words, all, error);
   vt_free(keep);
   vt_free(near.sums);
   vt_free(near.weights);
@@ -232,6 +285,7 @@ static enum vt_status train(struct tuning *tuning, struct vt_tune_result *result
   const struct vt_tune_request *request = tuning->request;
   struct vt_train_request changed = request->train;
   changed.train.tuning.words = (uint32_t)tuning->words;
+  changed.train.tuning.tree = tuning->tree;
   changed.record.output = !vt_model_is_network(changed.train.model);
   changed.corpus.vocab = tuning->vocab != NULL ? tuning->vocab : vt_run_vocab(tuning->base);
   changed.corpus.tokenizer = tuning->tokenizer;
@@ -250,11 +304,12 @@ static enum vt_status train(struct tuning *tuning, struct vt_tune_result *result
 
 static enum vt_status open_base(struct tuning *tuning, struct vt_error *error) {
   const struct vt_tune_request *request = tuning->request;
-  struct vt_train_options options;
+  const struct vt_train_options *options = &tuning->settings;
   VT_TRY(vt_run_open(request->base, &tuning->base, error));
-  VT_TRY(read_options(tuning->base, request->base, &options, error));
+  VT_TRY(read_options(tuning->base, request->base, &tuning->settings, error));
   tuning->words = vt_vocab_size(vt_run_vocab(tuning->base));
-  if (options.model != request->train.train.model || options.dim != request->train.train.dim)
+  if (options->model != request->train.train.model || options->loss != request->train.train.loss ||
+      options->dim != request->train.train.dim)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "the options are not those of the run %s", request->base);
   for (size_t k = 0; k < request->train.input_count; k++)
     if (strcmp(request->train.inputs[k], "-") == 0)
@@ -281,6 +336,7 @@ enum vt_status vt_tune(const struct vt_tune_request *request, struct vt_tune_res
   vt_vocab_free(tuning.vocab);
   vt_run_close(tuning.base);
   vt_free(tuning.tokenizer);
+  vt_free(tuning.tree);
   return status;
 }
 
@@ -293,10 +349,12 @@ static enum vt_status measure_old(struct vt_engine *engine, struct vt_run *base,
   if (!kept)
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "train with --save-output",
                         "%s: the run kept no output vectors, without which it has no loss", vt_run_path(base));
+  vt_engine_filled(engine);
   result->probe_before = vt_engine_probe(engine).loss;
   result->held_out_before = vt_engine_held_out_loss(engine);
   VT_TRY(vt_start_fill(engine, words, run, &kept_after, error));
   if (!kept_after) return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: its output vectors are missing", vt_run_path(run));
+  vt_engine_filled(engine);
   result->probe_after = vt_engine_probe(engine).loss;
   result->held_out_after = vt_engine_held_out_loss(engine);
   return VT_OK;
@@ -313,12 +371,17 @@ static enum vt_status old_loss(const struct vt_tune_old_request *request, struct
                                                    .input_count = request->input_count,
                                                    .threads = request->threads,
                                                    .interrupt = request->interrupt};
+  const size_t words = vt_vocab_size(vt_run_vocab(base));
+  double *tree;
+  VT_TRY(vt_start_tree(&options, words, request->base, &tree, error));
+  options.tuning = (struct vt_tuning_options){.tree = tree};
   struct vt_run_text text;
   struct vt_engine *engine = NULL;
   enum vt_status status = vt_run_text_open(base, &text_options, &text, error);
   if (status == VT_OK) status = vt_engine_create(&options, vt_run_vocab(base), text.corpus, &engine, error);
-  if (status == VT_OK) status = measure_old(engine, base, run, vt_vocab_size(vt_run_vocab(base)), result, error);
+  if (status == VT_OK) status = measure_old(engine, base, run, words, result, error);
   vt_engine_free(engine);
+  vt_free(tree);
   vt_run_text_release(&text);
   return status;
 }

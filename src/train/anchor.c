@@ -24,6 +24,12 @@ static enum vt_status hold(struct vt_anchor *anchor, int t, const struct vt_anch
   return VT_OK;
 }
 
+struct vt_anchor_options vt_anchor_options_of(const struct vt_tuning_options *tuning, const uint32_t *rows,
+                                              size_t count) {
+  return (struct vt_anchor_options){
+      .mu = tuning->anchor, .freeze = {tuning->freeze_input, tuning->freeze_output}, .rows = rows, .row_count = count};
+}
+
 enum vt_status vt_anchor_init(struct vt_anchor *anchor, const struct vt_table tables[VT_TABLE_COUNT],
                               const struct vt_anchor_options *options, struct vt_error *error) {
   *anchor = (struct vt_anchor){.tables = {tables[VT_TABLE_INPUT], tables[VT_TABLE_OUTPUT]}, .mu = options->mu};

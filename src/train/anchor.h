@@ -3,8 +3,8 @@
  *
  * The anchor: the objective is the mean over trained words of their loss, plus mu times the sum of |row - row(0)|^2
  * over the tables. Its gradient is 2 mu (row - row(0)), exactly. The sparse engine takes a step of it with each word
- * trained, so that row - row(0) shrinks by 1 - 2 rate mu, as decay.h has it for |row|^2; networks add it to the
- * gradient of a step.
+ * trained, so that row - row(0) shrinks by 1 - 2 rate mu, as decay.h has it for |row|^2; networks and the exact softmax
+ * add it to the gradient of a step.
  *
  * Frozen rows do not move at all.
  */
@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "train/table.h"
+#include "vectrail/train.h"
 
 struct vt_anchor {
   struct vt_table tables[VT_TABLE_COUNT]; /* borrowed: what moves; without data where there is no such table */
@@ -30,6 +31,9 @@ struct vt_anchor_options {
   size_t row_count;
 };
 
+/* What a training's options hold to its start, and `rows` of the input table besides. */
+struct vt_anchor_options vt_anchor_options_of(const struct vt_tuning_options *tuning, const uint32_t *rows,
+                                              size_t count);
 /* Takes the rows as they are as row(0), where anything is held to it. On error nothing is held. */
 enum vt_status vt_anchor_init(struct vt_anchor *anchor, const struct vt_table tables[VT_TABLE_COUNT],
                               const struct vt_anchor_options *options, struct vt_error *error);

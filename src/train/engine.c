@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "dist/ranks.h"
@@ -176,12 +177,29 @@ enum vt_status vt_engine_resume(struct vt_engine *engine, const struct vt_engine
   return VT_OK;
 }
 
+size_t vt_engine_start_parts(struct vt_engine *engine, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]) {
+  static const char *const names[] = {"input", "output", "input_bias", "output_bias", "parameters"};
+  struct vt_engine_part all[VT_ENGINE_PARTS_MAX];
+  if (engine->type->start != NULL) return engine->type->start(engine, parts);
+  const size_t count = engine->type->parts(engine, all);
+  size_t found = 0; /* the others are the optimiser's, which begins anew */
+  for (size_t n = 0; n < sizeof names / sizeof names[0]; n++)
+    for (size_t k = 0; k < count; k++)
+      if (strcmp(all[k].name, names[n]) == 0) parts[found++] = all[k];
+  return found;
+}
+
+void vt_engine_filled(struct vt_engine *engine) {
+  if (engine->type->filled != NULL) engine->type->filled(engine);
+}
+
 enum vt_status vt_engine_started(struct vt_engine *engine, const uint32_t *frozen, size_t count,
                                  struct vt_error *error) {
   if (engine->type->started == NULL)
-    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED,
-                        "it is there for skip-gram and CBOW with negative sampling, and for networks",
-                        "a run of this model and loss cannot be gone on with on other text");
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "train on that text, by this loss or another",
+                        "the quadratic loss ends where it does from any start, and its theory is that of a start near "
+                        "zero: a run of it cannot be gone on with on other text");
+  vt_engine_filled(engine);
   return engine->type->started(engine, frozen, count, error);
 }
 

@@ -105,9 +105,15 @@ size_t vt_engine_parts(struct vt_engine *engine, struct vt_engine_part parts[VT_
  * observers for the step it starts from, unless that is step 0. VT_ERROR_CORRUPT: no place where a run like this one
  * can stand. */
 enum vt_status vt_engine_resume(struct vt_engine *engine, const struct vt_engine_state *state, struct vt_error *error);
-/* The parts hold what the training is to begin with, another run's, in place of a start of its own. To be called once,
- * at step 0, before vt_engine_resume. What the options hold to the start (struct vt_tuning_options), and the input rows
- * `frozen`, is held from here on. VT_ERROR_UNSUPPORTED: what this engine trains cannot go on with another run. */
+/* Where what a training begins with lies, as floats, to be filled before vt_engine_started: parts "input" and "output",
+ * those of them that there are; GloVe: "input_bias" and "output_bias" behind them; a network: "parameters". */
+size_t vt_engine_start_parts(struct vt_engine *engine, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]);
+/* Whoever has filled them and wants no more than to look calls this, and may do so again. */
+void vt_engine_filled(struct vt_engine *engine);
+/* Those parts hold what the training is to begin with, another run's, in place of a start of its own. To be called
+ * once, at step 0, before vt_engine_resume. What the options hold to the start (struct vt_tuning_options), and the
+ * input rows `frozen`, is held from here on. VT_ERROR_UNSUPPORTED: what this engine trains cannot go on with another
+ * run. */
 enum vt_status vt_engine_started(struct vt_engine *engine, const uint32_t *frozen, size_t count,
                                  struct vt_error *error);
 /* For observers: with L2, a copy with all decay applied. Valid until the next superstep. */

@@ -44,6 +44,10 @@ struct vt_engine_type {
   size_t (*parts)(struct vt_engine *engine, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]);
   /* The state has been replaced: forget what was derived from the one before. */
   void (*resumed)(struct vt_engine *engine);
+  /* NULL: it lies in those of the parts that hold vectors. */
+  size_t (*start)(struct vt_engine *engine, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]);
+  /* Those parts have been filled; NULL: there is nothing else to do. Called once or more often. */
+  void (*filled)(struct vt_engine *engine);
   /* NULL: this engine cannot go on with another run. Sets engine->held. */
   enum vt_status (*started)(struct vt_engine *engine, const uint32_t *frozen, size_t count, struct vt_error *error);
   const struct vt_table *(*table)(struct vt_engine *engine, enum vt_table_role role);

@@ -26,4 +26,16 @@ struct vt_huffman {
 enum vt_status vt_huffman_init(struct vt_huffman *tree, const struct vt_vocab *vocab, struct vt_error *error);
 void vt_huffman_release(struct vt_huffman *tree);
 
+/* A tree as numbers that can be kept: of each word, and behind them of each inner node, 2 parent + turn; -1: the root.
+ */
+static inline size_t vt_huffman_link_count(uint32_t words) { return 2 * (size_t)words - 1; }
+void vt_huffman_links(const struct vt_huffman *tree, double *links);
+/* VT_ERROR_CORRUPT: that is no tree of so many words. */
+enum vt_status vt_huffman_from_links(struct vt_huffman *tree, uint32_t words, const double *links,
+                                     struct vt_error *error);
+/* A tree that goes on with another: a new root with `known` as its first child and `fresh`, the tree of the words
+ * behind those of `known`, as its second. Inner nodes of `known` keep their numbers, those of `fresh` come behind them.
+ * fresh NULL: there are no such words. */
+void vt_huffman_join_links(const struct vt_huffman *known, const struct vt_huffman *fresh, double *links);
+
 #endif

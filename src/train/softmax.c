@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/pool.h"
+#include "train/anchor.h"
 #include "train/blocks.h"
 #include "train/engine_type.h"
 #include "train/optimizer.h"
@@ -26,6 +27,7 @@ struct softmax {
   struct vt_table tables[VT_TABLE_COUNT];
   struct vt_table gradients[VT_TABLE_COUNT]; /* rows of the input's are zero between batches */
   struct vt_optimizer optimizers[VT_TABLE_COUNT];
+  struct vt_anchor anchor;          /* of a training that goes on with a run */
   struct vt_softmax_ledger booking; /* where a ledger is kept */
   double updates;                   /* steps of the optimisers so far; a part, so a double */
   /* The pairs of a block, and a batch of them. */
@@ -99,6 +101,7 @@ static void release(struct vt_engine *base) {
     vt_table_release(&engine->tables[t]);
     vt_table_release(&engine->gradients[t]);
   }
+  vt_anchor_release(&engine->anchor);
   vt_softmax_ledger_release(&engine->booking);
   vt_ledger_free(base->ledger);
   vt_free(engine->documents);
@@ -130,6 +133,10 @@ static double add_gradients(struct softmax *engine, const struct vt_softmax_batc
 
 static void clear_gradients(struct softmax *engine, const uint32_t *inputs, size_t count) {
   struct vt_table *gradient = &engine->gradients[VT_TABLE_INPUT];
+  if (engine->base.held) { /* every row has a gradient */
+    memset(gradient->data, 0, gradient->rows * gradient->width * sizeof *gradient->data);
+    return;
+  }
   for (size_t i = 0; i < count; i++) memset(vt_table_row(gradient, inputs[i]), 0, gradient->width * sizeof(float));
 }
 
@@ -151,6 +158,8 @@ static enum vt_status update(struct softmax *engine, const struct vt_softmax_bat
   const struct vt_train_options *options = &engine->base.options;
   struct vt_engine_state *state = &engine->base.state;
   engine->updates++;
+  for (int t = 0; t < VT_TABLE_COUNT && engine->base.held; t++)
+    vt_anchor_slope(&engine->anchor, t, engine->gradients[t].data);
   const struct vt_optimizer_step step = {.rate = state->lr, .l2 = options->l2, .number = (uint64_t)engine->updates};
   const struct vt_softmax_booking booking = {
       .batch = batch,
@@ -268,6 +277,14 @@ static size_t parts(struct vt_engine *base, struct vt_engine_part parts[VT_ENGIN
 
 static void resumed(struct vt_engine *base) { (void)base; }
 
+static enum vt_status started(struct vt_engine *base, const uint32_t *frozen, size_t count, struct vt_error *error) {
+  struct softmax *engine = (struct softmax *)base;
+  const struct vt_anchor_options options = vt_anchor_options_of(&base->options.tuning, frozen, count);
+  VT_TRY(vt_anchor_init(&engine->anchor, engine->tables, &options, error));
+  base->held = vt_anchor_holds(&engine->anchor);
+  return VT_OK;
+}
+
 static const struct vt_table *table(struct vt_engine *base, enum vt_table_role role) {
   return &((struct softmax *)base)->tables[role];
 }
@@ -329,6 +346,7 @@ const struct vt_engine_type vt_engine_softmax = {
     .step = step,
     .parts = parts,
     .resumed = resumed,
+    .started = started,
     .table = table,
     .probe = probe,
     .held_out_loss = held_out_loss,

@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "text/cooccur.h"
+#include "train/anchor.h"
 #include "train/pair_counts.h"
 #include "train/softmax_ledger.h"
 #include "train/softmax_text.h"
@@ -64,6 +65,7 @@ struct full {
   double *moments[VT_TABLE_COUNT]; /* with AdamW */
   struct vt_table seen[VT_TABLE_COUNT];
   struct work work[GROUPS];
+  struct vt_anchor anchor;          /* of a training that goes on with a run: its start is that of `seen` */
   struct vt_softmax_ledger booking; /* where a ledger is kept */
   double *rows_before;              /* of the watched words: watched x dim */
   /* During a gradient. */
@@ -183,6 +185,7 @@ static void release(struct vt_engine *base) {
     vt_free_aligned(engine->work[g].gradient);
     vt_free_aligned(engine->work[g].input);
   }
+  vt_anchor_release(&engine->anchor);
   vt_softmax_ledger_release(&engine->booking);
   vt_ledger_free(base->ledger);
   vt_free(engine->rows_before);
@@ -270,6 +273,22 @@ static double gradient(struct full *engine, const struct rows *rows) {
     engine->gradients[VT_TABLE_OUTPUT][k] = output;
   }
   return loss;
+}
+
+/* Adds the anchor's part, 2 mu (v - v(0)); rows that are frozen have no gradient at all. */
+static void hold(struct full *engine) {
+  const struct vt_anchor *anchor = &engine->anchor;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    if (anchor->start[t] == NULL) continue;
+    for (uint32_t row = 0; row < engine->words; row++) {
+      double *to = engine->gradients[t] + (size_t)row * engine->dim;
+      const double *at = engine->tables[t] + (size_t)row * engine->dim;
+      const float *start = anchor->start[t] + (size_t)row * engine->seen[t].width;
+      const bool frozen = anchor->frozen[t] != NULL && anchor->frozen[t][row];
+      for (uint32_t k = 0; k < engine->dim; k++)
+        to[k] = frozen ? 0 : to[k] + 2 * anchor->mu * (at[k] - (double)start[k]);
+    }
+  }
 }
 
 /* Of the loss and the penalty together: |g + 2 lambda v|. */
@@ -395,6 +414,7 @@ static enum vt_status step(struct vt_engine *base, struct vt_error *error) {
   const struct rows rows = {counts->rows,    counts->inputs,  counts->start,
                             counts->targets, counts->weights, 1 / counts->total};
   state->loss_sum = gradient(engine, &rows) / counts->total;
+  if (base->held) hold(engine);
   state->loss_pairs = 1;
   state->gradient = gradient_length(engine, base->options.l2);
   state->tokens += vt_vocab_tokens(base->vocab);
@@ -430,6 +450,31 @@ static size_t parts(struct vt_engine *base, struct vt_engine_part parts[VT_ENGIN
 }
 
 static void resumed(struct vt_engine *base) { show((struct full *)base); }
+
+static size_t start(struct vt_engine *base, struct vt_engine_part parts[VT_ENGINE_PARTS_MAX]) {
+  static const char *const names[VT_TABLE_COUNT] = {"input", "output"};
+  const struct full *engine = (const struct full *)base;
+  for (int t = 0; t < VT_TABLE_COUNT; t++)
+    parts[t] = (struct vt_engine_part){names[t],      VT_PART_F32, engine->seen[t].data,
+                                       engine->words, engine->dim, engine->seen[t].width * sizeof(float)};
+  return VT_TABLE_COUNT;
+}
+
+static void filled(struct vt_engine *base) {
+  struct full *engine = (struct full *)base;
+  for (int t = 0; t < VT_TABLE_COUNT; t++)
+    for (uint32_t row = 0; row < engine->words; row++)
+      for (uint32_t k = 0; k < engine->dim; k++)
+        engine->tables[t][(size_t)row * engine->dim + k] = (double)vt_table_row(&engine->seen[t], row)[k];
+}
+
+static enum vt_status started(struct vt_engine *base, const uint32_t *frozen, size_t count, struct vt_error *error) {
+  struct full *engine = (struct full *)base;
+  const struct vt_anchor_options options = vt_anchor_options_of(&base->options.tuning, frozen, count);
+  VT_TRY(vt_anchor_init(&engine->anchor, engine->seen, &options, error));
+  base->held = vt_anchor_holds(&engine->anchor);
+  return VT_OK;
+}
 
 static const struct vt_table *table(struct vt_engine *base, enum vt_table_role role) {
   return &((struct full *)base)->seen[role];
@@ -484,6 +529,9 @@ const struct vt_engine_type vt_engine_softmax_full = {
     .step = step,
     .parts = parts,
     .resumed = resumed,
+    .start = start,
+    .filled = filled,
+    .started = started,
     .table = table,
     .probe = probe,
     .held_out_loss = held_out_loss,

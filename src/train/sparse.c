@@ -268,15 +268,7 @@ static void resumed(struct vt_engine *base) {
 
 static enum vt_status started(struct vt_engine *base, const uint32_t *frozen, size_t count, struct vt_error *error) {
   struct vt_sparse *engine = (struct vt_sparse *)base;
-  const struct vt_tuning_options *tuning = &base->options.tuning;
-  if (base->options.loss != VT_LOSS_NEGATIVE_SAMPLING)
-    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "train the run with --loss ns",
-                        "hierarchical softmax predicts along a tree of its text's counts, which other text does not "
-                        "have");
-  const struct vt_anchor_options options = {.mu = tuning->anchor,
-                                            .freeze = {tuning->freeze_input, tuning->freeze_output},
-                                            .rows = frozen,
-                                            .row_count = count};
+  const struct vt_anchor_options options = vt_anchor_options_of(&base->options.tuning, frozen, count);
   VT_TRY(vt_anchor_init(&engine->anchor, engine->tables, &options, error));
   engine->setup.frozen = vt_anchor_freezes(&engine->anchor) ? &engine->anchor : NULL;
   base->held = vt_anchor_holds(&engine->anchor);

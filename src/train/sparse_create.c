@@ -136,7 +136,10 @@ static enum vt_status create_parts(struct vt_sparse *engine, struct vt_error *er
     VT_TRY(vt_noise_init(&engine->noise, engine->base.vocab, options->noise_exponent, error));
     engine->setup.noise = &engine->noise;
   } else {
-    VT_TRY(vt_huffman_init(&engine->huffman, engine->base.vocab, error));
+    const double *links = options->tuning.tree;
+    const uint32_t words = (uint32_t)vt_vocab_size(engine->base.vocab);
+    VT_TRY(links == NULL ? vt_huffman_init(&engine->huffman, engine->base.vocab, error)
+                         : vt_huffman_from_links(&engine->huffman, words, links, error));
     engine->setup.huffman = &engine->huffman;
   }
   engine->objective = options->model == VT_MODEL_CBOW ? &vt_objective_cbow : &vt_objective_skipgram;

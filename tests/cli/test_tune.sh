@@ -15,6 +15,10 @@ fast=(--snapshots 4 --probes 4 --quiet)
 last() { sums "$1" | grep -o '[^,]*$'; }
 vectrail train old.txt --run base "${small[@]}" --save-output --held-out 0.1 --quiet
 expect_status 0
+vectrail train old.txt --run tree "${small[@]}" --loss hs --save-output --quiet
+expect_status 0
+vectrail train old.txt --run whole "${small[@]}" --loss softmax --batch full --epochs 20 --save-output --quiet
+expect_status 0
 vectrail train old.txt --run gpt --model transformer --dim 16 --layers 1 --heads 2 --context 16 --epochs 1 --min-count 1 --snapshots 2 \
   --probes 2 --quiet
 expect_status 0
@@ -54,7 +58,7 @@ vectrail tune gpt new.txt --run table --freeze-table input --json "${fast[@]}"
 expect_json 'd["drift"] == {"seen": 0, "unseen": 0, "new": 0}'
 
 # Interrupted at some instant, and gone on with.
-for base in base gpt; do
+for base in base tree whole gpt; do
   vectrail tune $base new.txt --run $base-whole --epochs 30 --anchor 0.001 "${fast[@]}"
   "$VECTRAIL" tune $base new.txt --run $base-cut --epochs 30 --anchor 0.001 "${fast[@]}" 2>/dev/null &
   while [ ! -e $base-cut/run.db ] && kill -0 $! 2>/dev/null; do sleep 0.02; done
@@ -70,6 +74,16 @@ for command in "neighbors new drone -k 3" "similarity new apple drone --over-tim
   vectrail $command
   expect_status 0
 done
+# Hierarchical softmax goes on with its tree; and a replay and a second tuning find it.
+vectrail tune tree new.txt --run leaves --json "${fast[@]}"
+expect_status 0
+expect_json 'd["words"]["new"] == 3 and d["drift"]["unseen"] == 0 and d["old_text"]["probe_after"] > d["old_text"]["probe_before"]'
+vectrail replay leaves --ledger pear --quiet
+expect_status 0
+vectrail tune leaves old.txt --run again --json "${fast[@]}"
+expect_status 0
+expect_json 'd["words"]["new"] == 0 and d["old_text"] is not None'
+
 # A run that was tuned is tuned again.
 vectrail tune new old.txt --run back --json "${fast[@]}"
 expect_status 0
@@ -87,7 +101,7 @@ vectrail tune base new.txt --run moved --force --json "${fast[@]}" --old-corpus 
 expect_json 'd["old_text"]["probe_before"] > 0'
 
 # Bad input.
-vectrail train away.txt --run hs "${small[@]}" --loss hs --quiet
+vectrail train away.txt --run quadratic --loss quadratic --dim 8 --epochs 3 --quiet
 vectrail train away.txt --run glove --model glove --dim 8 --epochs 2 --quiet
 vectrail train away.txt --run l2 "${small[@]}" --l2 1e-4 --save-output --quiet
 vectrail train away.txt --run phrases "${small[@]}" --phrases 1 --quiet
@@ -114,8 +128,12 @@ vectrail tune base new.txt --run new "${fast[@]}"
 expect_error 1 "new"
 vectrail tune base new.txt --run bad --freeze drones "${fast[@]}"
 expect_error 1 'the word "drones" to freeze is not in the vocabulary' "did you mean drone?"
-vectrail tune hs new.txt --run bad "${fast[@]}"
-expect_error 1 "cannot be gone on with on other text" "negative sampling"
+vectrail tune quadratic new.txt --run bad "${fast[@]}"
+expect_error 1 "quadratic: the quadratic loss ends where it does from any start" "train on that text"
+head -c 400 leaves/start.safetensors >leaves/start
+mv leaves/start leaves/start.safetensors
+vectrail tune leaves new.txt --run bad "${fast[@]}"
+expect_error 1 "leaves/start.safetensors"
 vectrail tune glove new.txt --run bad "${fast[@]}"
 expect_error 1 "cannot be gone on with on other text"
 vectrail tune phrases new.txt --run bad "${fast[@]}"
