@@ -367,11 +367,13 @@ static const struct {
   const char *name;
   void (*answer)(const struct vt_request *r);
 } routes[] = {
-    {"words", route_words},       {"frames", route_frames},       {"movement", route_movement},
-    {"clusters", route_clusters}, {"plane", route_plane},         {"plane/share", route_plane_share},
-    {"find", route_find},         {"neighbors", route_neighbors}, {"pair", route_pair},
-    {"word", route_word},         {"analogy", route_analogy},     {"table", route_table},
-    {"movers", vt_route_movers},
+    {"words", route_words},       {"frames", route_frames},
+    {"movement", route_movement}, {"clusters", route_clusters},
+    {"plane", route_plane},       {"plane/share", route_plane_share},
+    {"find", route_find},         {"neighbors", route_neighbors},
+    {"pair", route_pair},         {"word", route_word},
+    {"analogy", route_analogy},   {"table", route_table},
+    {"movers", vt_route_movers},  {"coordinates", vt_route_coordinates},
 };
 
 static void route_runs(struct vt_site *site, struct vt_reply *reply) {

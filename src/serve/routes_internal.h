@@ -27,6 +27,7 @@ bool vt_get_number(const struct vt_request *r, const char *name, uint64_t fallba
 bool vt_get_word(const struct vt_request *r, const char *name, uint32_t *word);
 
 void vt_route_movers(const struct vt_request *r);
+void vt_route_coordinates(const struct vt_request *r);
 void vt_route_explain(const struct vt_request *r);
 void vt_route_job(const struct vt_request *r, enum vt_job_kind kind);
 void vt_route_compare(const struct vt_request *r, bool positions);

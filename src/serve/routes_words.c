@@ -1,5 +1,5 @@
 /*
- * routes_words.c: who moved most, and what moved a word.
+ * routes_words.c: who moved most, two words number by number, and what moved a word.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -64,6 +64,46 @@ void vt_route_movers(const struct vt_request *r) {
   for (size_t i = 0; i < k && i < words; i++) write_mover(r, &movers[i], (size_t)frame, i == 0);
   vt_text_put(&r->reply->body, "]}");
   vt_free(movers);
+}
+
+/* ---- two words, number by number ----------------------------------------------------------------------------------
+ */
+
+static bool write_vector(const struct vt_request *r, const char *key, uint32_t word, size_t frame, float *unit) {
+  struct vt_text *body = &r->reply->body;
+  struct vt_error error;
+  double norm;
+  if (vt_view_unit(r->view, word, frame, unit, &norm, &error) != VT_OK) {
+    vt_refuse_error(r->reply, &error);
+    return false;
+  }
+  vt_text_printf(body, ",\"%s\":[", key);
+  for (size_t c = 0; c < r->facts.dim; c++) vt_text_printf(body, "%s%.5g", c > 0 ? "," : "", (double)unit[c] * norm);
+  vt_text_put(body, "]");
+  return true;
+}
+
+void vt_route_coordinates(const struct vt_request *r) {
+  uint32_t a, b;
+  uint64_t frame;
+  struct vt_view_pair pair;
+  struct vt_error error;
+  if (!vt_get_word(r, "a", &a) || !vt_get_word(r, "b", &b) ||
+      !vt_get_number(r, "frame", r->facts.frames - 1, r->facts.frames - 1, &frame))
+    return;
+  if (vt_view_pair_at(r->view, a, b, (size_t)frame, false, &pair, &error) != VT_OK) {
+    vt_refuse_error(r->reply, &error);
+    return;
+  }
+  float *unit = vt_alloc(r->facts.dim, sizeof *unit);
+  if (unit == NULL) {
+    r->reply->body.failed = true;
+    return;
+  }
+  vt_text_printf(&r->reply->body, "{\"cosine\":%.6f", pair.cosine);
+  if (write_vector(r, "a", a, (size_t)frame, unit) && write_vector(r, "b", b, (size_t)frame, unit))
+    vt_text_put(&r->reply->body, "}");
+  vt_free(unit);
 }
 
 /* ---- the ledger ----------------------------------------------------------------------------------------------------

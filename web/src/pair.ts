@@ -1,5 +1,5 @@
-// pair.ts: how two words came together: their cosine over time, their ranks among each other's neighbours, and the step
-// from which they were neighbours.
+// pair.ts: how two words came together: their cosine over time, their ranks among each other's neighbours, the step from
+// which they were neighbours, and the numbers of their vectors against each other, before and after.
 
 import type { App } from "./app.ts";
 import { Card } from "./chart/card.ts";
@@ -7,7 +7,7 @@ import { h } from "./dom.ts";
 import { number, t } from "./i18n.ts";
 import { overFrames, runPath } from "./source.ts";
 import { colors } from "./theme.ts";
-import type { Pair } from "./types.ts";
+import type { Coordinates, Pair } from "./types.ts";
 import { Waiting } from "./waiting.ts";
 
 const CLOSE = 10;
@@ -21,6 +21,16 @@ export function neighborsSince(pairs: Pair[]): number | null {
     since = f;
   }
   return since;
+}
+
+async function scatterCards(app: App, [a, b]: [number, number], signal: AbortSignal, add: (card: Card) => void): Promise<void> {
+  const run = app.run!, frames = run.frames > 1 ? [0, run.frames - 1] : [0];
+  for (const frame of frames) {
+    const told = await app.facts!.once(`coordinates ${a} ${b} ${frame}`, signal, () => app.source.json<Coordinates>(runPath(run.id, "coordinates"), { a, b, frame })).catch(() => null);
+    if (signal.aborted || told === null) return; // a report has the vectors of frequent words alone
+    const title = t.coordinatesTitle(number(run.stepOf(frame)), number(told.cosine, 3));
+    add(new Card(app, { kind: "scatter", title, xName: run.textOf(a), yName: run.textOf(b), color: colors.hues[frame === 0 && run.frames > 1 ? 1 : 0]!, x: told.a, y: told.b }, { height: 300, note: frame === frames.at(-1) ? t.coordinatesNote : undefined }));
+  }
 }
 
 export async function pairCards(app: App, words: number[], signal: AbortSignal, add: (card: Card) => void, put: (element: HTMLElement) => void): Promise<void> {
@@ -47,6 +57,7 @@ export async function pairCards(app: App, words: number[], signal: AbortSignal, 
         curves: couples.flatMap(([a, b], k) => (words.length === 2
           ? [{ name: t.rankOf(name(b), name(a)), color: colors.hues[1]!, values: all[k]!.map((p) => p[1]) }, { name: t.rankOf(name(a), name(b)), color: colors.hues[2]!, values: all[k]!.map((p) => p[2]) }]
           : [{ name: `${name(a)} · ${name(b)}`, color: colors.hues[k]!, values: all[k]!.map((p) => Math.sqrt(p[1] * p[2])) }])) }, { height: 170, note: words.length === 2 ? t.ranksNote : t.ranksNoteThree }));
+    if (words.length === 2) await scatterCards(app, couples[0]!, stop.signal, add);
   } catch (cause) {
     waiting.failed(cause);
   }

@@ -3,7 +3,7 @@
 
 import { Refused, type Params, type Source } from "./source.ts";
 import { t } from "./i18n.ts";
-import type { Comparison, Neighbors, Pair, Story, Summary } from "./types.ts";
+import type { Comparison, Coordinates, Neighbors, Pair, Story, Summary } from "./types.ts";
 
 const NEAR = 10, ARRIVED = 10, NOBODY = 255, EVERY = 4, GRAIN = 8;
 
@@ -109,6 +109,7 @@ export class ReportSource implements Source {
     switch (name) {
       case "neighbors": return (await this.neighbors(number("word"), number("first"), params.count === undefined ? Infinity : number("count"))) as T;
       case "pair": return (await this.pair(number("a"), number("b"))) as T;
+      case "coordinates": return (await this.coordinates(number("a"), number("b"), number("frame"))) as T;
       case "word": return (await this.story(number("word"))) as T;
       case "find": return { word: null, near: [] } as T;
       case "compare": return (await this.compare(number("frame_a"), number("frame_b"), number("k") || 20)) as T;
@@ -153,6 +154,17 @@ export class ReportSource implements Source {
     });
     if (!known && frames.every(([cosine]) => Number.isNaN(cosine))) throw new Refused(404, t.notOffline);
     return { first: 0, frames };
+  }
+
+  // Bytes of a vector of length 1, and its length: numbers to within 1/250 of the largest of them.
+  private async coordinates(a: number, b: number, frame: number): Promise<Coordinates> {
+    const { rows, norms, lengths, count } = await this.loadCurves(), { dim } = (await this.summary()).map!;
+    if (a >= count || b >= count) throw new Refused(404, t.notOffline);
+    const vector = (word: number): number[] => {
+      const at = frame * count + word, scale = norms[at]! / lengths[at]!;
+      return Array.from(rows.subarray(at * dim, (at + 1) * dim), (v) => v * scale);
+    };
+    return { cosine: (await this.pair(a, b)).frames[frame]![0], a: vector(a), b: vector(b) };
   }
 
   private async story(word: number): Promise<{ first: number; frames: Story[] }> {

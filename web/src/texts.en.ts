@@ -81,6 +81,7 @@ export const en = {
   neighborsOverTime: "Its neighbours over time", bumpNote: "Rank among the nearest ten; in colour those of the end.",
   length: "Length", lengthNote: "|v|", displacement: "Displacement", displacementNote: "|v(t) − v(0)|, how far from where it began", speedOfWord: "Speed", speedNote: "way per step since the snapshot before",
   cosine: "cosine", cosineOverTime: "Cosine over time", rank: "rank", ranksOverTime: "Rank among each other’s neighbours",
+  coordinatesTitle: (step: string, cosine: string) => `Their numbers at step ${step}: cosine ${cosine}`, coordinatesNote: "A point for each number of the vectors, across that of the one word, up that of the other. On the dashed line both are alike.",
   rankOf: (a: string, b: string) => `${a} for ${b}`, ranksNote: "1 is the nearest of all words; the axis is logarithmic.", ranksNoteThree: "The geometric mean of both ranks; 1 is the nearest of all words.",
   neighborsMark: "neighbours", neighborsSince: (a: string, b: string, step: string, cosine: string) => `${a} and ${b} have been among each other’s ten nearest since step ${step}; their cosine is ${cosine} at the end.`,
   notNeighbors: (a: string, b: string, cosine: string, ab: string, ba: string) => `${a} and ${b} are not among each other’s ten nearest at the end: cosine ${cosine}${ab !== "0" ? `, ranks ${ab} and ${ba}` : ""}.`,

@@ -77,6 +77,7 @@ export const vi: Texts = {
   neighborsOverTime: "Lân cận theo thời gian", bumpNote: "Thứ hạng trong mười từ gần nhất; có màu là những từ lúc cuối.",
   length: "Độ dài", lengthNote: "|v|", displacement: "Độ dời", displacementNote: "|v(t) − v(0)|, cách nơi xuất phát bao xa", speedOfWord: "Tốc độ", speedNote: "quãng đường mỗi bước kể từ thời điểm trước",
   cosine: "cosin", cosineOverTime: "Cosin theo thời gian", rank: "thứ hạng", ranksOverTime: "Thứ hạng trong lân cận của nhau",
+  coordinatesTitle: (step, cosine) => `Các số của hai từ ở bước ${step}: cosin ${cosine}`, coordinatesNote: "Mỗi số của vectơ là một điểm: theo chiều ngang là số của từ này, theo chiều dọc là của từ kia. Trên đường đứt nét hai số bằng nhau.",
   rankOf: (a, b) => `${a} đối với ${b}`, ranksNote: "1 là gần nhất trong mọi từ; trục logarit.", ranksNoteThree: "Trung bình nhân của hai thứ hạng; 1 là gần nhất trong mọi từ.",
   neighborsMark: "thành lân cận", neighborsSince: (a, b, step, cosine) => `${a} và ${b} nằm trong mười từ gần nhất của nhau từ bước ${step}; cosin lúc cuối là ${cosine}.`,
   notNeighbors: (a, b, cosine, ab, ba) => `Lúc cuối ${a} và ${b} không nằm trong mười từ gần nhất của nhau: cosin ${cosine}${ab !== "0" ? `, thứ hạng ${ab} và ${ba}` : ""}.`,

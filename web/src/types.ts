@@ -93,6 +93,11 @@ export interface OverFrames<T> {
 
 export type Neighbors = [id: number, cosine: number][];
 export type Pair = [cosine: number, rankAB: number, rankBA: number];
+export interface Coordinates {
+  cosine: number;
+  a: number[];
+  b: number[];
+}
 export type Story = [length: number, displacement: number, speed: number | null];
 
 export interface Movers {

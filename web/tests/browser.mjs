@@ -137,6 +137,10 @@ step("finds a word, tells its story, and a pair's", async ({ shared: { page }, w
   await page.keyboard.press("Enter");
   await page.waitForFunction(() => document.querySelectorAll(".inspector .chart .curve").length >= 2);
   await sooner(async () => assert.match(await page.textContent(".inspector .lead"), new RegExp(`${words[0]} and ${words[1]}`)));
+  await page.waitForFunction(() => document.querySelectorAll(".inspector .chart svg circle").length >= 2 * 24); // a point for each of 24 numbers, before and after
+  const both = await page.evaluate(() => fetch(`/api/runs/0/coordinates?a=${window.vectrail.app.store.state.words[0]}&b=${window.vectrail.app.store.state.words[1]}`).then((r) => r.json()));
+  const dot = (u, v) => u.reduce((s, x, k) => s + x * v[k], 0);
+  assert.ok(both.a.length === 24 && Math.abs(dot(both.a, both.b) / Math.sqrt(dot(both.a, both.a) * dot(both.b, both.b)) - both.cosine) < 1e-3, "the numbers have the cosine that is told");
   const parts = await page.evaluate(() => fetch(`/api/runs/0/explain?word=${window.vectrail.app.store.state.words[0]}&toward=${window.vectrail.app.store.state.words[1]}&centered=1&k=1000`).then((r) => r.json()));
   const sum = parts.baseline + parts.start + parts.rest + parts.contributions.reduce((s, c) => s + c.contribution, 0);
   assert.ok(Math.abs(sum - parts.cosine) < 1e-4, `${sum} is not ${parts.cosine}`);
@@ -354,7 +358,17 @@ step("opens a report from the disk, without a network", async ({ browser, words 
   for (const view of ["health", "compare", "map"]) {
     await page.evaluate((name) => window.vectrail.app.store.set({ view: name }), view);
     await idle(page);
+    if (view !== "compare") continue;
+    // Before and after: two histograms, and a heat map of each.
+    await page.waitForFunction(() => {
+      const titles = [...document.querySelectorAll(".chart svg.drawn")].map((s) => s.getAttribute("aria-label"));
+      return titles.includes("Numbers in the vectors") && titles.includes("Cosines of pairs of words") && titles.filter((title) => title.startsWith("Table at step")).length === 2;
+    });
   }
+  // And the numbers of two words against each other.
+  await page.fill(".inspector-head input", words[1]);
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => [...document.querySelectorAll(".inspector .chart svg.drawn")].filter((s) => s.getAttribute("aria-label").startsWith("Their numbers at step") && s.querySelectorAll("circle").length === 24).length === 2);
   assert.deepEqual(page.complaints, []);
   await axe(page, "report");
   await context.close();

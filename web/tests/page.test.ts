@@ -90,6 +90,7 @@ test("tables and CSV hold what the chart shows", () => {
   const sheet = sheetOf({ kind: "curve", title: "t", xName: "step", yName: "y", x: [0, 10], curves: [{ name: "a", color: "", values: [1.5, null] }] });
   assert.deepEqual(sheet, { head: ["step", "a"], rows: [[0, 1.5], [10, null]] });
   assert.equal(csvOf({ head: ["w", "n"], rows: [['say "hi", x', 1], ["=1+1", null]] }), 'w,n\r\n"say ""hi"", x",1\r\n\'=1+1,\r\n');
+  assert.deepEqual(sheetOf({ kind: "scatter", title: "t", xName: "time", yName: "machine", color: "", x: [0.1, -0.2], y: [1, 2] }), { head: ["", "time", "machine"], rows: [[1, 0.1, 1], [2, -0.2, 2]] });
   assert.deepEqual(ticksOf(0, 10, 5), [0, 2, 4, 6, 8, 10]);
   assert.deepEqual(smooth([0, 3, null, 3], 3), [1.5, 1.5, 3, 3]);
   const merged = merge("t", "y", [{ label: "a", color: "", steps: [0, 10], values: [0, 10] }, { label: "b", color: "", steps: [5], values: [7] }]);

@@ -55,7 +55,17 @@ export interface HeatModel {
   limit: number; // the colour of +-limit is the strongest
 }
 
-export type Model = CurveModel | BarsModel | BumpModel | SignedModel | HeatModel;
+export interface ScatterModel {
+  kind: "scatter";
+  title: string;
+  xName: string;
+  yName: string;
+  color: string;
+  x: number[];
+  y: number[];
+}
+
+export type Model = CurveModel | BarsModel | BumpModel | SignedModel | HeatModel | ScatterModel;
 
 export interface Sheet {
   head: string[];
@@ -74,6 +84,8 @@ export function sheetOf(model: Model): Sheet {
       return { head: ["step", ...model.rows.map((r) => r.name)], rows: model.steps.map((step, k) => [step, ...model.rows.map((r) => r.ranks[k] ?? null)]) };
     case "signed":
       return { head: ["", "", model.valueName], rows: model.rows.map((r) => [r.name, r.note, +r.value.toPrecision(5)]) };
+    case "scatter":
+      return { head: ["", model.xName, model.yName], rows: model.x.map((x, k) => [k + 1, +x.toPrecision(5), +(model.y[k] ?? NaN).toPrecision(5)]) };
     case "heat":
       return { head: [model.rowName, ...(model.values[0] ?? []).map((_, k) => String(k + 1))], rows: model.rows.map((name, k) => [name, ...(model.values[k] ?? [])]) };
   }

@@ -1,11 +1,11 @@
-// svg.ts: charts as SVG that stands alone: the bump chart, histograms, signed bars and heat maps on the page, and curves
+// svg.ts: charts as SVG that stands alone: the bump chart, histograms, signed bars, heat maps and scatters on the page, and curves
 // when they are exported.
 
 import { svg } from "../dom.ts";
 import { number, short, t } from "../i18n.ts";
 import { colors } from "../theme.ts";
 import { FONT } from "../map/overlay.ts";
-import { ticksOf, type BarsModel, type BumpModel, type CurveModel, type HeatModel, type Model, type SignedModel } from "./model.ts";
+import { ticksOf, type BarsModel, type BumpModel, type CurveModel, type HeatModel, type Model, type ScatterModel, type SignedModel } from "./model.ts";
 
 const SMALL = 11;
 
@@ -156,6 +156,21 @@ function heatSvg(m: HeatModel, width: number): SVGSVGElement {
   return s;
 }
 
+// One scale for both axes, so that what is alike lies on the diagonal.
+function scatterSvg(m: ScatterModel, width: number, height: number): SVGSVGElement {
+  const s = sheet(width, height, m.title), side = Math.min(width - 84, height - 40), left = (width - side) / 2 + 20, top = 8;
+  const edge = Math.max(1e-12, ...m.x.map(Math.abs), ...m.y.map(Math.abs)) * 1.05, ticks = ticksOf(-edge, edge, 4);
+  const x = (v: number): number => left + ((v + edge) / (2 * edge)) * side, y = (v: number): number => top + side - ((v + edge) / (2 * edge)) * side;
+  s.append(svg("path", { d: `M${x(-edge)} ${y(-edge)}L${x(edge)} ${y(edge)}`, stroke: colors.line, "stroke-dasharray": "4 3" }));
+  for (const v of ticks)
+    s.append(line(x(v), top, x(v), top + side, v === 0 ? colors.muted : colors.line), line(left, y(v), left + side, y(v), v === 0 ? colors.muted : colors.line),
+      text(x(v), top + side + 14, short(v), { "text-anchor": "middle" }), text(left - 5, y(v) + 4, short(v), { "text-anchor": "end" }));
+  m.x.forEach((v, k) => s.append(svg("circle", { cx: x(v).toFixed(1), cy: y(m.y[k]!).toFixed(1), r: 2.4, fill: m.color, "fill-opacity": 0.65 })));
+  s.append(text(left + side / 2, top + side + 28, m.xName, { "text-anchor": "middle", fill: colors.ink }),
+    text(0, 0, m.yName, { "text-anchor": "middle", fill: colors.ink, transform: `translate(${(left - 46).toFixed(1)} ${top + side / 2}) rotate(-90)` }));
+  return s;
+}
+
 export function svgOf(model: Model, width: number, height: number, pick?: (key: number) => void): SVGSVGElement {
   switch (model.kind) {
     case "curve": return curveSvg(model, width, height);
@@ -163,6 +178,7 @@ export function svgOf(model: Model, width: number, height: number, pick?: (key: 
     case "bump": return bumpSvg(model, width, height, pick);
     case "signed": return signedSvg(model, width);
     case "heat": return heatSvg(model, width);
+    case "scatter": return scatterSvg(model, width, height);
   }
 }
 
