@@ -58,10 +58,20 @@ static void words_end_as_in_gpt2(void **state) {
   (void)state;
   /* Words are shown between bars; the texts are those of the pattern's own cases. */
   static const char *const cases[] = {
-      "Hello| world", "It|'s| 2024|,| isn|'t| it|?!", "we|'ve| they|'ll| I|'d| I|'m| you|'re",
-      "a|  | b|   ",  "tab|\t|then| \t| word",        "caf\xC3\xA9| na\xC3\xAFve| \xD0\xBC\xD0\xB8\xD1\x80|123|abc",
-      "x|...'|s",     " '|s| \"|quoted|\"",           "nbsp|\xC2\xA0|next",
-      "\xFF\xFE|bad",
+      "Hello| world", "It|'s| 2024|,| isn|'t| it|?!", "we|'ve| they|'ll| I|'d| I|'m| you|'re", "a|  | b|   ",
+      "tab|\t|then| \t| word", "caf\xC3\xA9| na\xC3\xAFve| \xD0\xBC\xD0\xB8\xD1\x80|123|abc", "x|...'|s",
+      " '|s| \"|quoted|\"", "nbsp|\xC2\xA0|next", "\xFF\xFE|bad",
+      /* Worked out from the pattern as it is published: contractions in small letters alone, an optional space before
+       * letters, numbers or all else, and of blanks the last one left for what follows, where that is no blank. */
+      "I|'|S", "don|'t|'ve| '|twas| ''|s", "end|  ", "x|2|y| 3|.|14| -|1", "_|x|_| $|5|%", "a|\n\n| b", "a|\n|\n|b",
+      "\t |\t|x", "a|   | b|\xE3\x80\x80|c",                      /* ideographic space */
+      "Ti\xE1\xBA\xBFng| Vi\xE1\xBB\x87t| \xC4\x91\xE1\xBA\xB9p", /* Tiếng Việt đẹp; marks of their own are no letters:
+                                                                   */
+      "Vie|\xCC\xA3\xCC\x82|t| a|\xCC\x81",
+      "\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E\xE3\x81\xA7\xE3\x81\x99| \xD9\xA3\xC2\xBD", /* kana and signs; digits, 1/2
+                                                                                         */
+      "hi| \xF0\x9F\x98\x80\xF0\x9F\x91\x8D\xF0\x9F\x8F\xBD!|x", /* a face, a thumb with its skin */
+      "\xF0\x9F\x91\xA8\xE2\x80\x8D\xF0\x9F\x91\xA9|2",          /* two that are joined */
   };
   for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
     char text[128], found[256];
