@@ -12,9 +12,9 @@
 #include "analysis/association.h"
 #include "analysis/shares.h"
 #include "base/memory.h"
+#include "run/run_recorder.h"
 #include "text/subsample.h"
 #include "vectrail/dimension.h"
-#include "vectrail/recorder.h"
 
 #define FIRST 32  /* singular values that are looked at first for a choice */
 #define GROUPS 16 /* of words, for the error of the noise's estimate */
@@ -231,13 +231,14 @@ static enum vt_status record(const struct svd *svd, struct vt_error *error) {
     }
   }
   if (status == VT_OK)
-    status = vt_run_recorder_create(svd->request->run_path, svd->vocab, dim, svd->request->force, &recorder, error);
+    status = vt_run_recorder_stage(svd->request->run_path, svd->vocab, dim, svd->request->force, VT_ORIGIN_RECORDER,
+                                   &recorder, error);
   if (status == VT_OK) status = record_settings(svd->request, svd->counts, recorder, error);
   if (status == VT_OK)
     status = vt_run_recorder_step(
         recorder, &(struct vt_run_step){.step = 0, .epoch = 1, .tokens = vt_vocab_tokens(svd->vocab)}, error);
   if (status == VT_OK) status = vt_run_recorder_vectors(recorder, 0, false, input, output, error);
-  if (status == VT_OK) status = vt_run_recorder_close(&recorder, error);
+  if (status == VT_OK) status = vt_run_recorder_close_or_undo(&recorder, error);
   vt_run_recorder_free(recorder);
   vt_free(input);
   vt_free(output);

@@ -361,10 +361,17 @@ static size_t parts(struct vt_engine *base, struct vt_engine_part parts[VT_ENGIN
     parts[count++] = (struct vt_engine_part){"moments", VT_PART_F32, engine->update.moments, 1, floats, bytes};
     parts[count++] = (struct vt_engine_part){"squares", VT_PART_F32, engine->update.squares, 1, floats, bytes};
   }
+  /* Of the last step: whoever goes on from here records it. */
+  parts[count++] =
+      (struct vt_engine_part){"gradient", VT_PART_F64, &engine->update.gradient, 1, 1, sizeof engine->update.gradient};
   if (engine->has_routes) {
-    const uint64_t routes = engine->routes.parts + 1;
+    struct vt_routes *own = &engine->routes;
+    const uint64_t routes = own->parts + 1, products = VT_ROUTE_GROUPS * VT_ROUTE_GROUPS;
+    parts[count++] = (struct vt_engine_part){"route_sums", VT_PART_F64, own->sums, 1, routes, routes * sizeof(double)};
     parts[count++] =
-        (struct vt_engine_part){"route_sums", VT_PART_F64, engine->routes.sums, 1, routes, routes * sizeof(double)};
+        (struct vt_engine_part){"route_norms", VT_PART_F64, own->norms, 1, routes, routes * sizeof(double)};
+    parts[count++] =
+        (struct vt_engine_part){"route_products", VT_PART_F64, own->products, 1, products, sizeof own->products};
     if (engine->routes.moments != NULL) {
       const uint64_t rows = vt_ledger_words(base->ledger) * (routes + 1), dim = engine->layout.shape.dim;
       parts[count++] = (struct vt_engine_part){"route_moments",     VT_PART_F64, engine->routes.moments, rows, dim,

@@ -27,6 +27,9 @@ import urllib.request
 
 SETTINGS = ("--dim 8 --epochs 2 --block-tokens 256 --blocks 4 --snapshots 3 --sample 0 --watch king --seed 3 "
             "--threads 2 --quiet").split()
+COMMON = "--snapshots 2 --seed 3 --threads 2 --quiet".split()
+SHORT = "--epochs 1 --batch 256 --probes 2".split() + COMMON
+TRANSFORMER = "--model transformer --dim 8 --layers 1 --heads 2 --context 8".split()
 # kind, how, most calls tried in a row from the Nth on (False: the Nth alone)
 FAULTS = [("alloc", "", False), ("alloc", "", True), ("write", "ENOSPC", False), ("write", "ENOSPC", True),
           ("write", "EIO", False), ("write", "short", False), ("sync", "", False), ("sync", "", True),
@@ -101,6 +104,16 @@ CASES = [
                       "--checkpoint", "0"] + SETTINGS, "new", True),
     Case("train-ledger", ["train", "tiny.txt", "--run", "new", "--ledger", "king,apple", "--held-out", "0.05",
                           "--checkpoint", "0.000001"] + SETTINGS, "new", True),
+    Case("train-glove", ["train", "tiny.txt", "--run", "new", "--model", "glove", "--held-out", "0.1", "--checkpoint",
+                         "0.000001"] + SETTINGS[:2] + COMMON, "new", True),
+    Case("train-full", ["train", "tiny.txt", "--run", "new", "--loss", "softmax", "--batch", "full", "--checkpoint",
+                        "0.000001"] + SETTINGS[:4] + COMMON, "new", True),
+    Case("train-quadratic", ["train", "tiny.txt", "--run", "new", "--loss", "quadratic", "--checkpoint", "0.000001"]
+         + SETTINGS[:4] + COMMON, "new", True),
+    Case("train-nnlm", ["train", "tiny.txt", "--run", "new", "--model", "nnlm", "--hidden", "8", "--context", "2",
+                        "--checkpoint", "0.000001"] + SETTINGS[:2] + SHORT, "new", True),
+    Case("train-transformer", ["train", "tiny.txt", "--run", "new", "--tokens", "bpe", "--vocab-size", "270",
+                               "--checkpoint", "0.000001", "--routes"] + TRANSFORMER + SHORT, "new", True),
     Case("resume", ["resume", "stopped", "--threads", "2", "--quiet", "--checkpoint", "0.000001"], "stopped", True),
     Case("info", ["info", "done", "--json"]),
     Case("info-metric", ["info", "done", "--metric", "loss"]),
@@ -113,6 +126,17 @@ CASES = [
     Case("diagnose", ["diagnose", "done", "--json"]),
     Case("explain", ["explain", "done", "king", "--json"]),
     Case("replay", ["replay", "done", "--ledger", "king", "--by", "document", "--quiet"], "done"),
+    Case("generate", ["generate", "network", "--prompt", "king", "--length", "8"]),
+    Case("tune", ["tune", "done", "tiny.txt", "--run", "new", "--anchor", "1e-3", "--epochs", "1", "--probes", "3",
+                  "--snapshots", "2", "--threads", "2", "--quiet"], "new", True),
+    Case("align", ["align", "network", "preferences.jsonl", "--method", "dpo", "--run", "new", "--snapshots", "2",
+                   "--threads", "2", "--quiet"], "new"),
+    Case("contrast", ["contrast", "network", "tiny.txt", "--run", "new", "--snapshots", "2", "--probes", "2",
+                      "--threads", "2", "--quiet"], "new"),
+    Case("cooccur", ["cooccur", "tiny.txt", "-o", "counts.db", "--threads", "2", "--quiet"], files=("counts.db",)),
+    Case("svd", ["svd", "tiny.txt", "--run", "new", "--dim", "4", "--threads", "2", "--quiet"], "new"),
+    Case("svd-counts", ["svd", "--counts", "kept.db", "--dim", "4", "--json", "--threads", "2", "--quiet"]),
+    Case("theory", ["theory", "quadratic", "--modes", "3", "--json", "--threads", "2"]),
     Case("export-text", ["export", "done", "-o", "out.txt"], files=("out.txt", "out.txt.sha256")),
     Case("export-binary", ["export", "done", "-o", "out.bin"], files=("out.bin", "out.bin.sha256")),
     Case("export-npy", ["export", "done", "-o", "out.npy"], files=("out.npy", "out.vocab.txt", "out.npy.sha256")),
@@ -139,6 +163,12 @@ def prepare(plain, folder):
     for name in "vectors.txt", "vectors.bin", "vectors.npy", "vectors.safetensors":
         command("export", "done", "-o", name)
     command("import", "vectors.txt", "--run", "imported", "--quiet")
+    command("train", "tiny.txt", "--run", "network", *TRANSFORMER, *SHORT)
+    command("train", "tiny.txt", "--run", "quadratic", "--loss", "quadratic", *SETTINGS[:4], *COMMON)
+    command("cooccur", "tiny.txt", "-o", "kept.db", "--quiet")
+    with open(os.path.join(folder, "preferences.jsonl"), "w", encoding="utf-8") as file:
+        for _ in range(8):
+            file.write('{"prompt": "the king", "chosen": "and queen", "rejected": "of fruit"}\n')
     with open(os.path.join(folder, "pairs.txt"), "w", encoding="utf-8") as file:
         file.write("king queen 9\nking apple 1\npear plum 8\nsword tree 2\n")
     with open(os.path.join(folder, "questions.txt"), "w", encoding="utf-8") as file:
@@ -304,8 +334,7 @@ class Tester:
             return f"it does not go on: {again.stderr.decode()}"
         if self.results(case, work) != expected[1]:
             return "it goes on, but ends otherwise"
-        left = set(tree(run)) - set(tree(os.path.join(self.start, "done")))
-        left = {name for name in left if not name.startswith("snapshots/")}
+        left = {f"{case.makes}/{name}" for name in tree(run) if not name.startswith("snapshots/")} - set(expected[2])
         return f"left behind after going on: {left}" if left else None
 
     def judge_append(self, case, work, now, before, expected):

@@ -34,7 +34,7 @@ static void fill(float *rows, int snapshot) {
 
 static struct vt_settling settle(const uint64_t counts[GROUPS], double within) {
   struct vtt_folder *folder = vtt_folder_create();
-  char names[WORDS][8];
+  char names[WORDS][16];
   const char *texts[WORDS];
   uint64_t times[WORDS];
   for (int w = 0; w < WORDS; w++) {
