@@ -9,42 +9,62 @@
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------ */
 
-static enum vt_status make(struct vt_policy *policy, struct vt_pool *pool, struct vt_error *error) {
+/* What passing forward takes. */
+static enum vt_status make_net(struct vt_policy *policy, struct vt_pool *pool, bool trained, struct vt_error *error) {
   const struct vt_net_layout *layout = policy->layout;
-  const size_t floats = layout->floats, rows = policy->answers_max * policy->length_max, dim = layout->shape.dim;
-  VT_TRY(vt_net_create(layout, policy->ops, pool, rows, true, false, &policy->net, error));
-  policy->reference = vt_alloc_aligned(floats, sizeof *policy->reference);
-  policy->gradients = vt_alloc_aligned(floats, sizeof *policy->gradients);
+  const size_t rows = policy->answers_max * policy->length_max, dim = layout->shape.dim;
+  VT_TRY(vt_net_create(layout, policy->ops, pool, rows, trained, false, &policy->net, error));
   policy->tokens = vt_alloc_zero(rows, sizeof *policy->tokens);
   policy->targets = vt_alloc_zero(rows, sizeof *policy->targets);
   policy->weights = vt_alloc_zero(rows, sizeof *policy->weights);
   policy->losses = vt_alloc_zero(rows, sizeof *policy->losses);
   policy->ends = vt_alloc_zero(policy->answers_max, sizeof *policy->ends);
   policy->head = vt_alloc_zero(5 * dim, sizeof *policy->head);
-  if (policy->reference == NULL || policy->gradients == NULL || policy->tokens == NULL || policy->targets == NULL ||
-      policy->weights == NULL || policy->losses == NULL || policy->ends == NULL || policy->head == NULL)
-    return VT_FAIL_MEMORY(error, 2 * floats * sizeof(float));
+  if (policy->tokens == NULL || policy->targets == NULL || policy->weights == NULL || policy->losses == NULL ||
+      policy->ends == NULL || policy->head == NULL)
+    return VT_FAIL_MEMORY(error, rows * sizeof *policy->losses);
   policy->head_gradient = policy->head + dim;
   policy->head_moments = policy->head + 2 * dim;
   policy->head_squares = policy->head + 3 * dim;
-  memcpy(policy->reference, policy->values, floats * sizeof *policy->values);
   policy->net->values = policy->values;
+  return VT_OK;
+}
+
+static enum vt_status make_training(struct vt_policy *policy, struct vt_pool *pool, struct vt_error *error) {
+  const size_t floats = policy->layout->floats;
+  policy->reference = vt_alloc_aligned(floats, sizeof *policy->reference);
+  policy->gradients = vt_alloc_aligned(floats, sizeof *policy->gradients);
+  if (policy->reference == NULL || policy->gradients == NULL) return VT_FAIL_MEMORY(error, 2 * floats * sizeof(float));
+  memcpy(policy->reference, policy->values, floats * sizeof *policy->values);
   policy->net->gradients = policy->gradients;
-  return vt_update_init(&policy->update, layout, policy->ops, pool, VT_OPTIMIZER_ADAMW, policy->values,
+  return vt_update_init(&policy->update, policy->layout, policy->ops, pool, VT_OPTIMIZER_ADAMW, policy->values,
                         policy->gradients, error);
 }
 
-enum vt_status vt_policy_init(struct vt_policy *policy, const struct vt_net_layout *layout, float *values,
-                              struct vt_pool *pool, const char *kernel, size_t answers_max, size_t length_max,
-                              struct vt_error *error) {
+static enum vt_status init(struct vt_policy *policy, const struct vt_net_layout *layout, float *values,
+                           struct vt_pool *pool, const char *kernel, size_t answers_max, size_t length_max,
+                           bool trained, struct vt_error *error) {
   *policy = (struct vt_policy){.layout = layout,
                                .ops = vt_dense_choose(kernel),
                                .values = values,
                                .answers_max = answers_max,
                                .length_max = length_max};
-  enum vt_status status = make(policy, pool, error);
+  enum vt_status status = make_net(policy, pool, trained, error);
+  if (status == VT_OK && trained) status = make_training(policy, pool, error);
   if (status != VT_OK) vt_policy_release(policy);
   return status;
+}
+
+enum vt_status vt_policy_init(struct vt_policy *policy, const struct vt_net_layout *layout, float *values,
+                              struct vt_pool *pool, const char *kernel, size_t answers_max, size_t length_max,
+                              struct vt_error *error) {
+  return init(policy, layout, values, pool, kernel, answers_max, length_max, true, error);
+}
+
+enum vt_status vt_policy_init_judge(struct vt_policy *policy, const struct vt_net_layout *layout, float *values,
+                                    struct vt_pool *pool, const char *kernel, size_t answers_max, size_t length_max,
+                                    struct vt_error *error) {
+  return init(policy, layout, values, pool, kernel, answers_max, length_max, false, error);
 }
 
 void vt_policy_release(struct vt_policy *policy) {

@@ -42,6 +42,10 @@ struct vt_policy {
 enum vt_status vt_policy_init(struct vt_policy *policy, const struct vt_net_layout *layout, float *values,
                               struct vt_pool *pool, const char *kernel, size_t answers_max, size_t length_max,
                               struct vt_error *error);
+/* One that is only asked for rewards: no reference, no gradients, no optimiser. Memory: the layers of a batch. */
+enum vt_status vt_policy_init_judge(struct vt_policy *policy, const struct vt_net_layout *layout, float *values,
+                                    struct vt_pool *pool, const char *kernel, size_t answers_max, size_t length_max,
+                                    struct vt_error *error);
 void vt_policy_release(struct vt_policy *policy); /* accepts an all-zero one */
 
 /* log pi of each answer, by the reference or by what it has become; count <= answers_max. */

@@ -131,8 +131,8 @@ static enum vt_status open_judge(struct aligning *aligning, const char *kernel, 
       layout->shape.context < length)
     return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: a reward model of other words, or a shorter context, than %s",
                    request->reward, request->base);
-  VT_TRY(vt_policy_init(&aligning->judge, layout, vt_network_values(aligning->judge_network),
-                        vt_network_pool(aligning->network), kernel, aligning->answers_max, length, error));
+  VT_TRY(vt_policy_init_judge(&aligning->judge, layout, vt_network_values(aligning->judge_network),
+                              vt_network_pool(aligning->network), kernel, aligning->answers_max, length, error));
   return read_head(aligning, error);
 }
 

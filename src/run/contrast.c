@@ -24,7 +24,7 @@
 
 struct contrasting {
   const struct vt_contrast_request *request;
-  struct vt_run *run;
+  struct vt_run *run;         /* of a table; else the network's */
   struct vt_network *network; /* NULL: the vectors alone are trained */
   struct vt_vectors *vectors; /* of a table */
   struct vt_pool *pool;       /* likewise */
@@ -80,7 +80,9 @@ static enum vt_status open_base(struct contrasting *c, struct vt_error *error) {
     VT_TRY(vt_run_vectors(run, VT_STEP_LAST, &c->vectors, error));
     return vt_pool_create(request->options.threads, &c->pool, error);
   }
-  VT_TRY(vt_network_open(request->base, request->options.threads, &c->network, error));
+  c->run = NULL;
+  VT_TRY(vt_network_open_run(run, request->options.threads, &c->network, error));
+  c->run = vt_network_run(c->network);
   vt_network_set_dropout(c->network, request->options.dropout);
   return VT_OK;
 }
@@ -165,10 +167,10 @@ static void release(struct contrasting *c) {
   vt_adapted_release(&c->adapted);
   vt_encoder_release(&c->encoder);
   vt_text_pairs_release(&c->pairs);
-  vt_network_free(c->network);
   vt_vectors_free(c->vectors);
   vt_pool_free(c->pool);
-  vt_run_close(c->run);
+  if (c->network == NULL) vt_run_close(c->run);
+  vt_network_free(c->network);
   vt_free(c->order);
   vt_free(c->batch);
   vt_free(c->encoded);

@@ -18,6 +18,7 @@
 #include "run/folder.h"
 #include "run/model_file.h"
 #include "run/network_internal.h"
+#include "run/run_internal.h"
 #include "text/bpe_corpus.h"
 #include "text/tokens.h"
 #include "text/utf8.h"
@@ -77,7 +78,7 @@ static enum vt_status open_network(struct vt_network *network, const char *path,
   struct vt_run *run;
   VT_TRY(vt_kernel_choose(NULL, &kernel, error));
   VT_TRY(vt_model_load(path, &network->layout, &network->values, error));
-  if (vt_run_open(path, &run, NULL) == VT_OK) network->run = run;
+  if (network->run == NULL && vt_run_open(path, &run, NULL) == VT_OK) network->run = run;
   const struct vt_net_shape *shape = &network->layout.shape;
   if (network->run != NULL && vt_vocab_size(vt_run_vocab(network->run)) > shape->tokens)
     return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: the run has %zu words, and its network a table of %" PRIu32, path,
@@ -94,9 +95,14 @@ static enum vt_status open_network(struct vt_network *network, const char *path,
   return VT_FAIL_MEMORY(error, shape->tokens * sizeof *network->logits);
 }
 
-enum vt_status vt_network_open(const char *path, int threads, struct vt_network **out, struct vt_error *error) {
+static enum vt_status open_either(const char *path, struct vt_run *run, int threads, struct vt_network **out,
+                                  struct vt_error *error) {
   struct vt_network *network = vt_alloc_zero(1, sizeof *network);
-  if (network == NULL) return VT_FAIL_MEMORY(error, sizeof *network);
+  if (network == NULL) {
+    vt_run_close(run);
+    return VT_FAIL_MEMORY(error, sizeof *network);
+  }
+  network->run = run;
   enum vt_status status = open_network(network, path, threads, error);
   if (status != VT_OK) {
     vt_network_free(network);
@@ -104,6 +110,15 @@ enum vt_status vt_network_open(const char *path, int threads, struct vt_network 
   }
   *out = network;
   return VT_OK;
+}
+
+enum vt_status vt_network_open(const char *path, int threads, struct vt_network **network, struct vt_error *error) {
+  return open_either(path, NULL, threads, network, error);
+}
+
+enum vt_status vt_network_open_run(struct vt_run *run, int threads, struct vt_network **network,
+                                   struct vt_error *error) {
+  return open_either(vt_run_path(run), run, threads, network, error);
 }
 
 void vt_network_free(struct vt_network *network) {

@@ -12,6 +12,9 @@ const struct vt_net_layout *vt_network_layout(const struct vt_network *network);
 float *vt_network_values(struct vt_network *network);
 struct vt_pool *vt_network_pool(struct vt_network *network);
 struct vt_run *vt_network_run(struct vt_network *network);
+/* As vt_network_open, of a run that is open already: from then on it is the network's, also on error. */
+enum vt_status vt_network_open_run(struct vt_run *run, int threads, struct vt_network **network,
+                                   struct vt_error *error);
 /* Dropout is no part of a model's file; it is 0 until it is set. */
 void vt_network_set_dropout(struct vt_network *network, double dropout);
 
