@@ -231,7 +231,9 @@ const struct command command_align = {
     .about =
         "Trains the network of a run on a file of preferences, each line {\"prompt\": \"...\", \"chosen\": \"...\", "
         "\"rejected\": \"...\"}, into a run of its own. Tells how likely chosen and rejected answers have become, how "
-        "far the network is from what it was, and which words moved. Stopped before the end, it leaves nothing.",
+        "far the network is from what it was, and which words moved. Interrupted, it ends where it stands: that is a "
+        "run "
+        "like others.",
     .example = "vectrail align runs/gpt preferences.jsonl --method dpo --run runs/dpo --kl 0.5",
     .options = options,
     .option_count = sizeof options / sizeof options[0],

@@ -160,8 +160,8 @@ const struct command command_contrast = {
     .about = "Trains the vectors of a run by InfoNCE into a run of their own. Each line of TEXTS is a pair of words or "
              "sentences with a tab between, or, where the run is a Transformer's, one sentence, which is told by what "
              "dropout leaves of it. A text is the mean of a Transformer's last rows, else of its words' vectors; the "
-             "other pairs of a batch are the negatives. Tells alignment, uniformity and rank before and after. Stopped "
-             "before the end, it leaves nothing.",
+             "other pairs of a batch are the negatives. Tells alignment, uniformity and rank before and after. "
+             "Interrupted, it ends where it stands: that is a run like others.",
     .example = "vectrail contrast runs/gpt sentences.txt --run runs/contrast --epochs 3",
     .options = options,
     .option_count = sizeof options / sizeof options[0],

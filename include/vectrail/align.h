@@ -80,10 +80,11 @@ struct vt_align_result {
 
 /* Makes a run with the words, settings and tokenizer of the base: snapshots of the token table, measures (loss,
  * accuracy, margin, log_chosen, log_rejected, reward, kl, drift, lr), and the network; a reward model's h as
- * reward.safetensors beside it. Stopped before the end (VT_ERROR_INTERRUPTED), or failing, it leaves nothing. The same
- * bits at any number of threads. Errors: VT_ERROR_ARGUMENT names an option; VT_ERROR_FORMAT, VT_ERROR_EMPTY the file
- * and the line; VT_ERROR_UNSUPPORTED: no Transformer, or no run; VT_ERROR_CORRUPT: a file is damaged, or the reward
- * model has other words; VT_ERROR_DIVERGED. result may be NULL. */
+ * reward.safetensors beside it. Interrupted on the way (VT_ERROR_INTERRUPTED) the run is that of the steps until
+ * then; failing, or interrupted before the first, it leaves nothing. The same bits at any number of threads. Errors:
+ * VT_ERROR_ARGUMENT names an option; VT_ERROR_FORMAT, VT_ERROR_EMPTY the file and the line; VT_ERROR_UNSUPPORTED: no
+ * Transformer, or no run; VT_ERROR_CORRUPT: a file is damaged, or the reward model has other words; VT_ERROR_DIVERGED.
+ * result may be NULL. */
 VT_API enum vt_status vt_align(const struct vt_align_request *request, struct vt_align_result *result,
                                struct vt_error *error);
 

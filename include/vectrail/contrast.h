@@ -66,11 +66,11 @@ struct vt_contrast_result {
 };
 
 /* Makes a run with the words, settings and tokenizer of the base: snapshots of its vectors, measures (loss, alignment,
- * uniformity, text_rank, drift, lr), and the network where there is one. Stopped before the end (VT_ERROR_INTERRUPTED),
- * or failing, it leaves nothing. The same bits at any number of threads. A text longer than the context is cut.
- * Errors: VT_ERROR_ARGUMENT names an option; VT_ERROR_FORMAT the line; VT_ERROR_EMPTY: fewer than two pairs that the
- * run has words for; VT_ERROR_UNSUPPORTED: lines that are no pairs without a Transformer, nnlm; VT_ERROR_CORRUPT;
- * VT_ERROR_DIVERGED. result may be NULL. */
+ * uniformity, text_rank, drift, lr), and the network where there is one. Interrupted on the way
+ * (VT_ERROR_INTERRUPTED) the run is that of the steps until then; failing, or before the first, it leaves nothing. The
+ * same bits at any number of threads. A text longer than the context is cut. Errors: VT_ERROR_ARGUMENT names an option;
+ * VT_ERROR_FORMAT the line; VT_ERROR_EMPTY: fewer than two pairs that the run has words for; VT_ERROR_UNSUPPORTED:
+ * lines that are no pairs without a Transformer, nnlm; VT_ERROR_CORRUPT; VT_ERROR_DIVERGED. result may be NULL. */
 VT_API enum vt_status vt_contrast(const struct vt_contrast_request *request, struct vt_contrast_result *result,
                                   struct vt_error *error);
 

@@ -1,6 +1,7 @@
 /* adapted.c */
 #include "run/adapted.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -151,6 +152,23 @@ enum vt_status vt_adapted_snapshot(struct vt_adapted *adapted, uint64_t step, bo
   adapted->recorded = true;
   adapted->recorded_step = step;
   return vt_run_recorder_metric(adapted->recorder, step, "drift", vt_adapted_drift(adapted), error);
+}
+
+enum vt_status vt_adapted_note_stop(struct vt_adapted *adapted, uint64_t step, struct vt_error *error) {
+  char text[96];
+  adapted->stopped = true;
+  snprintf(text, sizeof text, "interrupted at step %" PRIu64 " of %" PRIu64 ", where it ended", step,
+           adapted->plan.steps);
+  return vt_run_recorder_event(adapted->recorder, step, "stopped", "warning", text, error);
+}
+
+enum vt_status vt_adapted_stopped(const char *path, uint64_t step, uint64_t steps, struct vt_error *error) {
+  if (path == NULL)
+    return VT_FAIL(error, VT_ERROR_INTERRUPTED, "interrupted before the first of %" PRIu64 " steps; nothing was left",
+                   steps);
+  return VT_FAIL_HELP(error, VT_ERROR_INTERRUPTED, "it can be aligned, contrasted or tuned further",
+                      "interrupted at step %" PRIu64 " of %" PRIu64 "; %s holds what was trained until then", step,
+                      steps, path);
 }
 
 /* ---- the end ----------------------------------------------------------------------------------------------------- */

@@ -2,7 +2,8 @@
  * adapted.h: the run that comes of training a network further on something other than text (align.c, contrast.c).
  *
  * It has the words, the tokenizer and the settings of the run it came from, snapshots and measures of the way, and the
- * network as it is at the end. It takes its place when all of that is written; stopped before, nothing is left.
+ * network as it is at the end. It takes its place when all of that is written; what ends before, but for an
+ * interruption, leaves nothing. Interrupted, it ends where it stands: what was trained by then is a run like others.
  */
 #ifndef VECTRAIL_RUN_ADAPTED_H
 #define VECTRAIL_RUN_ADAPTED_H
@@ -26,6 +27,7 @@ struct vt_adapted {
   double began; /* clock */
   bool recorded;
   uint64_t recorded_step;
+  bool stopped; /* vt_adapted_note_stop */
 };
 
 struct vt_adapted_options {
@@ -57,6 +59,10 @@ enum vt_status vt_adapted_step(struct vt_adapted *adapted, uint64_t step, uint32
                                const struct vt_adapted_value *values, size_t count, struct vt_error *error);
 /* A snapshot, if the step is to have one or `now`; and `drift`, the mean over the words of |v - v(0)| / |v(0)|. */
 enum vt_status vt_adapted_snapshot(struct vt_adapted *adapted, uint64_t step, bool now, struct vt_error *error);
+/* The training ends at this step, though not of itself. */
+enum vt_status vt_adapted_note_stop(struct vt_adapted *adapted, uint64_t step, struct vt_error *error);
+/* VT_ERROR_INTERRUPTED, and where what was trained until then is; path NULL: nothing was. */
+enum vt_status vt_adapted_stopped(const char *path, uint64_t step, uint64_t steps, struct vt_error *error);
 /* Writes the network, if there is one, and a file of further tensors beside it where count > 0, and puts the run in its
  * place. */
 enum vt_status vt_adapted_end(struct vt_adapted *adapted, const char *file, const struct vt_tensor *tensors,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "base/range.h"
@@ -322,13 +323,13 @@ static enum vt_status take_step(struct aligning *aligning, uint64_t number, doub
 }
 
 static enum vt_status record(struct aligning *aligning, uint64_t step, double rate,
-                             const struct vt_align_measures *measures, struct vt_error *error) {
+                             const struct vt_align_measures *measures, bool now, struct vt_error *error) {
   const uint64_t an_epoch = aligning->steps / aligning->request->options.epochs;
   const struct vt_adapted_value values[] = {
       {"loss", measures->loss},         {"accuracy", measures->accuracy},     {"margin", measures->margin},
       {"log_chosen", measures->chosen}, {"log_rejected", measures->rejected}, {"reward", measures->reward},
       {"penalty", measures->penalty},   {"clipped", measures->clipped},       {"kl", aligning->kl}};
-  if (!vt_plan_is_metric(&aligning->adapted.plan, step) && !vt_plan_is_snapshot(&aligning->adapted.plan, step))
+  if (!now && !vt_plan_is_metric(&aligning->adapted.plan, step) && !vt_plan_is_snapshot(&aligning->adapted.plan, step))
     return VT_OK;
   return vt_adapted_step(&aligning->adapted, step, (uint32_t)((step + an_epoch - 1) / an_epoch), aligning->tokens, rate,
                          values, sizeof values / sizeof values[0], error);
@@ -338,13 +339,12 @@ static enum vt_status record(struct aligning *aligning, uint64_t step, double ra
 
 static bool has_kl(const struct aligning *aligning) { return aligning->request->options.method != VT_ALIGN_REWARD; }
 
-/* Whether the KL ends it here. Without a goal it is measured where the plan has a probe. */
-static enum vt_status look(struct aligning *aligning, uint64_t step, bool *reached, struct vt_error *error) {
+/* Whether the KL ends it here. Without a goal it is measured where the plan has a probe, and at the last step. */
+static enum vt_status look(struct aligning *aligning, uint64_t step, bool last, bool *reached, struct vt_error *error) {
   const double goal = aligning->request->options.kl;
   aligning->kl = NAN;
   if (!has_kl(aligning)) return VT_OK;
-  if (goal > 0 || vt_plan_is_probe(&aligning->adapted.plan, step) || step == aligning->steps)
-    VT_TRY(measure_kl(aligning, error));
+  if (goal > 0 || vt_plan_is_probe(&aligning->adapted.plan, step) || last) VT_TRY(measure_kl(aligning, error));
   *reached = goal > 0 && aligning->kl >= goal;
   return VT_OK;
 }
@@ -354,21 +354,22 @@ static enum vt_status train(struct aligning *aligning, struct vt_align_result *r
   const struct vt_align_request *request = aligning->request;
   const double began = vt_clock_seconds();
   VT_TRY(vt_adapted_snapshot(&aligning->adapted, 0, false, error));
-  for (uint64_t step = 1; step <= aligning->steps && !result->reached; step++) {
+  bool stopped = false;
+  if (vt_is_interrupted(request->interrupt)) return vt_adapted_stopped(NULL, 0, aligning->steps, error);
+  for (uint64_t step = 1; step <= aligning->steps && !result->reached && !stopped; step++) {
     const double rate = request->options.lr * (1 - (double)(step - 1) / (double)aligning->steps);
-    if (request->interrupt != NULL && *request->interrupt != 0)
-      return VT_FAIL(error, VT_ERROR_INTERRUPTED, "interrupted at step %" PRIu64 " of %" PRIu64, step - 1,
-                     aligning->steps);
     VT_TRY(take_step(aligning, step, rate, measures, error));
-    VT_TRY(look(aligning, step, &result->reached, error));
-    VT_TRY(vt_adapted_snapshot(&aligning->adapted, step, result->reached, error));
-    VT_TRY(record(aligning, step, rate, measures, error));
+    stopped = step < aligning->steps && vt_is_interrupted(request->interrupt);
+    VT_TRY(look(aligning, step, stopped || step == aligning->steps, &result->reached, error));
+    VT_TRY(vt_adapted_snapshot(&aligning->adapted, step, stopped || result->reached, error));
+    VT_TRY(record(aligning, step, rate, measures, stopped, error));
     result->steps = step;
     const struct vt_align_progress progress = {step, aligning->steps, measures->loss, aligning->kl,
                                                vt_clock_seconds() - began};
     if (request->progress != NULL) request->progress(request->progress_context, &progress);
   }
   result->seconds = vt_clock_seconds() - began;
+  if (stopped && !result->reached) VT_TRY(vt_adapted_note_stop(&aligning->adapted, result->steps, error));
   return VT_OK;
 }
 
@@ -423,7 +424,9 @@ static enum vt_status align(struct aligning *aligning, struct vt_align_result *r
                                  .shape = {vt_network_layout(aligning->network)->shape.dim},
                                  .data = aligning->policy.head};
   const bool reward = aligning->request->options.method == VT_ALIGN_REWARD;
-  return vt_adapted_end(&aligning->adapted, REWARD_FILE, &head, reward ? 1 : 0, error);
+  VT_TRY(vt_adapted_end(&aligning->adapted, REWARD_FILE, &head, reward ? 1 : 0, error));
+  if (!aligning->adapted.stopped) return VT_OK;
+  return vt_adapted_stopped(aligning->request->run_path, result->steps, aligning->steps, error);
 }
 
 enum vt_status vt_align(const struct vt_align_request *request, struct vt_align_result *result,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "base/range.h"
@@ -195,15 +196,15 @@ static struct vt_contrast_measures measure(struct contrasting *c) {
   return measures;
 }
 
-static enum vt_status record(struct contrasting *c, uint64_t step, double rate, double loss,
+static enum vt_status record(struct contrasting *c, uint64_t step, double rate, double loss, bool now,
                              struct vt_contrast_measures *last, struct vt_error *error) {
-  const bool probe = vt_plan_is_probe(&c->adapted.plan, step) || vt_plan_is_snapshot(&c->adapted.plan, step);
-  struct vt_contrast_measures now = {NAN, NAN, NAN};
-  VT_TRY(vt_adapted_snapshot(&c->adapted, step, false, error));
-  if (probe) now = *last = measure(c);
+  const bool probe = now || vt_plan_is_probe(&c->adapted.plan, step) || vt_plan_is_snapshot(&c->adapted.plan, step);
+  struct vt_contrast_measures found = {NAN, NAN, NAN};
+  VT_TRY(vt_adapted_snapshot(&c->adapted, step, now, error));
+  if (probe) found = *last = measure(c);
   if (!probe && !vt_plan_is_metric(&c->adapted.plan, step)) return VT_OK;
   const struct vt_adapted_value values[] = {
-      {"loss", loss}, {"alignment", now.alignment}, {"uniformity", now.uniformity}, {"text_rank", now.rank}};
+      {"loss", loss}, {"alignment", found.alignment}, {"uniformity", found.uniformity}, {"text_rank", found.rank}};
   const uint32_t epoch = (uint32_t)((step + c->steps_an_epoch - 1) / c->steps_an_epoch);
   return vt_adapted_step(&c->adapted, step, epoch, c->tokens, rate, values, sizeof values / sizeof values[0], error);
 }
@@ -240,17 +241,19 @@ static enum vt_status take_step(struct contrasting *c, uint64_t step, double rat
 static enum vt_status train(struct contrasting *c, struct vt_contrast_result *result, struct vt_error *error) {
   const struct vt_contrast_request *request = c->request;
   const double began = vt_clock_seconds();
-  VT_TRY(record(c, 0, request->options.lr, NAN, &result->before, error));
-  for (uint64_t step = 1; step <= c->steps; step++) {
+  bool stopped = false;
+  VT_TRY(record(c, 0, request->options.lr, NAN, false, &result->before, error));
+  if (vt_is_interrupted(request->interrupt)) return vt_adapted_stopped(NULL, 0, c->steps, error);
+  for (uint64_t step = 1; step <= c->steps && !stopped; step++) {
     const double rate = request->options.lr * (1 - (double)(step - 1) / (double)c->steps);
-    if (request->interrupt != NULL && *request->interrupt != 0)
-      return VT_FAIL(error, VT_ERROR_INTERRUPTED, "interrupted at step %" PRIu64 " of %" PRIu64, step - 1, c->steps);
     VT_TRY(take_step(c, step, rate, &result->loss, error));
-    VT_TRY(record(c, step, rate, result->loss, &result->after, error));
+    stopped = step < c->steps && vt_is_interrupted(request->interrupt);
+    VT_TRY(record(c, step, rate, result->loss, stopped, &result->after, error));
+    result->steps = step;
     const struct vt_contrast_progress progress = {step, c->steps, result->loss, vt_clock_seconds() - began};
     if (request->progress != NULL) request->progress(request->progress_context, &progress);
   }
-  result->steps = c->steps;
+  if (stopped) VT_TRY(vt_adapted_note_stop(&c->adapted, result->steps, error));
   result->pairs = c->pairs.count;
   result->skipped = c->pairs.skipped;
   result->dropout = !c->pairs.paired;
@@ -270,6 +273,8 @@ enum vt_status vt_contrast(const struct vt_contrast_request *request, struct vt_
   enum vt_status status = prepare(&c, error);
   if (status == VT_OK) status = train(&c, result, error);
   if (status == VT_OK) status = vt_adapted_end(&c.adapted, NULL, NULL, 0, error);
+  if (status == VT_OK && c.adapted.stopped)
+    status = vt_adapted_stopped(request->run_path, result->steps, c.steps, error);
   release(&c);
   return status;
 }

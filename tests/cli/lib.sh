@@ -87,6 +87,25 @@ train_and_stop() {
   fail "each training had ended before it could be stopped"
 }
 
+# stop_on_the_way RUN COMMAND ARGS...: align or contrast, told to end when it has made some steps; $status and $err as of
+# vectrail.
+stop_on_the_way() {
+  local run=$1 process
+  shift
+  command_line="vectrail $* --run $run"
+  for pause in 0.5 1 2 4 8; do
+    "$VECTRAIL" "$@" --run "$run" --quiet >"$captured/out" 2>"$captured/err" &
+    process=$!
+    sleep $pause
+    kill -TERM "$process" 2>/dev/null
+    wait "$process"
+    status=$?
+    out=$(<"$captured/out")
+    err=$(<"$captured/err")
+    [ -e "$run" ] && return
+  done
+}
+
 # The files of a run's snapshots, by step.
 snapshots() { find "$1/snapshots" -type f -printf '%f\n' | sort -n; }
 

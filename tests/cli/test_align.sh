@@ -67,14 +67,24 @@ expect_status 0
 expect_out_has "log pi of the rejected answers"
 expect_out_has "moved farthest"
 
-# Stopped, it leaves nothing.
-"$VECTRAIL" align gpt prefer.jsonl --method dpo --run stopped --epochs 100000 --quiet 2>/dev/null &
-sleep 0.7
-kill -TERM $!
-wait $!
-status=$?
+# Stopped on the way, it is a run that ends there.
+stop_on_the_way stopped align gpt prefer.jsonl --method dpo --epochs 100000
 expect_status 130
-[ -z "$(find . -name '*stopped*')" ] || fail "something was left behind"
+expect_err_has "stopped holds what was trained until then"
+python3 - <<'P' || fail "a stopped run should end where it stands"
+import re, sqlite3
+db = sqlite3.connect("stopped/run.db")
+last, = db.execute("SELECT max(step) FROM step").fetchone()
+event = db.execute("SELECT step, text FROM event WHERE kind = 'stopped'").fetchone()
+assert event[0] == last > 0 and re.fullmatch(f"interrupted at step {last} of [0-9]+, where it ended", event[1]), event
+assert db.execute("SELECT dtype FROM snapshot WHERE step = ?", (last,)).fetchone() == ("F32",)
+assert db.execute("SELECT count(*) FROM metric WHERE step = ? AND name IN ('kl', 'drift', 'loss')", (last,)).fetchone() == (3,)
+P
+vectrail generate stopped --prompt the --length 3
+expect_status 0
+vectrail align stopped prefer.jsonl --method dpo --run further "${fast[@]}"
+expect_status 0
+[ -z "$(find . -name '.*stopped*')" ] || fail "something was left behind"
 
 # Pieces of words go the same way.
 vectrail train old.txt --run bpe --model transformer --tokens bpe --vocab-size 290 --dim 16 --layers 1 --heads 2 --context 32 --epochs 1 \

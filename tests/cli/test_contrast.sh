@@ -63,6 +63,20 @@ for command in "neighbors apart king -k 3" "similarity pairs-base king queen --o
   expect_status 0
 done
 
+# Stopped on the way, it is a run that ends there.
+stop_on_the_way stopped contrast gpt old.txt "${fast[@]}" --epochs 100000
+expect_status 130
+expect_err_has "stopped holds what was trained until then"
+python3 - <<'P' || fail "a stopped run should end where it stands"
+import sqlite3
+db = sqlite3.connect("stopped/run.db")
+last, = db.execute("SELECT max(step) FROM step").fetchone()
+assert db.execute("SELECT step FROM event WHERE kind = 'stopped'").fetchone() == (last,) and last > 0
+assert db.execute("SELECT count(*) FROM metric WHERE step = ? AND name IN ('uniformity', 'drift', 'loss')", (last,)).fetchone() == (3,)
+P
+vectrail generate stopped --prompt the --length 3
+expect_status 0
+
 # Bad input.
 vectrail train old.txt --run nnlm --model nnlm --dim 8 --hidden 8 --epochs 1 --min-count 1 --quiet
 cp -r gpt short
