@@ -169,8 +169,7 @@ static enum vt_status take_words(struct reader *reader, sqlite3_stmt *statement,
 static enum vt_status read_words(struct reader *reader, struct vt_error *error) {
   const uint32_t words = reader->counts->words;
   sqlite3_stmt *statement;
-  if (sqlite3_prepare_v2(reader->database, "SELECT id, text, count FROM word ORDER BY id", -1, &statement, NULL) !=
-      SQLITE_OK)
+  if (sqlite3_prepare_v2(reader->database, "SELECT id, text, count FROM word", -1, &statement, NULL) != SQLITE_OK)
     return fail(reader, error);
   char **texts = vt_alloc_zero(words, sizeof *texts);
   uint64_t *totals = vt_alloc(words, sizeof *totals);
@@ -271,8 +270,8 @@ static enum vt_status read_rows(struct reader *reader, struct vt_error *error) {
   reader->room = BUFFER_BYTES;
   reader->buffer = vt_alloc(reader->room, 1);
   if (counts->starts == NULL || reader->buffer == NULL) return VT_FAIL_MEMORY(error, reader->room);
-  if (sqlite3_prepare_v2(reader->database, "SELECT word, pairs, total, columns, units FROM row ORDER BY word", -1,
-                         &statement, NULL) != SQLITE_OK)
+  if (sqlite3_prepare_v2(reader->database, "SELECT word, pairs, total, columns, units FROM row", -1, &statement,
+                         NULL) != SQLITE_OK)
     return fail(reader, error);
   enum vt_status status = take_rows(reader, statement, error);
   sqlite3_finalize(statement);
@@ -280,6 +279,23 @@ static enum vt_status read_rows(struct reader *reader, struct vt_error *error) {
 }
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+/* A view of that name could go on for ever, and has no page; rows of a table come in the order of its key. */
+static enum vt_status check_tables(const struct reader *reader, struct vt_error *error) {
+  sqlite3_stmt *statement = NULL;
+  if (sqlite3_prepare_v2(reader->database,
+                         "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND rootpage > 0 "
+                         "AND name IN ('meta', 'word', 'row')",
+                         -1, &statement, NULL) != SQLITE_OK)
+    return fail(reader, error);
+  const int code = sqlite3_step(statement), tables = code == SQLITE_ROW ? sqlite3_column_int(statement, 0) : 0;
+  enum vt_status status = code == SQLITE_ROW ? VT_OK : fail(reader, error);
+  sqlite3_finalize(statement);
+  VT_TRY(status);
+  if (tables == 3) return VT_OK;
+  return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, "make counts with vectrail cooccur CORPUS -o counts.db",
+                      "%s: not a database of counts", reader->path);
+}
 
 static enum vt_status read_all(struct reader *reader, struct vt_error *error) {
   struct stat info;
@@ -289,6 +305,7 @@ static enum vt_status read_all(struct reader *reader, struct vt_error *error) {
   sqlite3_db_config(reader->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
   sqlite3_db_config(reader->database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
   reader->file_bytes = (uint64_t)info.st_size;
+  VT_TRY(check_tables(reader, error));
   VT_TRY(read_meta(reader, error));
   VT_TRY(read_words(reader, error));
   return read_rows(reader, error);
