@@ -346,7 +346,7 @@ static void batches_agree_with_the_definition(void **state) {
 
 static void same_bits_at_any_number_of_threads(void **state) {
   (void)state;
-  static const int threads[] = {1, 2, 3, 8};
+  static const int threads[] = {2, 8, 1, 3};
   struct vtt_folder *folder = vtt_folder_create();
   struct fixture f = fixture_create(vtt_planted_corpus(folder, "planted.txt", 150, 4), folder);
   f.options.lr = 0.01;
@@ -361,7 +361,7 @@ static void same_bits_at_any_number_of_threads(void **state) {
     assert_non_null(first);
     double loss = 0, probe = 0;
     f.options.batch = full == 1 ? VT_BATCH_FULL : 100;
-    for (size_t k = 0; k < sizeof threads / sizeof *threads; k++) {
+    for (size_t k = 0; k < (vtt_sanitized ? 2 : sizeof threads / sizeof *threads); k++) {
       f.options.threads = threads[k];
       struct vt_engine *engine = engine_create(&f);
       run(engine);

@@ -15,11 +15,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whether TSan watches: it takes twenty times as long, and what it looks for does not show in the results. */
+/* Whether a sanitizer watches: it takes up to twenty times as long, and what it looks for does not show in the results.
+ * So it is shown every path once, and what is the same at other thread counts and stops is left to the optimised build.
+ */
 #if defined(__SANITIZE_THREAD__)
 #define vtt_under_tsan true
 #else
 #define vtt_under_tsan false
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define vtt_sanitized true
+#else
+#define vtt_sanitized false
 #endif
 
 struct vtt_folder;
