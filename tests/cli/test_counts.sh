@@ -74,9 +74,9 @@ for run in gi si; do
   options=$glove file=near.db whole=gw
   [[ $run == si ]] && options=$softmax file=linear.db whole=sw
   # shellcheck disable=SC2086 # words of options
-  vectrail train --counts $file --run $whole $options --epochs 400 --metrics 20
+  vectrail train --counts $file --run $whole $options --epochs 150 --metrics 20
   # shellcheck disable=SC2086
-  "$VECTRAIL" train --counts $file --run $run $options --epochs 400 --metrics 20 --checkpoint 0 &
+  "$VECTRAIL" train --counts $file --run $run $options --epochs 150 --metrics 20 --checkpoint 0 &
   for ((k = 0; k < 400; k++)); do
     [[ -e $run/snapshots/0.safetensors ]] && break
     sleep 0.02

@@ -288,7 +288,7 @@ static void damage_is_seen(void **state) {
   vt_vocab_free(words);
   int refused = 0, differ = 0;
   for (size_t at = 0; at < size; at++) {
-    if (bytes[at] == 0 && at % 97 != 0) continue; /* most of it is empty */
+    if (at % (bytes[at] == 0 ? 977 : 5) != 0) continue; /* most of it is empty */
     const unsigned char kept = bytes[at];
     bytes[at] ^= 0x10;
     file = fopen(broken, "wb");
@@ -302,7 +302,7 @@ static void damage_is_seen(void **state) {
     vt_cooccur_free(read);
     vt_vocab_free(words);
   }
-  assert_true(refused > 300);
+  assert_true(refused > 60);
   assert_int_equal(differ, 0);
   vt_cooccur_free(whole);
   assert_int_equal(vt_cooccur_load(vtt_path(folder, "none.db"), NULL, &read, &words, &error), VT_ERROR_NOT_FOUND);
