@@ -15,7 +15,7 @@ extern "C" {
 
 /* The options that a run was trained with, for vt_tune_request, for the caller to change: but one process, no replicas,
  * and for corpus the rules by which its text was read. Errors: those of opening it; VT_ERROR_UNSUPPORTED: it is a run
- * that cannot be gone on with, and why: another program's, GloVe, the quadratic loss, phrases. */
+ * that cannot be gone on with, and why: another program's, the quadratic loss, phrases. */
 VT_API enum vt_status vt_tune_options(const char *base, struct vt_train_options *train,
                                       struct vt_corpus_options *corpus, struct vt_error *error);
 
@@ -42,8 +42,8 @@ struct vt_tune_result {
 /* A new word begins at the mean of the input vectors of the run's words that stand within the window of its places in
  * the new text, each as often as it does, by the share of its places that subsampling leaves; without any, as a word of
  * a new run does. Its output vector begins at zero; with the exact softmax, and in a network whose output matrix is not
- * the token table, at the mean of the rows that there are. The optimiser's own sums begin anew. Hierarchical softmax
- * keeps the run's tree, beside which the new words have one of their own (docs/adaptation.md).
+ * the token table, at the mean of the rows that there are. The optimiser's own sums begin anew. GloVe begins both
+ * rows at those means. Hierarchical softmax keeps the run's tree, beside which the new words have one of their own (docs/adaptation.md).
  *
  * Errors as vt_train, and those of vt_tune_options. What was interrupted is gone on with by vt_resume. result may be
  * NULL; on an error only its `train` is told. Cost besides: the text is read twice, to count its words first. */

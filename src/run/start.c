@@ -64,6 +64,34 @@ static enum vt_status fail_empty(struct vt_error *error) {
   return VT_FAIL(error, VT_ERROR_UNSUPPORTED, "this engine has no tables that could be filled");
 }
 
+#define GLOVE_PARTS 4
+
+static enum vt_status copy_biases(const struct vt_safetensors *file, const char *path, size_t words,
+                                  const struct vt_engine_part *to, struct vt_error *error) {
+  const struct vt_tensor *from = vt_safetensors_find(file, to->name);
+  if (from == NULL || from->rank != 1 || from->shape[0] != words || from->dtype != VT_DTYPE_F32)
+    return VT_FAIL(error, VT_ERROR_CORRUPT, "%s: its last snapshot holds no biases of its words", path);
+  for (size_t row = 0; row < words && row < to->rows; row++)
+    memcpy((char *)to->data + row * to->stride_bytes, (const float *)(const void *)from->data + row, sizeof(float));
+  return VT_OK;
+}
+
+/* GloVe's vectors are the sums of both tables' rows. */
+static enum vt_status split_sums(const struct vt_safetensors *file, struct vt_run *run, size_t words,
+                                 const struct vt_engine_part parts[GLOVE_PARTS], struct vt_error *error) {
+  if (vt_safetensors_find(file, "output") == NULL)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "train with --save-output",
+                        "%s: GloVe's vectors are sums of two tables, and the run kept the sums alone",
+                        vt_run_path(run));
+  for (size_t row = 0; row < words && row < parts[0].rows; row++) {
+    float *sum = (float *)(void *)((char *)parts[0].data + row * parts[0].stride_bytes);
+    const float *output = (const float *)(const void *)((const char *)parts[1].data + row * parts[1].stride_bytes);
+    for (size_t k = 0; k < parts[0].columns; k++) sum[k] -= output[k];
+  }
+  VT_TRY(copy_biases(file, vt_run_path(run), words, &parts[2], error));
+  return copy_biases(file, vt_run_path(run), words, &parts[3], error);
+}
+
 static enum vt_status fill_tables(struct vt_engine *engine, struct vt_run *run, bool *output, struct vt_error *error) {
   struct vt_engine_part parts[VT_ENGINE_PARTS_MAX];
   const size_t count = vt_engine_start_parts(engine, parts), snapshots = vt_run_snapshot_count(run);
@@ -79,6 +107,7 @@ static enum vt_status fill_tables(struct vt_engine *engine, struct vt_run *run, 
   if (status == VT_OK) status = copy_table(input, vt_run_path(run), words, &parts[0], error);
   *output = second != NULL && count > 1;
   if (status == VT_OK && *output) status = copy_table(second, vt_run_path(run), words, &parts[1], error);
+  if (status == VT_OK && count == GLOVE_PARTS) status = split_sums(file, run, words, parts, error);
   vt_safetensors_close(file);
   return status;
 }

@@ -27,8 +27,6 @@ static enum vt_status check_base(const struct vt_run *run, const char *path, con
                         "%s: the quadratic loss ends where it does from any start, and its theory is that of a start "
                         "near zero: its runs cannot be gone on with on other text",
                         path);
-  if (options->model == VT_MODEL_GLOVE)
-    return VT_FAIL(error, VT_ERROR_UNSUPPORTED, "%s: a run of GloVe cannot be gone on with on other text", path);
   if (vt_run_text_setting(run, "phrases", 0) > 0)
     return VT_FAIL(error, VT_ERROR_UNSUPPORTED,
                    "%s: its words were joined to phrases by the counts of its own text, which other text does not have",
@@ -236,7 +234,10 @@ static enum vt_status begin_words(struct tuning *tuning, struct vt_session *sess
   uint32_t *keep = NULL;
   if (near.fresh == 0) return VT_OK;
   vt_start_rows(session->engine, &near.input, &output, &biases);
-  VT_TRY(vt_window_keep(&session->settings.train, session->vocab, &keep, error));
+  struct vt_train_options options = session->settings.train;
+  const bool glove = options.model == VT_MODEL_GLOVE;
+  if (glove) options.sample = 0; /* it counts all there is */
+  VT_TRY(vt_window_keep(&options, session->vocab, &keep, error));
   near.keep = keep;
   near.sums = vt_alloc_zero(near.fresh * near.input.columns, sizeof *near.sums);
   near.weights = vt_alloc_zero(near.fresh, sizeof *near.weights);
@@ -244,6 +245,12 @@ static enum vt_status begin_words(struct tuning *tuning, struct vt_session *sess
   if (near.sums == NULL || near.weights == NULL)
     status = VT_FAIL_MEMORY(error, near.fresh * near.input.columns * sizeof *near.sums);
   if (status == VT_OK) tuning->placed = place_words(&near);
+  if (status == VT_OK && glove) { /* its vectors are the sums of both rows */
+    near.input = output;
+    memset(near.sums, 0, near.fresh * output.columns * sizeof *near.sums);
+    memset(near.weights, 0, near.fresh * sizeof *near.weights);
+    place_words(&near);
+  }
   /* A softmax over all words takes a row of zeros for a word of middling probability, not for one that it knows nothing
    * of. */
   const bool whole = session->settings.train.loss == VT_LOSS_SOFTMAX;
@@ -379,6 +386,8 @@ static enum vt_status old_loss(const struct vt_tune_old_request *request, struct
   struct vt_engine *engine = NULL;
   enum vt_status status = vt_run_text_open(base, &text_options, &text, error);
   if (status == VT_OK) status = vt_engine_create(&options, vt_run_vocab(base), text.corpus, &engine, error);
+  if (status == VT_OK)
+    status = vt_engine_begin(engine, &(struct vt_engine_place){.interrupt = request->interrupt}, error);
   if (status == VT_OK) status = measure_old(engine, base, run, words, result, error);
   vt_engine_free(engine);
   vt_free(tree);

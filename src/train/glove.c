@@ -23,6 +23,7 @@
 #include "train/glove_biases.h"
 #include "train/glove_ledger.h"
 #include "train/glove_records.h"
+#include "train/glove_tune.h"
 #include "train/probe.h"
 
 #define CACHE_BYTES ((uint64_t)1 << 20)
@@ -54,6 +55,7 @@ struct glove {
   uint32_t shift;
   atomic_uint next;
   struct vt_glove_ledger *ledger; /* NULL: none is kept */
+  struct vt_glove_tuning tuning;  /* of a training that goes on with a run */
   /* Of the probe: of each record the derivative of the mean by its difference; of a row its gradient, zeros between. */
   double *pulls;
   double *gradient;
@@ -143,6 +145,7 @@ static void release(struct vt_engine *base) {
   vt_free(engine->held_out);
   vt_glove_records_release(&engine->records);
   vt_glove_ledger_free(engine->ledger);
+  vt_glove_tuning_release(&engine->tuning);
   vt_ledger_free(base->ledger);
   vt_pool_free(engine->pool);
 }
@@ -158,6 +161,23 @@ static enum vt_status start_biases(struct glove *engine, struct vt_error *error)
     vt_free(biases[t]);
   }
   return VT_OK;
+}
+
+static struct vt_glove_tables tables_of(const struct glove *engine) {
+  return (struct vt_glove_tables){.tables = engine->tables,
+                                  .words = engine->words,
+                                  .groups = engine->groups,
+                                  .dim = engine->dim,
+                                  .width = engine->width,
+                                  .decays = engine->l2 != NULL,
+                                  .kernel = engine->kernel};
+}
+
+static enum vt_status begin_biases(struct glove *engine, struct vt_error *error) {
+  const uint32_t known = engine->base.options.tuning.words;
+  const struct vt_glove_tables tables = tables_of(engine);
+  if (known == 0) return start_biases(engine, error);
+  return vt_glove_place_biases(&tables, &engine->records, known, error);
 }
 
 /* What is trained on, or what is held out. */
@@ -214,7 +234,7 @@ static enum vt_status begin(struct vt_engine *base, const struct vt_engine_place
                               engine->pool, place->interrupt, &engine->records, error);
   vt_cooccur_free(own);
   if (status == VT_OK && base->held_out.count > 0) status = begin_held_out(engine, place, total, error);
-  if (status == VT_OK && base->state.step == 0) status = start_biases(engine, error);
+  if (status == VT_OK && base->state.step == 0) status = begin_biases(engine, error);
   VT_TRY(status);
   base->probe_pairs = engine->records.probe_count;
   engine->begun = true;
@@ -371,6 +391,7 @@ static enum vt_status step(struct vt_engine *base, struct vt_error *error) {
   if (engine->ledger != NULL) vt_glove_ledger_before(engine->ledger);
   run_workers(engine, train_blocks);
   VT_TRY(account(engine, error));
+  vt_glove_tuning_pull(&engine->tuning, state->lr, state->loss_pairs, engine->pool);
   if (engine->ledger != NULL) VT_TRY(vt_glove_ledger_after(engine->ledger, engine->pool, error));
   if (state->epoch_ended) measure_all(engine);
   return VT_OK;
@@ -404,6 +425,14 @@ static size_t parts(struct vt_engine *base, struct vt_engine_part parts[VT_ENGIN
 static void resumed(struct vt_engine *base) {
   struct glove *engine = (struct glove *)base;
   memset(engine->seen_is_current, 0, sizeof engine->seen_is_current);
+}
+
+static enum vt_status started(struct vt_engine *base, const uint32_t *frozen, size_t count, struct vt_error *error) {
+  struct glove *engine = (struct glove *)base;
+  const struct vt_tuning_options *options = &base->options.tuning;
+  const struct vt_glove_tables tables = tables_of(engine);
+  base->held = options->anchor > 0 || options->freeze_input || options->freeze_output || count > 0;
+  return vt_glove_tuning_init(&engine->tuning, &tables, options, frozen, count, error);
 }
 
 /* The vectors that are published are the sums of both tables' (Pennington et al. 2014, section 4.2). */
@@ -481,13 +510,7 @@ static double held_out_loss(struct vt_engine *base) {
 static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger_options *options,
                                   struct vt_error *error) {
   struct glove *engine = (struct glove *)base;
-  const struct vt_glove_tables tables = {.tables = engine->tables,
-                                         .words = engine->words,
-                                         .groups = engine->groups,
-                                         .dim = engine->dim,
-                                         .width = engine->width,
-                                         .decays = engine->l2 != NULL,
-                                         .kernel = engine->kernel};
+  const struct vt_glove_tables tables = tables_of(engine);
   return vt_glove_ledger_create(options, &tables, &engine->seen[VT_TABLE_INPUT], &engine->ledger, &base->ledger, error);
 }
 
@@ -506,6 +529,8 @@ const struct vt_engine_type vt_engine_glove = {
     .step = step,
     .parts = parts,
     .resumed = resumed,
+    .filled = resumed,
+    .started = started,
     .table = table,
     .biases = biases,
     .pool = pool,

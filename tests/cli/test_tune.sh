@@ -19,6 +19,8 @@ vectrail train old.txt --run tree "${small[@]}" --loss hs --save-output --quiet
 expect_status 0
 vectrail train old.txt --run whole "${small[@]}" --loss softmax --batch full --epochs 20 --save-output --quiet
 expect_status 0
+vectrail train old.txt --run counts --model glove --dim 8 --min-count 1 --epochs 5 --snapshots 2 --save-output --quiet
+expect_status 0
 vectrail train old.txt --run gpt --model transformer --dim 16 --layers 1 --heads 2 --context 16 --epochs 1 --min-count 1 --snapshots 2 \
   --probes 2 --quiet
 expect_status 0
@@ -58,7 +60,7 @@ vectrail tune gpt new.txt --run table --freeze-table input --json "${fast[@]}"
 expect_json 'd["drift"] == {"seen": 0, "unseen": 0, "new": 0}'
 
 # Interrupted at some instant, and gone on with.
-for base in base tree whole gpt; do
+for base in base tree whole counts gpt; do
   vectrail tune $base new.txt --run $base-whole --epochs 30 --anchor 0.001 "${fast[@]}"
   "$VECTRAIL" tune $base new.txt --run $base-cut --epochs 30 --anchor 0.001 "${fast[@]}" 2>/dev/null &
   while [ ! -e $base-cut/run.db ] && kill -0 $! 2>/dev/null; do sleep 0.02; done
@@ -83,6 +85,17 @@ expect_status 0
 vectrail tune leaves old.txt --run again --json "${fast[@]}"
 expect_status 0
 expect_json 'd["words"]["new"] == 0 and d["old_text"] is not None'
+
+# GloVe goes on with both tables and the biases.
+vectrail tune counts new.txt --run recounted --freeze apple --watch apple --anchor 0.0001 --json "${fast[@]}"
+expect_status 0
+expect_json 'd["words"]["new"] == 3 and d["drift"]["unseen"] == 0 and d["drift"]["seen"] > 0 and d["old_text"]["probe_before"] >= 0'
+python3 - <<'P' || fail "a frozen word of GloVe moved"
+import sqlite3
+assert len(set(v for (v,) in sqlite3.connect("recounted/run.db").execute("SELECT vector FROM trail"))) == 1
+P
+vectrail replay recounted --quiet
+expect_status 0
 
 # A run that was tuned is tuned again.
 vectrail tune new old.txt --run back --json "${fast[@]}"
@@ -135,7 +148,7 @@ mv leaves/start leaves/start.safetensors
 vectrail tune leaves new.txt --run bad "${fast[@]}"
 expect_error 1 "leaves/start.safetensors"
 vectrail tune glove new.txt --run bad "${fast[@]}"
-expect_error 1 "cannot be gone on with on other text"
+expect_error 1 "glove: GloVe's vectors are sums of two tables, and the run kept the sums alone" "train with --save-output"
 vectrail tune phrases new.txt --run bad "${fast[@]}"
 expect_error 1 "joined to phrases"
 vectrail tune l2 new.txt --run bad --anchor 0.1 "${fast[@]}"
