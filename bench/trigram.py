@@ -3,12 +3,13 @@
 
 usage: bench/trigram.py RUN TRAIN_TEXT HELD_OUT_TEXT
 
-Words outside RUN's vocabulary are left out of both texts, as in training, and a line end is a token. Interpolated modified
-Kneser-Ney with three discounts an order (Chen and Goodman 1998, section 4.1.6). Prints the perplexity, to be held against
-`vectrail generate RUN --score HELD_OUT_TEXT`.
+Words outside RUN's vocabulary are left out of both texts, as in training, and a line end is a token; of a run of pieces of
+words (--tokens bpe) the tokens are its pieces. Interpolated modified Kneser-Ney with three discounts an order (Chen and
+Goodman 1998, section 4.1.6). Prints the perplexity, to be held against `vectrail generate RUN --score HELD_OUT_TEXT`.
 """
 
 import collections
+import json
 import math
 import re
 import sqlite3
@@ -16,18 +17,63 @@ import sys
 
 run, train_path, held_path = sys.argv[1:]
 database = sqlite3.connect(f"file:{run}/run.db?mode=ro", uri=True)
+meta = dict(database.execute("SELECT key, value FROM meta"))
 vocabulary = {text: word for word, text in database.execute("SELECT id, text FROM word")}
-fold = database.execute("SELECT value FROM meta WHERE key = 'fold_case'").fetchone()[0] == "1"
 END = len(vocabulary)
-PATTERN = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+# GPT-2's pattern, as far as letters and digits are what re takes for them.
+PIECE = re.compile(r"'(?:s|t|re|ve|m|ll|d)| ?[^\W\d_]+| ?\d+| ?(?:[^\w\s]|_)+|\s+(?!\S)|\s+")
+
+
+def words_of(line):
+    line = line.replace("\u2019", "'")
+    return [vocabulary[w] for w in WORD.findall(line.casefold() if meta["fold_case"] == "1" else line) if w in vocabulary]
+
+
+class Pieces:
+    """Byte pairs: of all neighbours the pair that was learnt first is joined, until none is left that was learnt."""
+
+    def __init__(self, path):
+        with open(path, encoding="utf-8") as file:
+            merges = json.load(file)["model"]["merges"]
+        self.rank = {tuple(m.split(" ") if isinstance(m, str) else m): k for k, m in enumerate(merges)}
+        shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
+        self.spelling = {byte: chr(byte) for byte in shown}
+        for k, byte in enumerate(b for b in range(256) if b not in self.spelling):
+            self.spelling[byte] = chr(256 + k)
+        self.known = {}
+
+    def split(self, piece):
+        parts = [self.spelling[byte] for byte in piece.encode()]
+        while len(parts) > 1:
+            k = min(range(len(parts) - 1), key=lambda i: self.rank.get((parts[i], parts[i + 1]), math.inf))
+            if (parts[k], parts[k + 1]) not in self.rank:
+                break
+            pair, joined, i = (parts[k], parts[k + 1]), [], 0
+            while i < len(parts):
+                both = tuple(parts[i : i + 2]) == pair
+                joined.append("".join(pair) if both else parts[i])
+                i += 2 if both else 1
+            parts = joined
+        return [vocabulary[part] for part in parts]
+
+    def of(self, line):
+        found = []
+        for piece in PIECE.findall(line.rstrip("\n")):
+            if piece not in self.known:
+                self.known[piece] = self.split(piece)
+            found += self.known[piece]
+        return found
+
+
+ids_of = Pieces(f"{run}/tokenizer.json").of if meta["tokens_rule"] == "bpe" else words_of
 
 
 def read(path):
     ids = [END]
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
-            line = line.replace("\u2019", "'")
-            found = [vocabulary[w] for w in PATTERN.findall(line.casefold() if fold else line) if w in vocabulary]
+            found = ids_of(line)
             if found:
                 ids += found + [END]
     return ids

@@ -83,6 +83,7 @@ complete -c vectrail -n '__fish_seen_subcommand_from train' -l parallel -d 'tran
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l exact-gelu -d 'transformer: GELU by the error function, not by tanh'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l dropout -x -d 'transformer: what is left out at random in each step'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l weight-decay -x -d 'shrinks the weights by rate x X at each step'
+complete -c vectrail -n '__fish_seen_subcommand_from train' -l beta-2 -x -d 'with adamw, how slowly the mean of squared gradients changes; 0.999 suits small batches'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l clip -x -d 'longest gradient that is taken as it is; 0: any'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l warmup -x -d 'steps in which the rate rises'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l accumulate -x -d 'batches whose gradients make one step'

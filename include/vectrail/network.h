@@ -70,8 +70,9 @@ struct vt_network_score {
   uint64_t tokens; /* that were predicted */
   double loss;     /* mean of - log P, nats; its exponential is the perplexity */
 };
-/* How well the network predicts a text, cut into stretches of its context; what stands first in one is predicted by
- * what stands before it there alone. VT_ERROR_EMPTY: too few tokens. */
+/* How well the network predicts a text: each token once, a Transformer's from at least half a context before it, where
+ * the text has that many (it is read in stretches of a context that overlap by half). VT_ERROR_EMPTY: too few tokens.
+ */
 VT_API enum vt_status vt_network_score(struct vt_network *network, const uint32_t *ids, size_t count,
                                        struct vt_network_score *score, struct vt_error *error);
 

@@ -69,6 +69,7 @@ struct vt_network_options {
   bool exact_gelu;     /* by erf instead of tanh, as in GPT-NeoX [false] */
   double dropout;      /* transformer: 0 to 0.9 [0] */
   double decay;        /* AdamW's, on matrices: v <- (1 - rate decay) v - ...; 0 to 10 [0.01] */
+  double beta_2;       /* AdamW's, of the squares: below 1; 0: nnlm 0.999, transformer 0.95 [0] */
   double clip;         /* the gradient's length is cut to this; 0: never [nnlm 0, transformer 1] */
   uint32_t warmup;     /* steps in which the rate rises [nnlm 0, transformer 100] */
   uint32_t accumulate; /* batches whose gradients make one step, 1 to 65536 [1] */

@@ -43,7 +43,8 @@ struct vt_tune_result {
  * the new text, each as often as it does, by the share of its places that subsampling leaves; without any, as a word of
  * a new run does. Its output vector begins at zero; with the exact softmax, and in a network whose output matrix is not
  * the token table, at the mean of the rows that there are. The optimiser's own sums begin anew. GloVe begins both
- * rows at those means. Hierarchical softmax keeps the run's tree, beside which the new words have one of their own (docs/adaptation.md).
+ * rows at those means. Hierarchical softmax keeps the run's tree, beside which the new words have one of their own
+ * (docs/adaptation.md).
  *
  * Errors as vt_train, and those of vt_tune_options. What was interrupted is gone on with by vt_resume. result may be
  * NULL; on an error only its `train` is told. Cost besides: the text is read twice, to count its words first. */

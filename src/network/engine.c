@@ -254,8 +254,11 @@ static struct vt_ledger *base_ledger(const struct network *engine) { return engi
 static enum vt_status update(struct network *engine, struct vt_error *error) {
   const struct vt_train_options *options = &engine->base.options;
   struct vt_engine_state *state = &engine->base.state;
-  const struct vt_update_step step = {
-      .rate = state->lr, .decay = options->network.decay, .clip = options->network.clip, .number = state->step};
+  const struct vt_update_step step = {.rate = state->lr,
+                                      .decay = options->network.decay,
+                                      .beta_2 = options->network.beta_2,
+                                      .clip = options->network.clip,
+                                      .number = state->step};
   if (!vt_update_prepare(&engine->update, &step)) {
     state->step--; /* it was not made */
     enum vt_status status = fail_diverged(engine, engine->gradients, "gradient of", error);

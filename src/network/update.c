@@ -70,8 +70,8 @@ static double add_up(const struct vt_update *update) {
 bool vt_update_prepare(struct vt_update *update, const struct vt_update_step *step) {
   vt_tasks_run(update->pool, update->chunk_count, measure, update);
   update->gradient = sqrt(add_up(update));
-  const double beta_2 = update->layout->shape.model == VT_MODEL_TRANSFORMER ? 0.95 : 0.999,
-               number = (double)step->number;
+  const double usual = update->layout->shape.model == VT_MODEL_TRANSFORMER ? 0.95 : 0.999,
+               beta_2 = step->beta_2 > 0 ? step->beta_2 : usual, number = (double)step->number;
   update->adamw =
       (struct vt_adamw){.factor = step->clip > 0 && update->gradient > step->clip ? step->clip / update->gradient : 1,
                         .rate = step->rate,

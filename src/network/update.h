@@ -42,6 +42,7 @@ void vt_update_release(struct vt_update *update); /* accepts an all-zero one */
 
 struct vt_update_step {
   double rate, decay, clip; /* clip 0: never */
+  double beta_2;            /* of AdamW's squares; 0: nnlm 0.999, Transformers 0.95 */
   uint64_t number;          /* from 1 */
 };
 

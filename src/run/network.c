@@ -351,20 +351,46 @@ enum vt_status vt_network_generate(struct vt_network *network, const uint32_t *i
   return VT_OK;
 }
 
+/* Tokens first + 1 .. first + length from those before them, but for the first `known`, which were counted already. */
+static void score_stretch(struct vt_network *network, const uint32_t *ids, size_t length, size_t known,
+                          struct vt_network_score *score) {
+  uint32_t *targets = network->window;
+  for (size_t k = 0; k < length; k++) targets[k] = k < known ? VT_NO_TARGET : ids[k + 1];
+  vt_net_forward(network->net, ids, 1, length, false, 0, 0);
+  const struct vt_net_loss loss = {.targets = targets};
+  score->loss += vt_net_loss(network->net, &loss);
+  score->tokens += length - known;
+}
+
+static void score_text(struct vt_network *network, const uint32_t *ids, size_t count, struct vt_network_score *score) {
+  const size_t context = network->layout.shape.context;
+  for (size_t done = 0, known; done + 1 < count; done += context - known) { /* so many have been predicted */
+    known = done == 0 ? 0 : context / 2;
+    const size_t first = done - known, left = count - 1 - first;
+    score_stretch(network, ids + first, left < context ? left : context, known, score);
+  }
+}
+
+/* nnlm: each from its window. */
+static void score_windows(struct vt_network *network, const uint32_t *ids, size_t count,
+                          struct vt_network_score *score) {
+  const size_t context = network->layout.shape.context;
+  for (size_t first = 0; first + context < count; first++) {
+    vt_net_forward(network->net, ids + first, 1, context, false, 0, 0);
+    const struct vt_net_loss loss = {.targets = ids + first + context};
+    score->loss += vt_net_loss(network->net, &loss);
+    score->tokens++;
+  }
+}
+
 enum vt_status vt_network_score(struct vt_network *network, const uint32_t *ids, size_t count,
                                 struct vt_network_score *score, struct vt_error *error) {
-  const struct vt_net_shape *shape = &network->layout.shape;
-  const bool nnlm = shape->model == VT_MODEL_NNLM;
   VT_TRY(check_ids(network, ids, count, error));
   *score = (struct vt_network_score){0};
-  size_t length = 0;
-  for (size_t first = 0; first + (nnlm ? shape->context : 1) < count; first += nnlm ? 1 : length) {
-    length = count - first - 1 < shape->context ? count - first - 1 : shape->context;
-    vt_net_forward(network->net, ids + first, 1, length, false, 0, 0);
-    const struct vt_net_loss loss = {.targets = ids + first + (nnlm ? shape->context : 1)};
-    score->loss += vt_net_loss(network->net, &loss);
-    score->tokens += network->net->rows;
-  }
+  if (network->layout.shape.model == VT_MODEL_NNLM)
+    score_windows(network, ids, count, score);
+  else
+    score_text(network, ids, count, score);
   if (score->tokens == 0) return VT_FAIL(error, VT_ERROR_EMPTY, "the text has %zu tokens: nothing to predict", count);
   score->loss /= (double)score->tokens;
   return VT_OK;

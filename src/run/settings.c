@@ -70,6 +70,7 @@ static const struct setting {
     {"exact_gelu", KIND_FLAG, AT(train.network.exact_gelu), NULL},
     {"dropout", KIND_REAL, AT(train.network.dropout), NULL},
     {"weight_decay", KIND_REAL, AT(train.network.decay), NULL},
+    {"beta_2", KIND_REAL, AT(train.network.beta_2), NULL},
     {"clip", KIND_REAL, AT(train.network.clip), NULL},
     {"warmup", KIND_U32, AT(train.network.warmup), NULL},
     {"accumulate", KIND_U32, AT(train.network.accumulate), NULL},
@@ -220,7 +221,8 @@ enum vt_status vt_settings_write_real(const char *key, double value, struct vt_r
 
 /* Runs from before there was such a setting have its default. */
 static bool is_later(const struct setting *setting) {
-  return setting->offset >= AT(train.tuning) && setting->offset < AT(train.tuning) + sizeof(struct vt_tuning_options);
+  return setting->offset == AT(train.network.beta_2) ||
+         (setting->offset >= AT(train.tuning) && setting->offset < AT(train.tuning) + sizeof(struct vt_tuning_options));
 }
 
 enum vt_status vt_settings_read(struct vt_settings *settings, const struct vt_run *run, const char *path,

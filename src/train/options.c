@@ -140,6 +140,7 @@ static enum vt_status check_network(const struct vt_train_options *options, stru
   VT_TRY(vt_check_count("stride", network->stride, 1, UINT32_MAX, error));
   VT_TRY(vt_check_count("hidden", network->hidden, 1, 65536, error));
   VT_TRY(vt_check_number("weight-decay", network->decay, 0, 10, error));
+  VT_TRY(vt_check_number("beta-2", network->beta_2, 0, 0.999999, error));
   VT_TRY(vt_check_number("clip", network->clip, 0, 1e9, error));
   VT_TRY(vt_check_count("accumulate", network->accumulate, 1, 65536, error));
   return options->model == VT_MODEL_TRANSFORMER ? check_transformer(options, error) : VT_OK;

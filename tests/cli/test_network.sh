@@ -93,6 +93,16 @@ vectrail generate gpt --prompt king --next
 expect_status 0
 vectrail generate gpt --score text.txt --json
 expect_json 'd["tokens"] > 4000 and 1 < d["loss"] < 3.26 and abs(d["perplexity"] - math.exp(d["loss"])) < 1e-9'
+# Each token is predicted once, line ends too, but for the first, which has nothing before it.
+expect_json 'd["tokens"] == sum(len(line.split()) + 1 for line in open("text.txt")) - 1'
+# A slower mean of squares is another training; the usual one, said aloud, is the same.
+vectrail train text.txt --run gpt-usual "${gpt[@]}" --beta-2 0.95
+[ "$(sums gpt)" = "$(sums gpt-usual)" ] || fail "0.95 should be what a Transformer has"
+vectrail train text.txt --run gpt-slow "${gpt[@]}" --beta-2 0.999
+expect_status 0
+[ "$(sums gpt)" != "$(sums gpt-slow)" ] || fail "beta-2 should change the training"
+vectrail train text.txt --run bad "${gpt[@]}" --beta-2 1
+expect_status 2
 vectrail generate nnlm --prompt king
 expect_error 2 "the network needs 6 tokens to begin with, and there are 1"
 vectrail generate nnlm --prompt "king queen castle crown knight throne" --length 4
