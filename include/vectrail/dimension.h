@@ -109,7 +109,7 @@ struct vt_svd_result {
 VT_API void vt_svd_request_init(struct vt_svd_request *request);
 /* Counts the text, finds the singular values (own randomised block Krylov iteration on sparse counts) and records E =
  * U_d D_d^alpha as a run of one snapshot; output vectors carry the signs of the eigenvalues. Memory: 20 bytes for each
- * pair that meets, and 100 x words x dim. Same bits at any number of threads. VT_ERROR_EMPTY, with choose and dim 0: no
+ * pair that meets, and 40 x words x dim. Same bits at any number of threads. VT_ERROR_EMPTY, with choose and dim 0: no
  * direction stands out of the noise. Free with vt_svd_result_release. */
 VT_API enum vt_status vt_svd(const struct vt_svd_request *request, struct vt_svd_result *result,
                              struct vt_error *error);

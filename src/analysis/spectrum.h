@@ -16,6 +16,7 @@ struct vt_operator {
   size_t n;
   void (*multiply)(const void *context, const double *from, double *to, size_t count);
   const void *context;
+  struct vt_pool *pool; /* shares out the work beside the products; NULL: the calling thread does it alone */
 };
 
 /* A dense matrix [n x n] as an operator: a context for vt_dense_multiply. Threads share out stripes of it. */
@@ -28,10 +29,11 @@ void vt_dense_multiply(const void *context, const double *from, double *to, size
 
 /*
  * The `count` eigenvalues that are largest (by_size: largest in size), falling, into values[count], and their vectors
- * of length 1, one behind the other, into vectors[count x n]. Randomised block Krylov iteration (Musco and Musco 2015,
- * algorithm 2) with Rayleigh-Ritz, begun again from its best vectors until |A u - lambda u| <= 1e-9 |A| for each; the
- * random start is fixed, so the same matrix gives the same bits. VT_ERROR_ARGUMENT: count above n; VT_ERROR_FORMAT: it
- * does not come to an end, which only NaN or infinities make it do.
+ * of length 1, one behind the other, into vectors[count x n]. Randomised block Krylov iteration (Musco and Musco 2015;
+ * small blocks: Meyer, Musco and Musco 2024) with thick restarts, until |A u - lambda u| <= 1e-9 |A| for each; where
+ * many of a small matrix are wanted, all of it by LAPACK. The random start is fixed, so the same matrix gives the same
+ * bits, at any number of threads. Memory: about 40 bytes x n x count, or 24 n^2. VT_ERROR_ARGUMENT: count above n;
+ * VT_ERROR_FORMAT: it does not come to an end, which only NaN or infinities make it do.
  */
 enum vt_status vt_spectrum_top(const struct vt_operator *operator, size_t count, bool by_size, double *values,
                                double *vectors, struct vt_error *error);

@@ -345,7 +345,7 @@ static void spectra_agree_with_lapack(void **state) {
   assert_true(fabs(association.squares - squares) < 1e-9 * squares);
   for (int sparse = 0; sparse < 2; sparse++) {
     const struct vt_dense dense = {n, matrix, pool};
-    const struct vt_operator operator= {n, vt_dense_multiply, &dense};
+    const struct vt_operator operator= {n, vt_dense_multiply, &dense, pool};
     assert_int_equal(sparse == 0 ? vt_spectrum_top(&operator, TOP, false, values, vectors, NULL)
                                  : vt_association_top(&association, pool, TOP, false, values, vectors, NULL),
                      VT_OK);
