@@ -16,7 +16,7 @@
 #include "vectrail/run.h"
 
 static struct info_settings {
-  const char *metric;
+  const char *metric, *picture;
   bool kernels;
   bool json;
 } settings;
@@ -31,6 +31,12 @@ static const struct option options[] = {
      .value = "NAME",
      AT(metric),
      .help = "print this series, a step and a value a line, and nothing else"},
+    {.kind = OPTION_TEXT,
+     .name = "picture",
+     .letter = "o",
+     .value = "FILE",
+     AT(picture),
+     .help = "with --metric, draw it instead, SVG; a curve for each DIR"},
     {.kind = OPTION_FLAG, .name = "kernels", AT(kernels), .help = "list the numeric kernels of this program; no DIR"},
     SHARED_JSON(AT(json)),
 };
@@ -334,8 +340,17 @@ static enum exit_status run_info(const struct common_settings *common, const str
     return report_usage("info", "--kernels is about this program, not about a run folder; it stands alone");
   }
   if (operands->count == 0) return report_usage("info", "info needs a run folder");
+  if (settings.picture != NULL && settings.metric == NULL)
+    return report_usage("info", "--picture draws a series: say which (--metric NAME)");
+  if (settings.picture == NULL && operands->count > 1)
+    return report_usage("info", "several runs are for a picture of one of their series (--metric, --picture)");
   struct vt_run *run;
   struct vt_error error;
+  if (settings.picture != NULL) {
+    if (vt_metric_picture(operands->items, operands->count, settings.metric, settings.picture, &error) == VT_OK)
+      return EXIT_DONE;
+    return report_error(&error);
+  }
   if (vt_run_open(operands->items[0], &run, &error) != VT_OK) return report_error(&error);
   enum exit_status status = settings.metric != NULL ? print_metric(run)
                             : settings.json         ? print_json(run, operands->items[0])
@@ -346,16 +361,17 @@ static enum exit_status run_info(const struct common_settings *common, const str
 
 const struct command command_info = {
     .name = "info",
-    .operands = "DIR [options]",
+    .operands = "DIR... [options]",
     .summary = "what a run folder holds; one of its series; the kernels",
     .about = "Prints the settings of a run, its vocabulary, how far it came, its snapshots, the last value of each "
-             "metric, and what happened to it. A run that is still being written can be read.",
+             "metric, and what happened to it. A run that is still being written can be read. Of several runs one of "
+             "their series is drawn (--metric, --picture).",
     .example = "vectrail info runs/first --metric probe_loss",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .settings = &settings,
     .prepare = prepare,
     .operands_low = 0,
-    .operands_high = 1,
+    .operands_high = SIZE_MAX,
     .run = run_info,
 };

@@ -16,6 +16,7 @@
 #include "vectrail/dimension.h"
 
 static struct svd_settings {
+  const char *picture;
   bool json;
   int matrix, tokens;
   struct vt_svd_request request;
@@ -72,6 +73,12 @@ static const struct option options[] = {
      .name = "choose",
      AT(request.choose),
      .help = "look for the best dimension, by the noise in two halves of the text"},
+    {.kind = OPTION_TEXT,
+     .name = "picture",
+     .value = "FILE",
+     AT(picture),
+     .help =
+         "with --choose, also draw the PIP loss over the dimension, expected and, between the halves, measured; SVG"},
     {.kind = OPTION_U32,
      .name = "rank",
      .value = "N",
@@ -160,7 +167,10 @@ static enum exit_status run(const struct common_settings *common, const struct t
   struct vt_error error;
   enum exit_status status = counts_option_check(&command_svd, request->counts, operands);
   if (status != EXIT_DONE) return status;
-  if (request->run_path == NULL && request->dim == 0) request->choose = true;
+  if (request->dim == 0) request->choose = true;
+  if (settings.picture != NULL && !request->choose)
+    return report_usage("svd", "--picture is of the choice of a dimension: add --choose");
+  request->halves = settings.picture != NULL;
   request->inputs = operands->items;
   request->input_count = operands->count;
   request->matrix = (enum vt_association_kind)settings.matrix;
@@ -181,8 +191,10 @@ static enum exit_status run(const struct common_settings *common, const struct t
     if (request->run_path != NULL && !common->quiet)
       printf("vectors of length %" PRIu32 ": %s\n", result.dim, request->run_path);
   }
+  if (settings.picture != NULL && vt_svd_picture(&result, request->alpha, settings.picture, &error) != VT_OK)
+    status = report_error(&error);
   vt_svd_result_release(&result);
-  return EXIT_DONE;
+  return status;
 }
 
 const struct command command_svd = {

@@ -17,7 +17,7 @@ static struct theory_settings {
   struct text_list corpus;
   uint64_t modes, points;
   const char *counts, *analogy, *picture;
-  int threads;
+  int threads, draw;
   bool curves, json;
 } settings;
 
@@ -61,7 +61,14 @@ static const struct option options[] = {
      .letter = "o",
      .value = "FILE",
      AT(picture),
-     .help = "also draw measured and predicted singular values, as SVG"},
+     .help = "also draw a picture, SVG"},
+    {.kind = OPTION_CHOICE,
+     .name = "draw",
+     .value = "WHAT",
+     AT(draw),
+     .choices = {"directions", "scores", "sections", "spectrum"},
+     .help = "in it: how directions rise, and the closed form; slope and R2 of scores on their optimum; what the "
+             "sections of the analogies share; the singular values of the one that shares most"},
     SHARED_THREADS(AT(threads)),
     {.kind = OPTION_FLAG, .name = "curves", AT(curves), .help = "with --json, the curves of all snapshots, too"},
     SHARED_JSON(AT(json)),
@@ -301,7 +308,8 @@ static enum exit_status run(const struct common_settings *common, const struct t
   enum vt_status status = vt_theory_run(opened, &asked, &theory, &error);
   vt_run_close(opened);
   if (status != VT_OK) return report_error(&error);
-  if (settings.picture != NULL) status = vt_theory_picture(&theory, settings.picture, &error);
+  if (settings.picture != NULL)
+    status = vt_theory_picture(&theory, (enum vt_theory_drawing)settings.draw, settings.picture, &error);
   if (status == VT_OK && settings.json) print_json(operands->items[0], &theory);
   if (status == VT_OK && !settings.json) print_text(operands->items[0], &theory);
   vt_theory_release(&theory);

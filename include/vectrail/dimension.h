@@ -47,6 +47,14 @@ struct vt_pip_model {
  */
 VT_API double vt_pip_expected(const struct vt_pip_model *model, size_t k);
 
+/* The same between two such matrices, of one signal and with noise of their own:
+ *
+ *   PIP^2(k) = 2 sum_{j <= k} y_j^(4 alpha) (1 - c_j^4)
+ *
+ * which can be measured where the true vectors are not known: between the halves of a text, sigma being 2^(1/2) times
+ * that of the whole. */
+VT_API double vt_pip_between(const struct vt_pip_model *model, size_t k);
+
 /* The bound of theorem 3, its three terms, which are added: what is left out; the variance of sizes; that of
  * directions. */
 struct vt_pip_bound {
@@ -83,6 +91,7 @@ struct vt_svd_request {
   double sample;                   /* [0] */
   double alpha;                    /* [0.5] */
   bool choose;                     /* look for the best dimension [false] */
+  bool halves;                     /* with choose: also the PIP loss between the halves of the text [false] */
   uint32_t rank;                   /* singular values that are looked at for it, at most [200] */
   uint64_t seed;                   /* of the halves of the text [1] */
   int threads;
@@ -104,6 +113,7 @@ struct vt_svd_result {
   bool cut;           /* all that were looked at are above: there may be more */
   double *signal;     /* those, less the edge (soft threshold) */
   struct vt_pip_choice choice;
+  double *halves; /* with it: PIP loss between the halves' vectors, of 1 to spectrum_count dimensions; else NULL */
 };
 
 VT_API void vt_svd_request_init(struct vt_svd_request *request);
@@ -114,6 +124,11 @@ VT_API void vt_svd_request_init(struct vt_svd_request *request);
 VT_API enum vt_status vt_svd(const struct vt_svd_request *request, struct vt_svd_result *result,
                              struct vt_error *error);
 VT_API void vt_svd_result_release(struct vt_svd_result *result); /* accepts an all-zero one */
+
+/* Expected PIP loss over the dimension, and where halves were asked for, that between them beside its closed form; SVG.
+ * VT_ERROR_EMPTY: nothing was chosen. */
+VT_API enum vt_status vt_svd_picture(const struct vt_svd_result *result, double alpha, const char *path,
+                                     struct vt_error *error);
 
 #ifdef __cplusplus
 }

@@ -118,6 +118,12 @@ struct vt_convergence {
 /* Applies the rule to a run, also one that is still being written. O(measurements). */
 VT_API enum vt_status vt_run_convergence(struct vt_run *run, struct vt_convergence *verdict, struct vt_error *error);
 
+/* Draws a metric that runs recorded, a curve for each, as one SVG picture; on a logarithmic axis where the largest
+ * value is more than a hundred times the least, which is above 0. VT_ERROR_EMPTY: a run has recorded none of that name;
+ * the errors of opening runs; VT_ERROR_IO. */
+VT_API enum vt_status vt_metric_picture(const char *const *runs, size_t count, const char *metric, const char *path,
+                                        struct vt_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -82,6 +82,8 @@ struct vt_task {
   double *signal;   /* largest squared singular value of the pairs' differences over the edge */
   double *share;    /* of their squared lengths that lies along their mean */
   double *accuracy; /* share of the section's questions answered rightly; NaN where none is covered */
+  /* At the last snapshot: the squared singular values of the differences over the edge, falling; `pairs` of them. */
+  double *eigenvalues;
 };
 
 struct vt_theory {
@@ -120,8 +122,15 @@ VT_API void vt_theory_release(struct vt_theory *theory); /* accepts an all-zero 
 /* s_k^2 at a time, by the closed form above; without overflow. */
 VT_API double vt_theory_curve(double eigenvalue, double start, double tau);
 
-/* The measured singular values and the predicted curves as one SVG picture. VT_ERROR_IO. */
-VT_API enum vt_status vt_theory_picture(const struct vt_theory *theory, const char *path, struct vt_error *error);
+enum vt_theory_drawing {
+  VT_DRAW_DIRECTIONS, /* measured singular values and the predicted curves */
+  VT_DRAW_SCORES,     /* slope and R^2 of scores on their optimum over the run, by band */
+  VT_DRAW_SECTIONS,   /* signal of each section of the analogies over the run */
+  VT_DRAW_SPECTRUM    /* eigenvalues of the section with the largest signal beside those of chance */
+};
+/* One SVG picture. VT_ERROR_IO; VT_ERROR_EMPTY: the theory holds no scores, or no section, to draw. */
+VT_API enum vt_status vt_theory_picture(const struct vt_theory *theory, enum vt_theory_drawing drawing,
+                                        const char *path, struct vt_error *error);
 
 #ifdef __cplusplus
 }

@@ -178,17 +178,17 @@ static enum vt_status draw_series(struct vt_output *out, const struct vt_chart_s
     VT_TRY(vt_output_printf(out, error, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"%d\"%s d=\"", color,
                             series->mark == VT_CHART_DASHED ? 22 : 26,
                             series->mark == VT_CHART_DASHED ? " stroke-dasharray=\"90 60\"" : ""));
-  else
-    VT_TRY(vt_output_printf(out, error, "<g fill=\"%s\">", color));
+  else /* a dot is a line of no length with a round end */
+    VT_TRY(
+        vt_output_printf(out, error, "<path stroke=\"%s\" stroke-width=\"60\" stroke-linecap=\"round\" d=\"", color));
   for (size_t k = 0; k < series->count; k++) {
     double a = on_axis(x, series->x[k]), b = on_axis(y, series->y[k * stride]);
     bool seen = isfinite(a) && isfinite(b);
-    if (seen && points)
-      VT_TRY(vt_output_printf(out, error, "<circle cx=\"%d\" cy=\"%d\" r=\"30\"/>", place_x(x, a), place_y(y, b)));
+    if (seen && points) VT_TRY(vt_output_printf(out, error, "M%d %dh0", place_x(x, a), place_y(y, b)));
     if (seen && !points) VT_TRY(vt_output_printf(out, error, "%c%d %d", pen ? 'L' : 'M', place_x(x, a), place_y(y, b)));
     pen = seen;
   }
-  return vt_output_printf(out, error, points ? "</g>\n" : "\"/>\n");
+  return vt_output_printf(out, error, "\"/>\n");
 }
 
 static enum vt_status draw_legend(struct vt_output *out, const struct vt_chart *chart, struct vt_error *error) {
@@ -212,6 +212,15 @@ static enum vt_status draw_legend(struct vt_output *out, const struct vt_chart *
     line += 210;
   }
   return VT_OK;
+}
+
+enum vt_status vt_chart_save(const struct vt_chart *chart, const char *path, struct vt_error *error) {
+  struct vt_output *output;
+  VT_TRY(vt_output_open(path, &output, error));
+  enum vt_status status = vt_chart_write(output, chart, error);
+  if (status == VT_OK) return vt_output_commit(output, error);
+  vt_output_abort(output);
+  return status;
 }
 
 enum vt_status vt_chart_write(struct vt_output *output, const struct vt_chart *chart, struct vt_error *error) {

@@ -33,6 +33,9 @@ struct vt_chart {
 /* The <svg> element. Values that are not finite leave gaps. */
 enum vt_status vt_chart_write(struct vt_output *output, const struct vt_chart *chart, struct vt_error *error);
 
+/* The same as a file of its own, whole or absent. VT_ERROR_IO. */
+enum vt_status vt_chart_save(const struct vt_chart *chart, const char *path, struct vt_error *error);
+
 /* Text with the characters of markup escaped. */
 enum vt_status vt_chart_text(struct vt_output *output, const char *text, struct vt_error *error);
 

@@ -63,6 +63,20 @@ double vt_pip_expected(const struct vt_pip_model *model, size_t k) {
   return squares > 0 ? sqrt(squares) : 0;
 }
 
+double vt_pip_between(const struct vt_pip_model *model, size_t k) {
+  const double power = 4 * model->alpha, edge = model->sigma * sqrt((double)model->n);
+  double squares = 0;
+  for (size_t j = 0; j < k; j++) {
+    double lambda = j < model->count ? model->lambda[j] : 0, own = pow(2 * edge, power);
+    if (lambda > edge) {
+      double cosine = 1 - edge * edge / (lambda * lambda); /* squared */
+      own = pow(lambda + edge * edge / lambda, power) * (1 - cosine * cosine);
+    }
+    squares += 2 * own;
+  }
+  return sqrt(squares);
+}
+
 static double lambda_at(const struct vt_pip_model *model, size_t i) { return i < model->count ? model->lambda[i] : 0; }
 
 /* The sum over r <= i < s (from 1) of (lambda_r - lambda_s)^-2; those beyond the rank are 0, all of them alike. */

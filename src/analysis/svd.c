@@ -4,6 +4,7 @@
  * The noise is seen in two halves of the text, sentences drawn at random: each has half of what there is, so the
  * difference of their matrices has twice the deviation of the noise in that of the whole.
  */
+#include <cblas.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -29,6 +30,8 @@ struct svd {
   double *keep; /* NULL: no subsampling */
   double *values, *vectors;
   size_t count; /* of them */
+  struct vt_meetings meetings[2];
+  struct vt_association halves[2]; /* kept to be compared; else all zero */
 };
 
 void vt_svd_request_init(struct vt_svd_request *request) {
@@ -115,24 +118,27 @@ static void estimate(const struct vt_association halves[2], struct vt_svd_result
   result->sigma_error = result->sigma > 0 ? sqrt(spread) / result->sigma : (double)NAN;
 }
 
+static void release_halves(struct svd *svd) {
+  for (size_t h = 0; h < 2; h++) {
+    vt_association_release(&svd->halves[h]);
+    vt_meetings_release(&svd->meetings[h]);
+  }
+}
+
 static enum vt_status measure_noise(struct svd *svd, struct vt_error *error) {
   const struct vt_svd_request *request = svd->request;
   static const double halves_shares[] = {0.5, 0.5};
   struct vt_shares shares;
   VT_TRY(vt_shares_draw(svd->corpus, request->seed, halves_shares, 2, &shares, error));
-  struct vt_meetings meetings[2] = {{0}};
-  struct vt_association halves[2] = {{0}};
   enum vt_status status = VT_OK;
   for (size_t h = 0; h < 2 && status == VT_OK; h++) {
-    status = count(svd, &shares, h, &meetings[h], error);
+    status = count(svd, &shares, h, &svd->meetings[h], error);
     if (status == VT_OK)
-      status = vt_association_create(&meetings[h], request->matrix, log((double)request->shift), &halves[h], error);
+      status = vt_association_create(&svd->meetings[h], request->matrix, log((double)request->shift), &svd->halves[h],
+                                     error);
   }
-  if (status == VT_OK) estimate(halves, svd->result);
-  for (size_t h = 0; h < 2; h++) {
-    vt_association_release(&halves[h]);
-    vt_meetings_release(&meetings[h]);
-  }
+  if (status == VT_OK) estimate(svd->halves, svd->result);
+  if (!request->halves) release_halves(svd);
   vt_shares_release(&shares);
   return status;
 }
@@ -172,6 +178,50 @@ static enum vt_status find(struct svd *svd, const struct vt_association *associa
   for (size_t k = 0; k < svd->count; k++)
     result->spectrum[k] = by_size ? fabs(svd->values[k]) : (svd->values[k] > 0 ? svd->values[k] : 0);
   return VT_OK;
+}
+
+/* The size of a direction in the vectors. */
+static double weight(const struct svd *svd, double value, double power) {
+  if (svd->request->matrix == VT_ASSOCIATION_QUADRATIC && value < 0) return 0;
+  return pow(fabs(value), power * svd->request->alpha);
+}
+
+/* |A A' - B B'|^2 = |A'A|^2 + |B'B|^2 - 2 |A'B|^2, A and B the vectors of the halves in 1, 2, ... dimensions. */
+static enum vt_status compare_halves(struct svd *svd, struct vt_error *error) {
+  struct vt_svd_result *result = svd->result;
+  const size_t words = result->words, count = result->spectrum_count;
+  const bool by_size = svd->request->matrix != VT_ASSOCIATION_QUADRATIC;
+  double *values[2] = {NULL, NULL}, *vectors[2] = {NULL, NULL}, *along = vt_alloc(count * count, sizeof *along);
+  result->halves = vt_alloc(count, sizeof *result->halves);
+  enum vt_status status =
+      along == NULL || result->halves == NULL ? VT_FAIL_MEMORY(error, count * count * sizeof *along) : VT_OK;
+  for (size_t h = 0; h < 2 && status == VT_OK; h++) {
+    values[h] = vt_alloc(count, sizeof(double));
+    vectors[h] = vt_alloc(count * words, sizeof(double));
+    if (values[h] == NULL || vectors[h] == NULL)
+      status = VT_FAIL_MEMORY(error, count * words * sizeof(double));
+    else
+      status = vt_association_top(&svd->halves[h], svd->pool, count, by_size, values[h], vectors[h], error);
+  }
+  if (status == VT_OK)
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)count, (int)count, (int)words, 1, vectors[0], (int)words,
+                vectors[1], (int)words, 0, along, (int)count);
+  double squares = 0;
+  for (size_t k = 0; status == VT_OK && k < count; k++) {
+    squares += weight(svd, values[0][k], 4) + weight(svd, values[1][k], 4);
+    for (size_t i = 0; i <= k; i++) { /* what the new row and the new column of A'B add */
+      const double row = along[k * count + i], column = along[i * count + k];
+      squares -= 2 * weight(svd, values[0][k], 2) * weight(svd, values[1][i], 2) * row * row;
+      if (i < k) squares -= 2 * weight(svd, values[0][i], 2) * weight(svd, values[1][k], 2) * column * column;
+    }
+    result->halves[k] = squares > 0 ? sqrt(squares) : 0;
+  }
+  for (size_t h = 0; h < 2; h++) {
+    vt_free(values[h]);
+    vt_free(vectors[h]);
+  }
+  vt_free(along);
+  return status;
 }
 
 /* As many as the vectors need; for the choice twice as many, until one is found that noise alone could make: those
@@ -282,6 +332,7 @@ static enum vt_status run(struct svd *svd, struct vt_error *error) {
   }
   VT_TRY(decompose(svd, error));
   if (request->choose) VT_TRY(choose(svd, error));
+  if (request->choose && request->halves) VT_TRY(compare_halves(svd, error));
   result->dim = request->dim > 0 ? request->dim : (uint32_t)result->choice.best;
   if (result->dim > svd->count) result->dim = (uint32_t)svd->count;
   if (request->run_path == NULL) return VT_OK;
@@ -299,6 +350,7 @@ enum vt_status vt_svd(const struct vt_svd_request *request, struct vt_svd_result
   if (own.dim == 0) own.choose = true;
   struct svd svd = {.request = &own, .result = result};
   enum vt_status status = run(&svd, error);
+  release_halves(&svd);
   vt_pool_free(svd.pool);
   vt_corpus_free(svd.corpus);
   vt_cooccur_free(svd.counts);
@@ -313,5 +365,6 @@ enum vt_status vt_svd(const struct vt_svd_request *request, struct vt_svd_result
 void vt_svd_result_release(struct vt_svd_result *result) {
   vt_free(result->spectrum);
   vt_free(result->signal);
+  vt_free(result->halves);
   *result = (struct vt_svd_result){0};
 }

@@ -83,9 +83,10 @@ static enum vt_status read_questions(struct vt_text_file *file, const struct vt_
   return VT_OK;
 }
 
-/* Signal and share of a section; of vectors of length 1, as analogies are asked. NaN where there are too few pairs. */
+/* Signal and share of a section; of vectors of length 1, as analogies are asked. NaN where there are too few pairs. All
+ * eigenvalues over the edge into eigenvalues, where given. */
 static enum vt_status measure_section(const struct section *section, const struct vt_vectors *vectors, double *signal,
-                                      double *share, struct vt_error *error) {
+                                      double *share, double *eigenvalues, struct vt_error *error) {
   const size_t n = section->count, dim = vectors->dim;
   *signal = *share = NAN;
   if (n < PAIRS_LOW) return VT_OK;
@@ -119,7 +120,9 @@ static enum vt_status measure_section(const struct section *section, const struc
   }
   if (status == VT_OK && squares > 0) {
     double edge = sqrt((double)n) + sqrt((double)dim);
-    *signal = values[0] / (squares / ((double)n * (double)dim) * edge * edge);
+    const double most = squares / ((double)n * (double)dim) * edge * edge;
+    *signal = values[0] / most;
+    for (size_t k = 0; eigenvalues != NULL && k < n; k++) eigenvalues[k] = values[k] / most;
     *share = mean_squares / squares;
   }
   vt_free(rows);
@@ -127,6 +130,38 @@ static enum vt_status measure_section(const struct section *section, const struc
   vt_free(values);
   return status;
 }
+
+/* ---- what chance gives ------------------------------------------------------------------------------------------- */
+
+/* The share of the eigenvalues above x, the density being sqrt((b - x)(x - a)) / x up to a constant; with x = middle -
+ * half cos(angle) the root is half sin(angle), and the integrand is smooth. */
+static double above(double a, double b, double x) {
+  enum { PIECES = 400 };
+  const double middle = (a + b) / 2, half = (b - a) / 2, pi = 3.14159265358979323846;
+  double sums[2] = {0}; /* all, and above x */
+  for (int k = 0; k < PIECES; k++) {
+    double angle = pi * (k + 0.5) / PIECES, at = middle - half * cos(angle);
+    double weight = sin(angle) * sin(angle) / at;
+    sums[0] += weight;
+    if (at > x) sums[1] += weight;
+  }
+  return sums[1] / sums[0];
+}
+
+double vt_marchenko_pastur(size_t n, size_t dim, double share) {
+  const double b = pow(sqrt((double)n) + sqrt((double)dim), 2), a = pow(sqrt((double)n) - sqrt((double)dim), 2) / b;
+  double low = a, high = 1;
+  for (int k = 0; k < 40; k++) {
+    double middle = (low + high) / 2;
+    if (above(a, 1, middle) > share)
+      low = middle;
+    else
+      high = middle;
+  }
+  return (low + high) / 2;
+}
+
+/* ---- over the run ------------------------------------------------------------------------------------------------ */
 
 static enum vt_status create_tasks(const struct questions *questions, struct vt_theory *theory,
                                    struct vt_error *error) {
@@ -140,7 +175,10 @@ static enum vt_status create_tasks(const struct questions *questions, struct vt_
     task->signal = vt_alloc(theory->snapshot_count, sizeof(double));
     task->share = vt_alloc(theory->snapshot_count, sizeof(double));
     task->accuracy = vt_alloc(theory->snapshot_count, sizeof(double));
-    if (task->section == NULL || task->signal == NULL || task->share == NULL || task->accuracy == NULL)
+    task->eigenvalues = vt_alloc(task->pairs, sizeof(double));
+    for (size_t k = 0; task->eigenvalues != NULL && k < task->pairs; k++) task->eigenvalues[k] = NAN;
+    if (task->section == NULL || task->signal == NULL || task->share == NULL || task->accuracy == NULL ||
+        task->eigenvalues == NULL)
       return VT_FAIL_MEMORY(error, theory->snapshot_count * sizeof(double));
   }
   return VT_OK;
@@ -158,7 +196,8 @@ static enum vt_status measure_snapshot(const struct questions *questions, const 
     const struct vt_eval_section *section = t < answered.section_count ? &answered.sections[t] : NULL;
     task->accuracy[s] =
         section != NULL && section->covered > 0 ? (double)section->correct / (double)section->covered : (double)NAN;
-    status = measure_section(&questions->sections[t], vectors, &task->signal[s], &task->share[s], error);
+    status = measure_section(&questions->sections[t], vectors, &task->signal[s], &task->share[s],
+                             s + 1 == theory->snapshot_count ? task->eigenvalues : NULL, error);
   }
   vt_eval_analogy_release(&answered);
   return status;

@@ -8,8 +8,6 @@
 #include <string.h>
 
 #include "analysis/association.h"
-#include "analysis/chart.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "run/run_counts.h"
 #include "run/run_internal.h"
@@ -318,49 +316,8 @@ void vt_theory_release(struct vt_theory *theory) {
     vt_free(theory->tasks[t].signal);
     vt_free(theory->tasks[t].share);
     vt_free(theory->tasks[t].accuracy);
+    vt_free(theory->tasks[t].eigenvalues);
   }
   vt_free(theory->tasks);
   *theory = (struct vt_theory){0};
-}
-
-/* ---- the picture ------------------------------------------------------------------------------------------------- */
-
-static enum vt_status write_picture(const struct vt_theory *theory, struct vt_output *output, struct vt_error *error) {
-  const size_t modes = theory->mode_count, count = theory->snapshot_count;
-  struct vt_chart_series *series = vt_alloc_zero(2 * modes, sizeof *series);
-  double *steps = vt_alloc(count, sizeof *steps);
-  enum vt_status status = VT_OK;
-  if (series == NULL || steps == NULL) status = VT_FAIL_MEMORY(error, 2 * modes * sizeof *series);
-  if (status == VT_OK) {
-    for (size_t s = 0; s < count; s++) steps[s] = (double)theory->steps[s];
-    for (size_t k = 0; k < modes; k++) {
-      series[2 * k] = (struct vt_chart_series){
-          k == 0 ? "measured" : NULL, steps, theory->measured + k, NULL, count, modes, VT_CHART_POINTS, 0};
-      series[2 * k + 1] = (struct vt_chart_series){k == 0 ? "closed form" : NULL, steps, theory->predicted + k, NULL,
-                                                   theory->has_time ? count : 0,  modes, VT_CHART_LINE,         1};
-    }
-    if (!theory->has_time) series[1].name = NULL;
-    const struct vt_chart chart = {
-        .title = theory->exact      ? "Squared singular values, one direction after another"
-                 : theory->has_time ? "Squared singular values; sampled, so the closed form is of the mean"
-                                    : "Squared singular values (qualitative: another loss than the theory's)",
-        .x_label = "step",
-        .y_label = "s\xc2\xb2",
-        .series = series,
-        .count = 2 * modes,
-        .mark_x = NAN};
-    status = vt_chart_write(output, &chart, error);
-  }
-  vt_free(series);
-  vt_free(steps);
-  return status;
-}
-
-enum vt_status vt_theory_picture(const struct vt_theory *theory, const char *path, struct vt_error *error) {
-  struct vt_output *output;
-  VT_TRY(vt_output_open(path, &output, error));
-  enum vt_status status = write_picture(theory, output, error);
-  if (status == VT_OK) return vt_output_commit(output, error);
-  vt_output_abort(output);
-  return status;
 }

@@ -25,6 +25,10 @@ struct vt_factorisation_setup {
 enum vt_status vt_factorisation_at(const struct vt_factorisation_setup *setup, const float *input, const float *output,
                                    size_t dim, struct vt_factorisation *result, struct vt_error *error);
 
+/* The law of Marchenko and Pastur: of the n eigenvalues of R R', R [n x dim] of independent entries, the one above
+ * which `share` of those lie that are not 0 by force, over the edge s^2 (sqrt(n) + sqrt(dim))^2. */
+double vt_marchenko_pastur(size_t n, size_t dim, double share);
+
 /* The task vectors of the sections of options->analogy. */
 enum vt_status vt_tasks_measure(struct vt_run *run, const struct vt_theory_options *options, struct vt_theory *theory,
                                 struct vt_error *error);

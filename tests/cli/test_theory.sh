@@ -20,7 +20,7 @@ expect_out "$json"
 python3 - <<'P' || fail "the picture is XML with a point for each snapshot and mode"
 import xml.etree.ElementTree as tree
 root = tree.parse("picture.svg").getroot()
-assert root.tag.endswith("svg") and len(root.findall(".//{*}circle")) > 100
+assert root.tag.endswith("svg") and sum(path.get("d").count("h0") for path in root.findall(".//{*}path")) > 100
 P
 vectrail theory quadratic
 expect_status 0
@@ -48,6 +48,26 @@ expect_json '[t["section"] for t in d["tasks"]] == ["planted"] and d["tasks"][0]
 expect_json 'len(d["tasks"][0]["signal"]) == len(d["steps"]) and d["tasks"][0]["accuracy"][0] is not None'
 vectrail theory ns --analogy questions.txt
 expect_status 0
+for what in directions scores sections spectrum; do
+  vectrail theory ns --analogy questions.txt --draw $what --picture $what.svg
+  expect_status 0
+  python3 -c "import sys, xml.etree.ElementTree as tree; tree.parse(sys.argv[1])" $what.svg || fail "$what.svg is XML"
+done
+grep -q 'Marchenko-Pastur' spectrum.svg || fail "the spectrum is drawn beside that of chance"
+vectrail theory ns --draw sections --picture none.svg
+expect_error 1 "no sections of analogies" "add --analogy FILE"
+vectrail theory quadratic --draw scores --picture none.svg
+expect_error 1 "negative sampling alone"
+vectrail info quadratic ns --metric loss --picture losses.svg
+expect_status 0
+grep -q '>ns</text>' losses.svg || fail "each run is named"
+vectrail info quadratic ns --metric nothing --picture none.svg
+expect_error 1 "no metric called 'nothing'"
+vectrail info quadratic ns
+expect_error 2 "several runs are for a picture"
+vectrail info ns --picture none.svg
+expect_error 2 "say which (--metric NAME)"
+expect_no_file none.svg
 expect_out_has "qualitative"
 expect_out_has "all pairs that meet"
 expect_out_has "planted"

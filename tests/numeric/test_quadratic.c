@@ -527,6 +527,21 @@ static void negative_sampling_comes_to_its_optimum(void **state) {
   vtt_folder_remove(folder);
 }
 
+/* The mean of what is not 0 is that of n x dim entries of variance 1, and the law's ends are its ends. */
+static void law_of_chance(void **state) {
+  (void)state;
+  static const size_t sizes[][2] = {{20, 100}, {100, 100}, {150, 40}};
+  for (size_t k = 0; k < 3; k++) {
+    const size_t n = sizes[k][0], dim = sizes[k][1], known = n < dim ? n : dim;
+    const double edge = pow(sqrt((double)n) + sqrt((double)dim), 2);
+    double mean = 0;
+    for (int q = 0; q < 500; q++) mean += vt_marchenko_pastur(n, dim, (q + 0.5) / 500) * edge / 500;
+    assert_true(fabs(mean * (double)known / ((double)n * (double)dim) - 1) < 0.01);
+    assert_true(vt_marchenko_pastur(n, dim, 1e-9) > 0.97 &&
+                vt_marchenko_pastur(n, dim, 0.2) > vt_marchenko_pastur(n, dim, 0.8));
+  }
+}
+
 static void what_cannot_be_is_refused(void **state) {
   (void)state;
   struct vt_train_options options;
@@ -577,6 +592,7 @@ int main(void) {
       cmocka_unit_test(the_run_goes_as_theory_says),
       cmocka_unit_test(factorisation_by_hand),
       cmocka_unit_test(negative_sampling_comes_to_its_optimum),
+      cmocka_unit_test(law_of_chance),
       cmocka_unit_test(what_cannot_be_is_refused),
       cmocka_unit_test(divergence_is_told),
   };

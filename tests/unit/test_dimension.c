@@ -99,6 +99,45 @@ static void closed_form_against_draws(void **state) {
   free(a), free(vectors);
 }
 
+/* Two draws of noise on one signal, against each other. */
+static void between_two_draws(void **state) {
+  (void)state;
+  enum { N = 120, RANK = 6, DRAWS = 6 };
+  const double sigma = 0.2, alpha = 0.5;
+  static const double lambda[RANK] = {30, 22, 15, 10, 7, 5};
+  static const size_t ks[] = {1, 3, 6};
+  const struct vt_pip_model model = {lambda, RANK, N, sigma, alpha};
+  double *a = calloc(N * N, sizeof *a), *vectors[2], values[2][N], measured[3] = {0};
+  for (int t = 0; t < 2; t++) assert_non_null(vectors[t] = calloc(N * N, sizeof(double)));
+  assert_non_null(a);
+  struct vt_rng rng = vt_rng_make(VT_RNG_TEST, 18, 0, 0);
+  for (int draw = 0; draw < DRAWS; draw++) {
+    for (int t = 0; t < 2; t++) {
+      for (size_t k = 0; k < N * N; k++) a[k] = sigma * normal(&rng);
+      for (size_t k = 0; k < RANK; k++) a[k * N + k] += lambda[k];
+      left_singular(a, N, values[t], vectors[t]);
+    }
+    for (int q = 0; q < 3; q++) {
+      double squares = 0;
+      for (size_t i = 0; i < N; i++)
+        for (size_t j = 0; j < N; j++) {
+          double own = 0;
+          for (size_t k = 0; k < ks[q]; k++)
+            for (int t = 0; t < 2; t++)
+              own += (t == 0 ? 1 : -1) * values[t][k] * vectors[t][k * N + i] * vectors[t][k * N + j];
+          squares += own * own;
+        }
+      measured[q] += sqrt(squares) / DRAWS;
+    }
+  }
+  for (int q = 0; q < 3; q++) {
+    double expected = vt_pip_between(&model, ks[q]);
+    if (!(fabs(measured[q] / expected - 1) < 0.08))
+      fail_msg("%zu dimensions: %g, not %g", ks[q], measured[q], expected);
+  }
+  free(a), free(vectors[0]), free(vectors[1]);
+}
+
 /* A falling spectrum like a text's: the choice is the least of the curve, its intervals nest, and it goes with sigma.
  */
 static void choice_is_the_least(void **state) {
@@ -195,9 +234,8 @@ static void svd_is_recorded(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(closed_form_against_draws),
-      cmocka_unit_test(choice_is_the_least),
-      cmocka_unit_test(loss_by_hand),
+      cmocka_unit_test(closed_form_against_draws), cmocka_unit_test(between_two_draws),
+      cmocka_unit_test(choice_is_the_least),       cmocka_unit_test(loss_by_hand),
       cmocka_unit_test(svd_is_recorded),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
