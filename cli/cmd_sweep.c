@@ -17,7 +17,7 @@
 #include "vectrail/sweep.h"
 
 static struct sweep_settings {
-  const char *dims, *l2s, *lrs, *page;
+  const char *dims, *l2s, *lrs, *page, *picture;
   bool json;
   int model, tokens;
   struct vt_sweep_request request;
@@ -77,6 +77,14 @@ static const struct option options[] = {
      .help =
          "a dimension whose first error, less the noise, is this share above the least is not tried again; 0: all are"},
     {.kind = OPTION_REAL,
+     .name = "budget",
+     .value = "SHARE",
+     AT(request.budget),
+     .above_low = true,
+     .real_high = 1,
+     .help = "of the time that all trainings would take, what those after the first of each dimension may bring the "
+             "whole to; the best dimensions come first"},
+    {.kind = OPTION_REAL,
      .name = "least",
      .value = "X",
      AT(request.least),
@@ -89,6 +97,11 @@ static const struct option options[] = {
      .value = "FILE",
      AT(page),
      .help = "also write a page with pictures, HTML in one file"},
+    {.kind = OPTION_TEXT,
+     .name = "picture",
+     .value = "FILE",
+     AT(picture),
+     .help = "also draw error, bias and variance over the dimension, SVG"},
     {.kind = OPTION_U32,
      .name = "epochs",
      .aliases = "epoch iter",
@@ -199,6 +212,7 @@ static json_t *points_json(const struct vt_sweep_point *points, size_t count, bo
     json_put(entry, "lr", json_new_real(p->lr));
     json_put(entry, "runs", json_new_count(p->runs));
     json_put(entry, "diverged", json_boolean(p->diverged));
+    json_put(entry, "slope", json_new_real(p->slope));
     json_put(entry, "error", json_new_real(p->error));
     json_put(entry, "bias2", json_new_real(p->bias));
     json_put(entry, "variance", json_new_real(p->variance));
@@ -219,6 +233,11 @@ static void print_json(const struct vt_sweep *sweep) {
   json_push(interval, json_new_count(sweep->dim_low));
   json_push(interval, json_new_count(sweep->dim_high));
   json_put(object, "interval", interval);
+  interval = json_new_array();
+  json_push(interval, json_new_real(sweep->vertex_low));
+  json_push(interval, json_new_real(sweep->vertex_high));
+  json_put(object, "least_between", json_new_real(sweep->vertex));
+  json_put(object, "least_between_interval", interval);
   json_put(object, "why", json_new_text(sweep->why));
   if (sweep->l2_count > 0) json_put(object, "l2", json_new_real(sweep->l2s[sweep->best_l2].l2));
   if (sweep->lr_count > 0) json_put(object, "lr", json_new_real(sweep->lrs[sweep->best_lr].lr));
@@ -256,7 +275,8 @@ static void print_points(const struct vt_sweep_point *points, size_t count, size
            verdicts         ? verdict_names[p->verdict]
            : p->diverged    ? "diverged"
            : p->runs == 0   ? "hopeless, not tried"
-           : isnan(p->bias) ? "hopeless, stopped"
+           : p->hopeless    ? "hopeless, stopped"
+           : isnan(p->bias) ? "beyond the budget"
                             : "");
   }
 }
@@ -267,6 +287,9 @@ static void print_text(const struct vt_sweep *sweep) {
   printf("\n%sdimension %" PRIu32 "%s; %" PRIu32 " to %" PRIu32 " cannot be told apart from it\n",
          terminal_style(stdout, STYLE_BOLD), sweep->dims[sweep->best].dim, terminal_style(stdout, STYLE_PLAIN),
          sweep->dim_low, sweep->dim_high);
+  if (!isnan(sweep->vertex))
+    printf("a parabola in log d through it and its neighbours is least at %.0f, from %.0f to %.0f\n", sweep->vertex,
+           sweep->vertex_low, sweep->vertex_high);
   puts(sweep->why);
   printf("measured on %zu pairs of %s words; %.1f seconds of the %.1f that all of it would have taken\n", sweep->pairs,
          format_count(sweep->words, words), sweep->seconds, sweep->seconds_all);
@@ -300,6 +323,8 @@ static enum exit_status run(const struct common_settings *common, const struct t
   interrupt_defer();
   if (vt_sweep(request, &sweep, &error) != VT_OK) return report_error(&error);
   if (settings.page != NULL && vt_sweep_report(&sweep, settings.page, &error) != VT_OK) status = report_error(&error);
+  if (status == EXIT_DONE && settings.picture != NULL && vt_sweep_picture(&sweep, settings.picture, &error) != VT_OK)
+    status = report_error(&error);
   if (status == EXIT_DONE && settings.json) print_json(&sweep);
   if (status == EXIT_DONE && !settings.json) print_text(&sweep);
   vt_sweep_release(&sweep);

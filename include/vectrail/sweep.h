@@ -51,6 +51,10 @@ struct vt_sweep_request {
   double least;   /* a pair is expected to meet so often in E, at least [3] */
   /* A dimension whose error, less the noise, is by this share larger than the least is hopeless [0.1]; 0: none is. */
   double patience;
+  /* Trainings of dimensions after the first of each are made, the best ones first, as long as all of them together take
+   * no more than this share of what every half, seed and dimension would take [0.5], a training being reckoned as dim +
+   * 75. The best is tried on both halves in any case. */
+  double budget;
   int threads;
   void (*told)(void *context, const char *what); /* before each training; may be NULL */
   void *context;
@@ -64,13 +68,17 @@ VT_API void vt_sweep_request_init(struct vt_sweep_request *request);
 enum vt_sweep_verdict { VT_SWEEP_GOOD, VT_SWEEP_TOO_LOW, VT_SWEEP_TOO_HIGH, VT_SWEEP_DIVERGED };
 
 struct vt_sweep_point {
+  char name[80]; /* what its runs' folders begin with */
   uint32_t dim;
   double l2, lr;
-  uint32_t runs; /* 0: hopeless, never tried; 1: hopeless after one; error alone is known where there is one */
+  uint32_t runs; /* 0: never tried, for two smaller ones were hopeless; 1: the error alone is known */
+  bool hopeless; /* after the first training */
   bool diverged;
+  double slope;                                       /* of the line by which scores are read; 1 with spectral */
   double error, bias, variance, noise, seed_variance; /* NaN where not known; bias is bias^2 */
   double first_error;                                 /* of the first run */
   double groups[VT_SWEEP_GROUPS];                     /* error by group of pairs */
+  double first_groups[VT_SWEEP_GROUPS];               /* likewise, of the first run */
   double norm;                   /* mean length of a vector at the end of the last training; NaN with spectral */
   double held_out;               /* its mean loss on sentences of its own part that it does not train on; likewise */
   double seconds;                /* of its trainings */
@@ -84,6 +92,9 @@ struct vt_sweep {
   uint64_t words, tokens;
   size_t best;                /* of dims: the least error */
   uint32_t dim_low, dim_high; /* those whose error cannot be told from the best's: within two standard errors */
+  /* Where the parabola in log d through the best and its neighbours is least, and two standard errors about it (over
+   * groups of pairs), within the neighbours; NaN where the best is at an end of those tried. */
+  double vertex, vertex_low, vertex_high;
   size_t best_l2, best_lr;
   double seconds, seconds_all; /* spent on dimensions; what all seeds of all would have taken */
   char why[480];               /* sentences */
@@ -96,6 +107,8 @@ VT_API void vt_sweep_release(struct vt_sweep *sweep); /* accepts an all-zero one
 
 /* One page without outside parts: tables and pictures. */
 VT_API enum vt_status vt_sweep_report(const struct vt_sweep *sweep, const char *path, struct vt_error *error);
+/* The picture of the dimensions alone: error, bias^2, variance and noise, SVG. */
+VT_API enum vt_status vt_sweep_picture(const struct vt_sweep *sweep, const char *path, struct vt_error *error);
 
 #ifdef __cplusplus
 }

@@ -22,19 +22,19 @@
 #include "base/rng.h"
 
 #define BLOCK 16
-#define PIECE 256        /* of rows of the basis, or of columns, that a thread takes at a time */
-#define ROUNDS_MAX 500   /* each of some blocks */
-#define PASSES_MAX 5     /* of orthogonalising a block */
+#define PIECE 256      /* of rows of the basis, or of columns, that a thread takes at a time */
+#define ROUNDS_MAX 500 /* each of some blocks */
+#define PASSES_MAX 5   /* of orthogonalising a block */
 #define TOLERANCE 1e-9
 
 struct krylov {
   const struct vt_operator *operator;
   size_t n, wanted, keep, capacity, count; /* capacity: vectors of the space when it is full */
   bool by_size;
-  double *basis, *images;       /* (capacity + BLOCK) x n, capacity x n */
+  double *basis, *images;        /* (capacity + BLOCK) x n, capacity x n */
   double *small, *turned, *ritz; /* capacity x capacity twice, capacity */
-  double *coefficients;         /* capacity x BLOCK */
-  double *scratch;              /* keep x n */
+  double *coefficients;          /* capacity x BLOCK */
+  double *scratch;               /* keep x n */
   double *tau, *work;
   int lwork;
   size_t *order; /* of the Ritz values: the wanted ones first */
@@ -111,13 +111,19 @@ static void orthogonalise(struct krylov *k) {
   int info;
   for (int pass = 0; pass < PASSES_MAX; pass++) {
     if (k->count > 0) {
-      struct product along = {.a = k->basis, .b = own, .c = k->coefficients,
-                              .rows = k->count, .columns = BLOCK, .inner = k->n};
+      struct product along = {
+          .a = k->basis, .b = own, .c = k->coefficients, .rows = k->count, .columns = BLOCK, .inner = k->n};
       vt_pool_share(k->operator->pool, k->count, PIECE, inner_rows, &along);
       for (size_t i = 0; i < k->count; i++)
         for (size_t b = 0; b < BLOCK; b++) k->scratch[b * k->count + i] = k->coefficients[i * BLOCK + b];
-      struct product less = {.a = k->scratch, .b = k->basis, .c = own, .rows = BLOCK, .columns = k->n,
-                             .inner = k->count, .scale = -1, .kept = 1};
+      struct product less = {.a = k->scratch,
+                             .b = k->basis,
+                             .c = own,
+                             .rows = BLOCK,
+                             .columns = k->n,
+                             .inner = k->count,
+                             .scale = -1,
+                             .kept = 1};
       vt_pool_share(k->operator->pool, k->n, PIECE, outer_columns, &less);
     }
     dgeqrf_(&n, &block, own, &n, k->tau, k->work, &k->lwork, &info);
@@ -159,8 +165,13 @@ static void turn(struct krylov *k) {
   for (size_t b = 0; b < k->keep; b++)
     memcpy(k->small + b * k->count, k->turned + k->order[b] * k->count, k->count * sizeof(double));
   for (int a = 0; a < 2; a++) {
-    struct product p = {.a = k->small, .b = arrays[a], .c = k->scratch, .rows = k->keep, .columns = k->n,
-                        .inner = k->count, .scale = 1};
+    struct product p = {.a = k->small,
+                        .b = arrays[a],
+                        .c = k->scratch,
+                        .rows = k->keep,
+                        .columns = k->n,
+                        .inner = k->count,
+                        .scale = 1};
     vt_pool_share(k->operator->pool, k->n, PIECE, outer_columns, &p);
     memcpy(arrays[a], k->scratch, k->keep * k->n * sizeof(double));
   }

@@ -1,7 +1,7 @@
 /*
  * sweep.c: the grid. Dimensions go up; each is tried once on part A, and only those that are not hopeless again, on B
- * and with other seeds. The error falls and rises again over the dimension, so after two in a row that are hopeless the
- * larger ones, which take the most time, are not tried at all.
+ * and with other seeds, the best first, as far as the budget goes. The error falls and rises again over the dimension,
+ * so after two in a row that are hopeless the larger ones, which take the most time, are not tried at all.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -21,145 +21,23 @@
 #include "base/memory.h"
 #include "run/run_internal.h"
 
-#define SEEDS_MAX 16
 #define HOPELESS_IN_A_ROW 2
-#define HELD_OUT 0.01 /* of the sentences of a part */
-
-struct sweep {
-  const struct vt_sweep_request *request;
-  struct vt_sweep *result;
-  struct vt_sweep_text text;
-  char *texts[2]; /* of A and B, in the folder */
-  double *f[2][SEEDS_MAX];
-  /* Spectral: all eigenvalues that are asked for, of A and of B. */
-  double *values[2], *vectors[2];
-  size_t count;
-};
 
 void vt_sweep_request_init(struct vt_sweep_request *request) {
   static const uint32_t dims[] = {10, 25, 50, 100, 200, 400};
   *request = (struct vt_sweep_request){
-      .seeds = 2, .pairs = 20000, .least = 3, .patience = 0.1, .threads = vt_pool_processors()};
+      .seeds = 2, .pairs = 20000, .least = 3, .patience = 0.1, .budget = 0.5, .threads = vt_pool_processors()};
   vt_corpus_options_init(&request->corpus);
   vt_train_options_init(&request->train);
   request->dim_count = sizeof dims / sizeof *dims;
   memcpy(request->dims, dims, sizeof dims);
 }
 
-/* ---- one training ------------------------------------------------------------------------------------------------ */
-
-/* The last loss on what was held out. */
-static enum vt_status read_held_out(struct vt_run *run, double *loss, struct vt_error *error) {
-  struct vt_run_point *points;
-  size_t count;
-  VT_TRY(vt_run_metric(run, "held_out_loss", &points, &count, error));
-  *loss = count > 0 ? points[count - 1].value : (double)NAN;
-  vt_run_points_free(points);
-  return VT_OK;
-}
-
-static enum vt_status read_scores(struct sweep *sweep, const char *path, double *f, struct vt_sweep_point *point,
-                                  struct vt_error *error) {
-  const struct vt_sweep_targets *targets = &sweep->text.targets;
-  struct vt_run *run;
-  struct vt_vectors *vectors = NULL;
-  VT_TRY(vt_run_open(path, &run, error));
-  enum vt_status status = vt_run_vectors(run, VT_STEP_LAST, &vectors, error);
-  if (status == VT_OK) status = read_held_out(run, &point->held_out, error);
-  const size_t dim = status == VT_OK ? vectors->dim : 0, rows = status == VT_OK ? vectors->rows : 0;
-  float *output = vt_alloc(rows * dim, sizeof *output);
-  if (status == VT_OK && output == NULL) status = VT_FAIL_MEMORY(error, rows * dim * sizeof *output);
-  if (status == VT_OK) status = vt_run_output(run, vt_run_snapshot_count(run) - 1, dim, output, error);
-  for (size_t k = 0; status == VT_OK && k < targets->count; k++) {
-    f[k] = 0;
-    for (size_t d = 0; d < dim; d++)
-      f[k] += (double)vectors->data[targets->w[k] * dim + d] * (double)output[targets->c[k] * dim + d];
-  }
-  point->norm = 0;
-  for (size_t w = 0; status == VT_OK && w < rows; w++) {
-    double squares = 0;
-    for (size_t d = 0; d < dim; d++) squares += (double)vectors->data[w * dim + d] * (double)vectors->data[w * dim + d];
-    point->norm += sqrt(squares) / (double)rows;
-  }
-  vt_free(output);
-  vt_vectors_free(vectors);
-  vt_run_close(run);
-  return status;
-}
-
-static enum vt_status train(struct sweep *sweep, struct vt_sweep_point *point, int half, uint32_t seed,
-                            const char *name, double *f, struct vt_error *error) {
-  const struct vt_sweep_request *request = sweep->request;
-  const char *const inputs[] = {sweep->texts[half]};
-  struct vt_train_request training = {
-      .inputs = inputs, .input_count = 1, .force = request->force, .interrupt = request->interrupt};
-  char *path = vt_path_join(request->folder, name);
-  if (path == NULL) return VT_FAIL_MEMORY(error, strlen(name));
-  if (request->told != NULL) request->told(request->context, name);
-  training.run_path = path;
-  vt_corpus_options_init(&training.corpus);
-  training.corpus.tokens = VT_TOKENS_SPACE;
-  training.corpus.vocab = sweep->text.vocab; /* the same words in all */
-  training.corpus.threads = request->threads;
-  training.train = request->train;
-  training.train.dim = point->dim;
-  training.train.l2 = point->l2;
-  training.train.lr = point->lr;
-  training.train.seed = request->train.seed + seed;
-  training.train.held_out = HELD_OUT;
-  training.train.threads = request->threads;
-  vt_record_options_init(&training.record);
-  training.record.snapshots = 2;
-  training.record.output = true;
-  training.record.metrics = 50;
-  training.record.probes = 10;
-  enum vt_status status = vt_train(&training, NULL, error);
-  if (status == VT_OK) status = read_scores(sweep, path, f, point, error);
-  vt_free(path);
-  return status;
-}
-
-/* f_wc = sum over the d largest of lambda u_w u_c. */
-static void spectral_scores(const struct sweep *sweep, uint32_t dim, int half, double *f) {
-  const struct vt_sweep_targets *targets = &sweep->text.targets;
-  const size_t words = vt_vocab_size(sweep->text.vocab);
-  for (size_t k = 0; k < targets->count; k++) {
-    f[k] = 0;
-    for (size_t m = 0; m < dim && m < sweep->count && sweep->values[half][m] > 0; m++) {
-      const double *u = sweep->vectors[half] + m * words;
-      f[k] += sweep->values[half][m] * u[targets->w[k]] * u[targets->c[k]];
-    }
-  }
-}
-
-/* One run of a point, into f[half][seed]; one that diverges is marked, and is no error of the sweep. */
-static enum vt_status run_once(struct sweep *sweep, struct vt_sweep_point *point, const char *prefix, int half,
-                               uint32_t seed, struct vt_error *error) {
-  double began = vt_clock_seconds();
-  enum vt_status status = VT_OK;
-  if (sweep->request->spectral) {
-    spectral_scores(sweep, point->dim, half, sweep->f[half][seed]);
-  } else {
-    char name[96];
-    snprintf(name, sizeof name, "%s-%c-seed%" PRIu32, prefix, half == 0 ? 'a' : 'b', seed + 1);
-    status = train(sweep, point, half, seed, name, sweep->f[half][seed], error);
-  }
-  point->seconds += vt_clock_seconds() - began;
-  if (status == VT_ERROR_DIVERGED) point->diverged = true;
-  if (status == VT_OK) point->runs++;
-  return status == VT_ERROR_DIVERGED ? VT_OK : status;
-}
-
-static void measure(struct sweep *sweep, struct vt_sweep_point *point, uint32_t seeds_a, uint32_t seeds_b) {
-  const uint32_t seeds[2] = {seeds_a, seeds_b};
-  double *const *const f[2] = {sweep->f[0], sweep->f[1]};
-  vt_sweep_measure(&sweep->text.targets, f, seeds, point);
-}
-
 static struct vt_sweep_point empty_point(uint32_t dim, double l2, double lr) {
   return (struct vt_sweep_point){.dim = dim,
                                  .l2 = l2,
                                  .lr = lr,
+                                 .slope = NAN,
                                  .error = NAN,
                                  .bias = NAN,
                                  .variance = NAN,
@@ -172,39 +50,77 @@ static struct vt_sweep_point empty_point(uint32_t dim, double l2, double lr) {
 
 /* ---- dimensions -------------------------------------------------------------------------------------------------- */
 
-static enum vt_status try_dim(struct sweep *sweep, size_t index, double *least, bool *hopeless,
-                              struct vt_error *error) {
+/* Each dimension once, on A, up to two in a row that are hopeless. */
+static enum vt_status try_once(struct vt_sweep_state *sweep, struct vt_error *error) {
   const struct vt_sweep_request *request = sweep->request;
-  struct vt_sweep_point *point = &sweep->result->dims[index];
-  const uint32_t seeds = request->spectral ? 1 : request->seeds;
-  char prefix[48];
-  snprintf(prefix, sizeof prefix, "d%" PRIu32, point->dim);
-  VT_TRY(run_once(sweep, point, prefix, 0, 0, error));
-  if (point->diverged) {
-    *hopeless = true;
-    return VT_OK;
+  double least = INFINITY;
+  int in_a_row = 0;
+  for (size_t k = 0; k < request->dim_count && in_a_row < HOPELESS_IN_A_ROW; k++) {
+    struct vt_sweep_point *point = &sweep->result->dims[k];
+    VT_TRY(vt_sweep_run(sweep, point, &sweep->scores[k], 0, 0, error));
+    point->hopeless = point->diverged;
+    if (!point->diverged) {
+      /* The noise is in all of them alike, and no dimension can take it away. */
+      const double excess = point->error - point->noise;
+      point->hopeless = request->patience > 0 && excess > (1 + request->patience) * least;
+      if (excess < least) least = excess;
+    }
+    in_a_row = point->hopeless ? in_a_row + 1 : 0;
   }
-  measure(sweep, point, 1, 0);
-  point->first_error = point->error;
-  /* The noise is in all of them alike, and no dimension can take it away. */
-  const double excess = point->error - point->noise;
-  *hopeless = request->patience > 0 && excess > (1 + request->patience) * *least;
-  if (excess < *least) *least = excess;
-  if (*hopeless) return VT_OK;
-  for (uint32_t seed = 0; seed < seeds; seed++) {
-    if (seed > 0) VT_TRY(run_once(sweep, point, prefix, 0, seed, error));
-    VT_TRY(run_once(sweep, point, prefix, 1, seed, error));
-  }
-  if (!point->diverged) measure(sweep, point, seeds, seeds);
   return VT_OK;
 }
 
-/* Groups of pairs in which a point is worse than another, on average, and the standard error of that. */
+/* Those that are worth trying again, the least error first. */
+static size_t order_of_errors(const struct vt_sweep *result, size_t order[VT_SWEEP_VALUES_MAX]) {
+  size_t count = 0;
+  for (size_t k = 0; k < result->dim_count; k++) {
+    if (result->dims[k].hopeless || result->dims[k].runs == 0) continue;
+    size_t at = count++;
+    for (; at > 0 && result->dims[order[at - 1]].first_error > result->dims[k].first_error; at--)
+      order[at] = order[at - 1];
+    order[at] = k;
+  }
+  return count;
+}
+
+/* What a training takes, in a unit of no matter: reading and drawing words cost as much as some dimensions. The clock
+ * would be no rule that gives the same answer twice. */
+static double cost_of(uint32_t dim) { return dim + 75.0; }
+
+/* The other half of the text for the best, and for the next ones; then more seeds, likewise: as long as all trainings
+ * together stay within a share of what every one of them would take. The best is tried on both halves in any case. */
+static enum vt_status try_again(struct vt_sweep_state *sweep, struct vt_error *error) {
+  const struct vt_sweep_request *request = sweep->request;
+  struct vt_sweep *result = sweep->result;
+  const uint32_t seeds = request->spectral ? 1 : request->seeds;
+  size_t order[VT_SWEEP_VALUES_MAX];
+  const size_t count = order_of_errors(result, order);
+  double allowed = 0, spent = 0;
+  for (size_t k = 0; k < result->dim_count; k++) {
+    allowed += 2 * seeds * cost_of(result->dims[k].dim) * request->budget;
+    spent += result->dims[k].runs > 0 || result->dims[k].diverged ? cost_of(result->dims[k].dim) : 0;
+  }
+  for (uint32_t seed = 0; seed < seeds; seed++)
+    for (size_t c = 0; c < count; c++) {
+      struct vt_sweep_point *point = &result->dims[order[c]];
+      const double cost = (seed == 0 ? 1 : 2) * cost_of(point->dim);
+      const bool free_of_cost = request->spectral || (seed == 0 && c == 0);
+      if (point->diverged || point->runs < 2 * seed || (!free_of_cost && spent + cost > allowed)) continue;
+      spent += cost;
+      if (seed > 0) VT_TRY(vt_sweep_run(sweep, point, &sweep->scores[order[c]], 0, seed, error));
+      if (!point->diverged) VT_TRY(vt_sweep_run(sweep, point, &sweep->scores[order[c]], 1, seed, error));
+    }
+  return VT_OK;
+}
+
+/* Groups of pairs in which a point is worse than another, on average, and the standard error of that; like with like:
+ * where one of them was tried once, by the first training of both. */
 static void compare(const struct vt_sweep_point *a, const struct vt_sweep_point *b, double *mean, double *deviation) {
+  const bool both = !isnan(a->bias) && !isnan(b->bias);
   double sum = 0, squares = 0;
   int known = 0;
   for (int g = 0; g < VT_SWEEP_GROUPS; g++) {
-    double difference = a->groups[g] - b->groups[g];
+    double difference = both ? a->groups[g] - b->groups[g] : a->first_groups[g] - b->first_groups[g];
     if (isnan(difference)) continue;
     sum += difference;
     squares += difference * difference;
@@ -227,7 +143,7 @@ static void choose_dim(struct vt_sweep *result) {
   result->dim_low = result->dim_high = best->dim;
   for (size_t k = 0; k < result->dim_count; k++) {
     double mean, deviation;
-    if (isnan(result->dims[k].bias)) continue;
+    if (result->dims[k].runs == 0) continue;
     compare(&result->dims[k], best, &mean, &deviation);
     if (!(mean <= 2 * deviation)) continue;
     if (result->dims[k].dim < result->dim_low) result->dim_low = result->dims[k].dim;
@@ -235,8 +151,47 @@ static void choose_dim(struct vt_sweep *result) {
   }
 }
 
+/* The vertex of the parabola through three points of log d, from the errors of all groups but one (`without` below
+ * VT_SWEEP_GROUPS); NaN where it has none. */
+static double vertex(const struct vt_sweep_point *three, int without) {
+  double x[3], y[3];
+  for (int p = 0; p < 3; p++) {
+    double sum = 0, known = 0;
+    for (int g = 0; g < VT_SWEEP_GROUPS; g++)
+      if (g != without && !isnan(three[p].first_groups[g])) sum += three[p].first_groups[g], known++;
+    x[p] = log(three[p].dim);
+    y[p] = sum / known;
+  }
+  /* Divided differences: y[0] + a (x - x0) + b (x - x0)(x - x1). */
+  double a = (y[1] - y[0]) / (x[1] - x[0]), b = ((y[2] - y[1]) / (x[2] - x[1]) - a) / (x[2] - x[0]);
+  if (!(b > 0)) return NAN;
+  double at = (x[0] + x[1]) / 2 - a / (2 * b);
+  return fmin(fmax(at, x[0]), x[2]);
+}
+
+/* Between the best and its neighbours; the interval from leaving out one group of pairs after the other (jackknife). */
+static void interpolate(struct vt_sweep *result) {
+  result->vertex = result->vertex_low = result->vertex_high = NAN;
+  if (result->best == 0 || result->best + 1 >= result->dim_count) return;
+  const struct vt_sweep_point *three = &result->dims[result->best - 1];
+  for (int p = 0; p < 3; p++)
+    if (three[p].runs == 0) return;
+  const double whole = vertex(three, VT_SWEEP_GROUPS);
+  double sum = 0, squares = 0, known = 0;
+  for (int g = 0; g < VT_SWEEP_GROUPS; g++) {
+    double own = vertex(three, g);
+    if (isnan(three[1].first_groups[g])) continue;
+    sum += own, squares += own * own, known++;
+  }
+  const double spread = 2 * sqrt(fmax(0, (known - 1) * (squares / known - sum / known * (sum / known))));
+  if (isnan(whole) || isnan(spread) || known < 2) return;
+  result->vertex = exp(whole);
+  result->vertex_low = fmax(exp(whole - spread), three[0].dim);
+  result->vertex_high = fmin(exp(whole + spread), three[2].dim);
+}
+
 /* What all seeds of all dimensions would have taken: time goes with the dimension, and a constant. */
-static void account(struct sweep *sweep) {
+static void account(struct vt_sweep_state *sweep) {
   struct vt_sweep *result = sweep->result;
   const double runs = sweep->request->spectral ? 2 : 2.0 * sweep->request->seeds;
   double x = 0, y = 0, xx = 0, xy = 0, n = 0;
@@ -280,18 +235,13 @@ static void explain(struct vt_sweep *result) {
              best->seconds / best->runs);
 }
 
-static enum vt_status sweep_dims(struct sweep *sweep, struct vt_error *error) {
-  const struct vt_sweep_request *request = sweep->request;
-  double least = INFINITY;
-  int in_a_row = 0;
-  for (size_t k = 0; k < request->dim_count && in_a_row < HOPELESS_IN_A_ROW; k++) {
-    bool hopeless = false;
-    VT_TRY(try_dim(sweep, k, &least, &hopeless, error));
-    in_a_row = hopeless ? in_a_row + 1 : 0;
-  }
+static enum vt_status sweep_dims(struct vt_sweep_state *sweep, struct vt_error *error) {
+  VT_TRY(try_once(sweep, error));
+  VT_TRY(try_again(sweep, error));
   choose_dim(sweep->result);
   if (isnan(sweep->result->dims[sweep->result->best].bias))
     return VT_FAIL_HELP(error, VT_ERROR_DIVERGED, "use a smaller learning rate (--lr)", "all trainings diverged");
+  interpolate(sweep->result);
   account(sweep);
   explain(sweep->result);
   return VT_OK;
@@ -312,15 +262,12 @@ static void judge(struct vt_sweep_point *points, size_t count, size_t best, bool
   }
 }
 
-static enum vt_status sweep_others(struct sweep *sweep, struct vt_sweep_point *points, size_t count, const char *what,
-                                   size_t *best, struct vt_error *error) {
+static enum vt_status sweep_others(struct vt_sweep_state *sweep, struct vt_sweep_point *points, size_t count,
+                                   const char *what, size_t *best, struct vt_error *error) {
   for (size_t k = 0; k < count; k++) {
-    char prefix[80];
-    snprintf(prefix, sizeof prefix, "d%" PRIu32 "-%s%g", points[k].dim, what,
+    snprintf(points[k].name, sizeof points[k].name, "d%" PRIu32 "-%s%g", points[k].dim, what,
              what[1] == '2' ? points[k].l2 : points[k].lr);
-    VT_TRY(run_once(sweep, &points[k], prefix, 0, 0, error));
-    if (!points[k].diverged) measure(sweep, &points[k], 1, 0);
-    points[k].first_error = points[k].error;
+    VT_TRY(vt_sweep_run(sweep, &points[k], &sweep->others, 0, 0, error));
     if (isnan(points[*best].error) || points[k].error < points[*best].error) *best = k;
   }
   judge(points, count, *best, what[1] == '2');
@@ -335,9 +282,11 @@ static enum vt_status check(const struct vt_sweep_request *request, struct vt_er
   for (size_t k = 0; k < request->dim_count; k++)
     if (request->dims[k] < 1 || request->dims[k] > 4096 || (k > 0 && request->dims[k] <= request->dims[k - 1]))
       return VT_FAIL(error, VT_ERROR_ARGUMENT, "dimensions must rise, and lie between 1 and 4096");
-  if (request->seeds < 1 || request->seeds > SEEDS_MAX)
+  if (!(request->budget > 0 && request->budget <= 1))
+    return VT_FAIL(error, VT_ERROR_ARGUMENT, "budget is %g; it must lie above 0, up to 1", request->budget);
+  if (request->seeds < 1 || request->seeds > VT_SWEEP_SEEDS_MAX)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "seeds is %" PRIu32 "; it must lie between 1 and %d", request->seeds,
-                   SEEDS_MAX);
+                   VT_SWEEP_SEEDS_MAX);
   if (request->train.model != VT_MODEL_SKIPGRAM || request->train.loss != VT_LOSS_NEGATIVE_SAMPLING)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "a sweep is of skip-gram with negative sampling");
   struct vt_train_options one = request->train;
@@ -356,7 +305,7 @@ static enum vt_status check(const struct vt_sweep_request *request, struct vt_er
                       request->folder, strerror(errno));
 }
 
-static enum vt_status decompose(struct sweep *sweep, struct vt_pool *pool, struct vt_error *error) {
+static enum vt_status decompose(struct vt_sweep_state *sweep, struct vt_pool *pool, struct vt_error *error) {
   const size_t words = vt_vocab_size(sweep->text.vocab);
   uint32_t most = sweep->request->dims[sweep->request->dim_count - 1];
   sweep->count = most < words ? most : words;
@@ -378,7 +327,7 @@ static enum vt_status decompose(struct sweep *sweep, struct vt_pool *pool, struc
   return VT_OK;
 }
 
-static enum vt_status prepare(struct sweep *sweep, struct vt_error *error) {
+static enum vt_status prepare(struct vt_sweep_state *sweep, struct vt_error *error) {
   const struct vt_sweep_request *request = sweep->request;
   struct vt_sweep *result = sweep->result;
   VT_TRY(vt_sweep_text_open(request, &sweep->text, error));
@@ -393,12 +342,11 @@ static enum vt_status prepare(struct sweep *sweep, struct vt_error *error) {
   if (result->dims == NULL || result->l2s == NULL || result->lrs == NULL)
     return VT_FAIL_MEMORY(error, request->dim_count * sizeof *result->dims);
   result->dim_count = request->dim_count;
-  for (size_t k = 0; k < request->dim_count; k++) result->dims[k] = empty_point(request->dims[k], l2, lr);
+  for (size_t k = 0; k < request->dim_count; k++) {
+    result->dims[k] = empty_point(request->dims[k], l2, lr);
+    snprintf(result->dims[k].name, sizeof result->dims[k].name, "d%" PRIu32, request->dims[k]);
+  }
   for (size_t h = 0; h < 2; h++) {
-    for (uint32_t s = 0; s < request->seeds; s++) {
-      sweep->f[h][s] = vt_alloc(result->pairs, sizeof(double));
-      if (sweep->f[h][s] == NULL) return VT_FAIL_MEMORY(error, result->pairs * sizeof(double));
-    }
     if (request->spectral) continue;
     sweep->texts[h] = vt_path_join(request->folder, h == 0 ? "part-a.txt" : "part-b.txt");
     if (sweep->texts[h] == NULL) return VT_FAIL_MEMORY(error, strlen(request->folder));
@@ -407,7 +355,7 @@ static enum vt_status prepare(struct sweep *sweep, struct vt_error *error) {
   return VT_OK;
 }
 
-static enum vt_status run(struct sweep *sweep, struct vt_error *error) {
+static enum vt_status run(struct vt_sweep_state *sweep, struct vt_error *error) {
   const struct vt_sweep_request *request = sweep->request;
   struct vt_sweep *result = sweep->result;
   VT_TRY(prepare(sweep, error));
@@ -432,11 +380,12 @@ static enum vt_status run(struct sweep *sweep, struct vt_error *error) {
 enum vt_status vt_sweep(const struct vt_sweep_request *request, struct vt_sweep *result, struct vt_error *error) {
   *result = (struct vt_sweep){0};
   VT_TRY(check(request, error));
-  struct sweep sweep = {.request = request, .result = result};
+  struct vt_sweep_state sweep = {.request = request, .result = result};
   enum vt_status status = run(&sweep, error);
   vt_sweep_text_release(&sweep.text);
+  for (size_t k = 0; k < VT_SWEEP_VALUES_MAX; k++) vt_sweep_scores_release(&sweep.scores[k]);
+  vt_sweep_scores_release(&sweep.others);
   for (size_t h = 0; h < 2; h++) {
-    for (uint32_t s = 0; s < SEEDS_MAX; s++) vt_free(sweep.f[h][s]);
     if (sweep.texts[h] != NULL) unlink(sweep.texts[h]);
     vt_free(sweep.texts[h]);
     vt_free(sweep.values[h]);

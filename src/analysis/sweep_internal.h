@@ -35,8 +35,35 @@ enum vt_status vt_sweep_text_write(const struct vt_sweep_text *text, size_t part
                                    struct vt_error *error);
 
 /* What replicates say of the pairs: f[half][seed] points at targets.count scores; seeds[half] of them are there. Fills
- * error, bias, variance, noise, seed_variance and groups of a point; where one half alone is there, the error alone. */
+ * error, bias, variance, noise, seed_variance, slope and groups of a point; where one half alone is there, the error
+ * alone. calibrated: of slope f + offset, the straight line that fits best. */
 void vt_sweep_measure(const struct vt_sweep_targets *targets, double *const *const f[2], const uint32_t seeds[2],
-                      struct vt_sweep_point *point);
+                      bool calibrated, struct vt_sweep_point *point);
+
+/* ---- trainings --------------------------------------------------------------------------------------------------- */
+
+#define VT_SWEEP_SEEDS_MAX 16
+
+struct vt_sweep_scores {
+  double *f[2][VT_SWEEP_SEEDS_MAX]; /* [half][seed]: of targets.count pairs; NULL: not tried */
+  uint32_t seeds[2];
+};
+void vt_sweep_scores_release(struct vt_sweep_scores *scores);
+
+struct vt_sweep_state {
+  const struct vt_sweep_request *request;
+  struct vt_sweep *result;
+  struct vt_sweep_text text;
+  char *texts[2];                                             /* of A and B, in the folder */
+  struct vt_sweep_scores scores[VT_SWEEP_VALUES_MAX], others; /* of the dimensions; of a penalty or a rate */
+  /* Spectral: all eigenvalues that are asked for, of A and of B. */
+  double *values[2], *vectors[2];
+  size_t count;
+};
+
+/* One training of a point on a half with a seed (the first: 0), seeds in order, half A first; and what all of its
+ * trainings so far say. One that diverges is marked, and is no error of the sweep. */
+enum vt_status vt_sweep_run(struct vt_sweep_state *sweep, struct vt_sweep_point *point, struct vt_sweep_scores *scores,
+                            int half, uint32_t seed, struct vt_error *error);
 
 #endif

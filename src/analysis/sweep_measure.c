@@ -165,19 +165,43 @@ enum vt_status vt_sweep_text_write(const struct vt_sweep_text *text, size_t part
 
 /* ---- the decomposition ------------------------------------------------------------------------------------------- */
 
+/* Of scores, so that they are read as slope f + offset. */
+struct calibration {
+  double slope, offset;
+};
+
+/* Least squares over all y and all f of both halves. */
+static struct calibration calibrate(const struct vt_sweep_targets *targets, double *const *const f[2],
+                                    const uint32_t seeds[2]) {
+  double x = 0, y = 0, xx = 0, xy = 0, n = 0;
+  for (size_t k = 0; k < targets->count; k++) {
+    const double own = (targets->y[0][k] + targets->y[1][k]) / 2;
+    for (int h = 0; h < 2; h++)
+      for (uint32_t s = 0; s < seeds[h]; s++) {
+        const double at = f[h][s][k];
+        n++, x += at, y += own, xx += at * at, xy += at * own;
+      }
+  }
+  const double spread = n * xx - x * x;
+  struct calibration fit = {.slope = spread > 0 ? (n * xy - x * y) / spread : 0};
+  fit.offset = n > 0 ? (y - fit.slope * x) / n : 0;
+  return fit;
+}
+
 struct pair_sums {
   double error, bias, variance, noise, seed_variance;
 };
 
 static struct pair_sums of_pair(const struct vt_sweep_targets *targets, double *const *const f[2],
-                                const uint32_t seeds[2], size_t pair) {
+                                const uint32_t seeds[2], struct calibration fit, size_t pair) {
   const double c = targets->y[0][pair], d = targets->y[1][pair];
   double mean[2] = {0}, square[2] = {0}, within = 0;
   int halves = 0, repeated = 0;
   for (int h = 0; h < 2; h++) {
     for (uint32_t s = 0; s < seeds[h]; s++) {
-      mean[h] += f[h][s][pair] / seeds[h];
-      square[h] += f[h][s][pair] * f[h][s][pair] / seeds[h];
+      const double own = fit.slope * f[h][s][pair] + fit.offset;
+      mean[h] += own / seeds[h];
+      square[h] += own * own / seeds[h];
     }
     halves += seeds[h] > 0;
     if (seeds[h] < 2) continue;
@@ -196,12 +220,13 @@ static struct pair_sums of_pair(const struct vt_sweep_targets *targets, double *
 }
 
 void vt_sweep_measure(const struct vt_sweep_targets *targets, double *const *const f[2], const uint32_t seeds[2],
-                      struct vt_sweep_point *point) {
+                      bool calibrated, struct vt_sweep_point *point) {
+  const struct calibration fit = calibrated ? calibrate(targets, f, seeds) : (struct calibration){.slope = 1};
   size_t sizes[VT_SWEEP_GROUPS] = {0};
   struct pair_sums all = {0};
   memset(point->groups, 0, sizeof point->groups);
   for (size_t k = 0; k < targets->count; k++) {
-    struct pair_sums sums = of_pair(targets, f, seeds, k);
+    struct pair_sums sums = of_pair(targets, f, seeds, fit, k);
     /* By one of the words: pairs that share it are not independent. */
     size_t group = targets->w[k] % VT_SWEEP_GROUPS;
     point->groups[group] += sums.error;
@@ -216,6 +241,7 @@ void vt_sweep_measure(const struct vt_sweep_targets *targets, double *const *con
   for (int g = 0; g < VT_SWEEP_GROUPS; g++)
     point->groups[g] = sizes[g] > 0 ? point->groups[g] / (double)sizes[g] : (double)NAN;
   const bool both = seeds[0] > 0 && seeds[1] > 0;
+  point->slope = fit.slope;
   point->error = all.error / count;
   point->bias = both ? all.bias / count : (double)NAN;
   point->variance = both ? all.variance / count : (double)NAN;

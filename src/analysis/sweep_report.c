@@ -31,7 +31,8 @@ static enum vt_status table(struct vt_output *out, const struct vt_sweep_point *
                             verdicts         ? names[p->verdict]
                             : p->diverged    ? ", diverged"
                             : p->runs == 0   ? ", hopeless"
-                            : isnan(p->bias) ? ", stopped"
+                            : p->hopeless    ? ", stopped"
+                            : isnan(p->bias) ? ", beyond the budget"
                                              : ""));
     VT_TRY(cell(out, p->seconds, error));
     VT_TRY(vt_output_printf(out, error, "</tr>\n"));
@@ -39,7 +40,9 @@ static enum vt_status table(struct vt_output *out, const struct vt_sweep_point *
   return vt_output_printf(out, error, "</table>\n");
 }
 
-static enum vt_status dims_chart(struct vt_output *out, const struct vt_sweep *sweep, struct vt_error *error) {
+/* Into a page, or as a file of its own where a path is given. */
+static enum vt_status dims_chart(struct vt_output *out, const char *path, const struct vt_sweep *sweep,
+                                 struct vt_error *error) {
   double *x = vt_alloc(sweep->dim_count, sizeof *x), *y = vt_alloc(5 * sweep->dim_count, sizeof *y);
   enum vt_status status = x == NULL || y == NULL ? VT_FAIL_MEMORY(error, 6 * sweep->dim_count * sizeof *x) : VT_OK;
   for (size_t k = 0; status == VT_OK && k < sweep->dim_count; k++) {
@@ -65,7 +68,7 @@ static enum vt_status dims_chart(struct vt_output *out, const struct vt_sweep *s
                                  .count = sizeof series / sizeof *series,
                                  .mark_x = sweep->dims[sweep->best].dim,
                                  .mark_name = "least"};
-  if (status == VT_OK) status = vt_chart_write(out, &chart, error);
+  if (status == VT_OK) status = path == NULL ? vt_chart_write(out, &chart, error) : vt_chart_save(&chart, path, error);
   vt_free(x);
   vt_free(y);
   return status;
@@ -90,7 +93,7 @@ static enum vt_status write_page(const struct vt_sweep *sweep, struct vt_output 
   VT_TRY(vt_output_printf(
       out, error, " Measured on %zu pairs of words of a text of %" PRIu64 " words, %" PRIu64 " different ones.</p>\n",
       sweep->pairs, sweep->tokens, sweep->words));
-  VT_TRY(dims_chart(out, sweep, error));
+  VT_TRY(dims_chart(out, NULL, sweep, error));
   VT_TRY(table(out, sweep->dims, sweep->dim_count, sweep->best, false, error));
   VT_TRY(vt_output_printf(out, error, "<p>%.0f seconds; all seeds of all dimensions would have taken about %.0f.</p>\n",
                           sweep->seconds, sweep->seconds_all));
@@ -112,4 +115,8 @@ enum vt_status vt_sweep_report(const struct vt_sweep *sweep, const char *path, s
   if (status == VT_OK) return vt_output_commit(out, error);
   vt_output_abort(out);
   return status;
+}
+
+enum vt_status vt_sweep_picture(const struct vt_sweep *sweep, const char *path, struct vt_error *error) {
+  return dims_chart(NULL, path, sweep, error);
 }

@@ -43,10 +43,13 @@ expect_json 'd["choice"]["dim_if_more_noise"] <= d["dim"] <= d["choice"]["dim_if
 json=${out/\"chosen\"/null}
 vectrail svd planted.txt --matrix quadratic --choose --window 1 --dim 0 --json --threads 3
 expect_out "$json"
-vectrail svd planted.txt --matrix quadratic --window 1 --dim 0
+vectrail svd planted.txt --matrix quadratic --window 1 --dim 0 --picture pip.svg
 expect_status 0
 expect_out_has "best dimension by expected PIP loss"
 expect_out_has "were the noise 0.8 times as large"
+grep -q 'between halves, measured' pip.svg || fail "the picture shows what was measured"
+vectrail svd planted.txt --picture pip.svg
+expect_error 2 "add --choose"
 
 # ---- sweep -------------------------------------------------------------------------------------------------------------
 vectrail sweep planted.txt --model spectral --dim 1,2,3,4,6,8,12,16 --window 1 --sample 0 --min-count 1 --patience 0 --json
@@ -59,7 +62,8 @@ vectrail sweep planted.txt --model spectral --dim 1..32 --window 1 --sample 0 --
 expect_status 0
 expect_json 'd["dim"] == 4 and d["dims"][-1]["runs"] == 0 and d["dims"][-1]["error"] is None'
 
-sweep=(text.txt --run runs --dim "2,4,8" --l2 "0,0.001" --lr "0.05,0.0001" --seeds 2 --epochs 3 --window 3 --sample 0 --patience 0)
+sweep=(text.txt --run runs --dim "2,4,8" --l2 "0,0.001" --lr "0.05,0.0001" --seeds 2 --epochs 3 --window 3 --sample 0 --patience 0
+  --budget 1)
 vectrail sweep "${sweep[@]}" --json --output sweep.html --quiet --threads 2
 expect_status 0
 expect_err ""
@@ -82,6 +86,15 @@ expect_status 0
 vectrail neighbors runs/d8-a-seed1 king -k 1
 expect_status 0
 expect_no_file runs/part-a.txt
+# Half the budget: each once, then the best ones first; the parabola where the best has neighbours.
+vectrail sweep text.txt --run half --dim 2,4,8,16 --seeds 2 --epochs 3 --window 3 --sample 0 --patience 0 --json --quiet --picture sweep.svg
+expect_status 0
+expect_json 'all(p["runs"] >= 1 for p in d["dims"]) and sum(p["runs"] * (75 + p["dim"]) for p in d["dims"]) <= 2 * sum(75 + p["dim"] for p in d["dims"])'
+expect_json '[p["runs"] for p in d["dims"] if p["dim"] == d["dim"]][0] >= 2 and d["seconds"] < d["seconds_all"]'
+expect_json 'd["least_between"] is None or d["least_between_interval"][0] <= d["least_between"] <= d["least_between_interval"][1]'
+grep -q '<svg' sweep.svg || fail "the picture is SVG"
+vectrail sweep text.txt --run x --budget 0
+expect_error 2 "--budget is '0'"
 vectrail sweep text.txt --run short --dim 2,4 --seeds 1 --epochs 1 --window 3 --sample 0 --quiet
 expect_status 0
 expect_out_has "cannot be told apart from it"
@@ -111,6 +124,9 @@ vectrail svd little.txt --min-count 1
 expect_status 0
 expect_nothing_left
 printf 'one two three four five six\n' >line.txt
+vectrail svd chance.txt --min-count 1 --choose --picture chance.svg
+expect_error 1 "no direction stands out of the noise"
+expect_no_file chance.svg
 vectrail svd line.txt --min-count 1 --choose
 expect_error 1 "too few to be divided" "more text"
 vectrail sweep

@@ -74,7 +74,8 @@ static void close_together(void **state) {
   free(matrix), free(vectors);
 }
 
-/* Thirty at the same place, more than a block has vectors; the rest of a low rank, so that the space is soon used up. */
+/* Thirty at the same place, more than a block has vectors; the rest of a low rank, so that the space is soon used up.
+ */
 static void many_at_one_place(void **state) {
   (void)state;
   double known[N] = {0}, values[WANTED], *vectors = calloc(WANTED * N, sizeof *vectors);
@@ -118,7 +119,8 @@ static void same_bits_at_any_number_of_threads(void **state) {
 
 static void what_cannot_be_is_refused(void **state) {
   (void)state;
-  double *matrix = calloc((size_t)N * N, sizeof *matrix), values[WANTED], *vectors = calloc(WANTED * N, sizeof *vectors);
+  double *matrix = calloc((size_t)N * N, sizeof *matrix), values[WANTED],
+         *vectors = calloc(WANTED * N, sizeof *vectors);
   assert_true(matrix != NULL && vectors != NULL);
   const struct vt_dense dense = {N, matrix, NULL};
   const struct vt_operator operator= {N, vt_dense_multiply, &dense, NULL};
