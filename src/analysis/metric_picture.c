@@ -38,8 +38,8 @@ static enum vt_status read_curve(const char *path, const char *metric, size_t in
       curves->x[index][k] = (double)points[k].step;
       curves->y[index][k] = points[k].value;
     }
-    curves->series[index] = (struct vt_chart_series){
-        name_of(path), curves->x[index], curves->y[index], NULL, count, 1, VT_CHART_LINE, (int)index};
+    curves->series[index] = (struct vt_chart_series){name_of(path), curves->x[index], curves->y[index], NULL, count, 1,
+                                                     VT_CHART_LINE, (int)index};
   }
   vt_run_points_free(points);
   return status;

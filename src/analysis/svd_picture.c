@@ -1,4 +1,5 @@
-/* svd_picture.c: the loss that a dimension is chosen by, and how far theory is right about the one that can be measured. */
+/* svd_picture.c: the loss that a dimension is chosen by, and how far theory is right about the one that can be
+ * measured. */
 #include <math.h>
 
 #include "analysis/chart.h"

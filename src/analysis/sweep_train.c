@@ -24,8 +24,8 @@ static enum vt_status read_held_out(struct vt_run *run, double *loss, struct vt_
   return VT_OK;
 }
 
-static enum vt_status read_scores(struct vt_sweep_state *sweep, const char *path, double *f, struct vt_sweep_point *point,
-                                  struct vt_error *error) {
+static enum vt_status read_scores(struct vt_sweep_state *sweep, const char *path, double *f,
+                                  struct vt_sweep_point *point, struct vt_error *error) {
   const struct vt_sweep_targets *targets = &sweep->text.targets;
   struct vt_run *run;
   struct vt_vectors *vectors = NULL;

@@ -20,15 +20,15 @@ static enum vt_status draw_directions(const struct vt_theory *theory, const doub
                                                  theory->has_time ? count : 0,  modes, VT_CHART_LINE,         1};
   }
   if (!theory->has_time) series[1].name = NULL;
-  const struct vt_chart chart = {
-      .title = theory->exact      ? "Squared singular values, one direction after another"
-               : theory->has_time ? "Squared singular values; sampled, so the closed form is of the mean"
-                                  : "Squared singular values (qualitative: another loss than the theory's)",
-      .x_label = "step",
-      .y_label = "s\xc2\xb2",
-      .series = series,
-      .count = 2 * modes,
-      .mark_x = NAN};
+  const struct vt_chart chart = {.title = theory->exact ? "Squared singular values, one direction after another"
+                                          : theory->has_time
+                                              ? "Squared singular values; sampled, so the closed form is of the mean"
+                                              : "Squared singular values (qualitative: another loss than the theory's)",
+                                 .x_label = "step",
+                                 .y_label = "s\xc2\xb2",
+                                 .series = series,
+                                 .count = 2 * modes,
+                                 .mark_x = NAN};
   enum vt_status status = vt_chart_save(&chart, path, error);
   vt_free(series);
   return status;
@@ -81,8 +81,14 @@ static enum vt_status draw_sections(const struct vt_theory *theory, const double
   static const double chance[] = {1, 1};
   const double ends[] = {steps[0], steps[count - 1]};
   for (size_t t = 0; t < theory->task_count; t++)
-    series[t] = (struct vt_chart_series){theory->tasks[t].section, steps, theory->tasks[t].signal, NULL, count, 1,
-                                         t < 8 ? VT_CHART_LINE : VT_CHART_DASHED, (int)t};
+    series[t] = (struct vt_chart_series){theory->tasks[t].section,
+                                         steps,
+                                         theory->tasks[t].signal,
+                                         NULL,
+                                         count,
+                                         1,
+                                         t < 8 ? VT_CHART_LINE : VT_CHART_DASHED,
+                                         (int)t};
   series[theory->task_count] =
       (struct vt_chart_series){"the most by chance", ends, chance, NULL, 2, 1, VT_CHART_DASHED, 6};
   const struct vt_chart chart = {.title = "What the pairs of a section share, over the most that chance would give",
@@ -101,8 +107,7 @@ static enum vt_status draw_spectrum(const struct vt_theory *theory, const char *
   const struct vt_task *task = NULL;
   for (size_t t = 0; t < theory->task_count; t++) {
     const struct vt_task *own = &theory->tasks[t];
-    if (own->pairs > 0 && isfinite(own->eigenvalues[0]) &&
-        (task == NULL || own->eigenvalues[0] > task->eigenvalues[0]))
+    if (own->pairs > 0 && isfinite(own->eigenvalues[0]) && (task == NULL || own->eigenvalues[0] > task->eigenvalues[0]))
       task = own;
   }
   if (task == NULL)

@@ -12,54 +12,13 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "support/engine_fixture.h"
 #include "support/planted.h"
-#include "train/engine.h"
 #include "train/softmax_batch.h"
 
-/* Two topics of three words; "a" is in both. */
-static const char toy[] = "a b c a\nb c a b\nc a b\na d e f\nd e f a d\nf e d a\nb a c b\nd f e\n";
-
-struct fixture {
-  struct vtt_folder *folder;
-  struct vt_vocab *vocab;
-  struct vt_corpus *corpus;
-  struct vt_train_options options;
-};
-
-static struct fixture fixture_create(const char *path, struct vtt_folder *folder) {
-  struct fixture f = {.folder = folder};
-  struct vt_corpus_options options;
-  vt_corpus_options_init(&options);
-  options.min_count = 1;
-  assert_int_equal(vt_corpus_encode(&path, 1, &options, vtt_path(folder, "encoded"), &f.vocab, &f.corpus, NULL, NULL),
-                   VT_OK);
-  vt_train_options_init(&f.options);
-  f.options.loss = VT_LOSS_SOFTMAX;
-  f.options.batch = VT_BATCH_FULL;
-  f.options.schedule = VT_SCHEDULE_CONSTANT;
-  f.options.dim = 3;
-  f.options.window = 2;
-  f.options.sample = 0;
-  f.options.threads = 2;
-  return f;
-}
-
-static struct fixture toy_create(void) {
+static struct vtt_fixture toy_create(void) {
   struct vtt_folder *folder = vtt_folder_create();
-  return fixture_create(vtt_write_text(folder, "toy.txt", toy), folder);
-}
-
-static void fixture_release(struct fixture *f) {
-  vt_corpus_free(f->corpus);
-  vt_vocab_free(f->vocab);
-  vtt_folder_remove(f->folder);
-}
-
-static struct vt_engine *engine_create(const struct fixture *f) {
-  struct vt_engine *engine;
-  struct vt_error error;
-  if (vt_engine_create(&f->options, f->vocab, f->corpus, &engine, &error) != VT_OK) fail_msg("%s", error.message);
-  return engine;
+  return vtt_fixture_open(folder, vtt_write_text(folder, "toy.txt", vtt_toy), VT_LOSS_SOFTMAX);
 }
 
 static void *part(struct vt_engine *engine, const char *name) {
@@ -82,7 +41,7 @@ static void shake(struct vt_engine *engine, size_t cells, double scale) {
 }
 
 /* The mean loss over the expected counts of all pairs, plus the penalty, from the corpus itself. */
-static double loss_of(const struct fixture *f, const double *input, const double *output) {
+static double loss_of(const struct vtt_fixture *f, const double *input, const double *output) {
   const uint32_t *ids = vt_corpus_ids(f->corpus), window = f->options.window, dim = f->options.dim;
   const uint64_t entries = vt_corpus_entries(f->corpus);
   const size_t words = vt_vocab_size(f->vocab);
@@ -117,12 +76,12 @@ static void run(struct vt_engine *engine) {
 /* One step of SGD at rate 1 is minus the gradient. */
 static void full_gradient_is_the_difference_of_the_loss(void **state) {
   (void)state;
-  struct fixture f = toy_create();
+  struct vtt_fixture f = toy_create();
   f.options.lr = 1;
   f.options.l2 = 0.01;
   f.options.epochs = 1;
   size_t cells = vt_vocab_size(f.vocab) * f.options.dim;
-  struct vt_engine *engine = engine_create(&f);
+  struct vt_engine *engine = vtt_fixture_engine(&f);
   shake(engine, cells, 1);
   double *tables[] = {part(engine, "input"), part(engine, "output")};
   double *before[2], *moved[2];
@@ -157,7 +116,7 @@ static void full_gradient_is_the_difference_of_the_loss(void **state) {
   assert_true(fabs(after->loss_sum + 0.01 * squares - loss_of(&f, before[0], before[1])) <= 1e-12);
   for (int t = 0; t < 2; t++) free(before[t]), free(moved[t]);
   vt_engine_free(engine);
-  fixture_release(&f);
+  vtt_fixture_close(&f);
 }
 
 /* By hand: with two words that only meet each other, and all outputs zero, P = 1/2, the loss is ln 2, and the output of
@@ -165,10 +124,10 @@ static void full_gradient_is_the_difference_of_the_loss(void **state) {
 static void two_words_by_hand(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
-  struct fixture f = fixture_create(vtt_write_text(folder, "two.txt", "x y\n"), folder);
+  struct vtt_fixture f = vtt_fixture_open(folder, vtt_write_text(folder, "two.txt", "x y\n"), VT_LOSS_SOFTMAX);
   f.options.lr = 2;
   f.options.epochs = 1;
-  struct vt_engine *engine = engine_create(&f);
+  struct vt_engine *engine = vtt_fixture_engine(&f);
   const double *input = part(engine, "input"), *output = part(engine, "output");
   double v[2][3];
   memcpy(v, input, sizeof v);
@@ -181,19 +140,19 @@ static void two_words_by_hand(void **state) {
     }
   }
   vt_engine_free(engine);
-  fixture_release(&f);
+  vtt_fixture_close(&f);
 }
 
 /* Softmax gives sum_c dL/du_c = sum_i (sum_c P_ic - 1) v_i = 0. */
 static void the_mean_output_never_moves(void **state) {
   (void)state;
   for (int mini = 0; mini < 2; mini++) {
-    struct fixture f = toy_create();
+    struct vtt_fixture f = toy_create();
     f.options.batch = mini == 1 ? 8 : VT_BATCH_FULL;
     f.options.lr = 0.5;
     f.options.epochs = 200;
     size_t words = vt_vocab_size(f.vocab);
-    struct vt_engine *engine = engine_create(&f);
+    struct vt_engine *engine = vtt_fixture_engine(&f);
     run(engine);
     const struct vt_table *output = vt_engine_table(engine, VT_TABLE_OUTPUT);
     for (uint32_t k = 0; k < f.options.dim; k++) {
@@ -206,17 +165,17 @@ static void the_mean_output_never_moves(void **state) {
       assert_true(fabs(sum) <= size * 1e-5);
     }
     vt_engine_free(engine);
-    fixture_release(&f);
+    vtt_fixture_close(&f);
   }
 }
 
 /* |W'W - C'C| that has come about after the same time of gradient flow, in steps of `rate`. */
 static double imbalance(double rate) {
-  struct fixture f = toy_create();
+  struct vtt_fixture f = toy_create();
   f.options.lr = rate;
   f.options.epochs = (uint32_t)(5 / rate + 0.5);
   size_t words = vt_vocab_size(f.vocab), dim = f.options.dim;
-  struct vt_engine *engine = engine_create(&f);
+  struct vt_engine *engine = vtt_fixture_engine(&f);
   shake(engine, words * dim, 0.7);
   const double *w = part(engine, "input"), *c = part(engine, "output");
   double start[9], change = 0;
@@ -233,7 +192,7 @@ static double imbalance(double rate) {
     if (pass == 0) run(engine);
   }
   vt_engine_free(engine);
-  fixture_release(&f);
+  vtt_fixture_close(&f);
   return sqrt(change);
 }
 
@@ -252,21 +211,21 @@ static void the_gradient_goes_to_zero(void **state) {
     double lr;
   } ways[] = {{VT_OPTIMIZER_SGD, 2}, {VT_OPTIMIZER_ADAGRAD, 0.3}};
   for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
-    struct fixture f = toy_create();
+    struct vtt_fixture f = toy_create();
     f.options.optimizer = ways[k].optimizer;
     f.options.lr = ways[k].lr;
     f.options.epochs = 1;
     f.options.l2 = 0.005;
-    struct vt_engine *first = engine_create(&f);
+    struct vt_engine *first = vtt_fixture_engine(&f);
     run(first);
     f.options.epochs = 20000;
-    struct vt_engine *engine = engine_create(&f);
+    struct vt_engine *engine = vtt_fixture_engine(&f);
     run(engine);
     assert_true(vt_engine_state(engine)->gradient <= 1e-6 * vt_engine_state(first)->gradient);
     assert_true(vt_engine_state(engine)->loss_sum < vt_engine_state(first)->loss_sum - 0.1);
     vt_engine_free(first);
     vt_engine_free(engine);
-    fixture_release(&f);
+    vtt_fixture_close(&f);
   }
 }
 
@@ -348,7 +307,7 @@ static void same_bits_at_any_number_of_threads(void **state) {
   (void)state;
   static const int threads[] = {2, 8, 1, 3};
   struct vtt_folder *folder = vtt_folder_create();
-  struct fixture f = fixture_create(vtt_planted_corpus(folder, "planted.txt", 150, 4), folder);
+  struct vtt_fixture f = vtt_fixture_open(folder, vtt_planted_corpus(folder, "planted.txt", 150, 4), VT_LOSS_SOFTMAX);
   f.options.lr = 0.01;
   f.options.epochs = 2;
   f.options.dim = 20;
@@ -363,7 +322,7 @@ static void same_bits_at_any_number_of_threads(void **state) {
     f.options.batch = full == 1 ? VT_BATCH_FULL : 100;
     for (size_t k = 0; k < (vtt_sanitized ? 2 : sizeof threads / sizeof *threads); k++) {
       f.options.threads = threads[k];
-      struct vt_engine *engine = engine_create(&f);
+      struct vt_engine *engine = vtt_fixture_engine(&f);
       run(engine);
       const float *data = vt_engine_table(engine, VT_TABLE_INPUT)->data;
       double gradient = vt_engine_probe(engine).gradient;
@@ -378,14 +337,14 @@ static void same_bits_at_any_number_of_threads(void **state) {
     }
     free(first);
   }
-  fixture_release(&f);
+  vtt_fixture_close(&f);
 }
 
 /* Minibatches bring synonyms, which never meet, together. */
 static void synonyms_close_up(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
-  struct fixture f = fixture_create(vtt_planted_corpus(folder, "planted.txt", 1500, 5), folder);
+  struct vtt_fixture f = vtt_fixture_open(folder, vtt_planted_corpus(folder, "planted.txt", 1500, 5), VT_LOSS_SOFTMAX);
   f.options.lr = 0.01;
   f.options.epochs = 3;
   f.options.dim = 20;
@@ -393,7 +352,7 @@ static void synonyms_close_up(void **state) {
   f.options.batch = 256;
   f.options.sample = 1e-3;
   f.options.optimizer = VT_OPTIMIZER_ADAMW;
-  struct vt_engine *engine = engine_create(&f);
+  struct vt_engine *engine = vtt_fixture_engine(&f);
   run(engine);
   const struct vt_table *input = vt_engine_table(engine, VT_TABLE_INPUT);
   double alike = 0, others = 0;
@@ -415,17 +374,17 @@ static void synonyms_close_up(void **state) {
   }
   assert_true(alike > 0.8 && others < 0.5);
   vt_engine_free(engine);
-  fixture_release(&f);
+  vtt_fixture_close(&f);
 }
 
 static void divergence_is_told_and_nothing_is_lost(void **state) {
   (void)state;
   for (int full = 0; full < 2; full++) {
-    struct fixture f = toy_create();
+    struct vtt_fixture f = toy_create();
     f.options.lr = 1000;
     f.options.epochs = 500;
     f.options.batch = full == 1 ? VT_BATCH_FULL : 8;
-    struct vt_engine *engine = engine_create(&f);
+    struct vt_engine *engine = vtt_fixture_engine(&f);
     shake(engine, full == 1 ? vt_vocab_size(f.vocab) * f.options.dim : 0, 3);
     struct vt_error error;
     assert_int_equal(vt_engine_run(engine, NULL, 0, &error), VT_ERROR_DIVERGED);
@@ -435,7 +394,7 @@ static void divergence_is_told_and_nothing_is_lost(void **state) {
       for (size_t k = 0; k < table->rows * table->width; k++) assert_true(isfinite(table->data[k]));
     }
     vt_engine_free(engine);
-    fixture_release(&f);
+    vtt_fixture_close(&f);
   }
 }
 
