@@ -4,7 +4,8 @@
  * The sentences of the text are dealt into two parts to train on, A and B, two to measure on, C and D, and one to
  * choose pairs by, E. For pairs w, c that meet often enough in E, y is what theory has the score be (vectrail/theory.h,
  * struct vt_factorisation: log(p / q), by the counts of C or of D), and f = v_w.u_c what a training on A or on B made
- * of it. Means over the pairs, and over the seeds s, t:
+ * of it; where it was not run to its end scores are shrunk, so f is slope v_w.u_c + offset, by least squares over all
+ * that a point has (with `spectral`: as it is). Means over the pairs, and over the seeds s, t:
  *
  *   error     mean of (y - f)^2 over {y_C, y_D} x {f_A, f_B}
  *   noise     (y_C - y_D)^2 / 2

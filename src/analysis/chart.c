@@ -115,17 +115,28 @@ static int place_y(const struct axis *y, double at) {
   return HEIGHT - BOTTOM - (int)((at - y->low) / (y->high - y->low) * (HEIGHT - TOP - BOTTOM) + 0.5);
 }
 
+/* Of the whole picture: wider where a name of the legend needs it, at some 70 a letter. */
+static int width_of(const struct vt_chart *chart) {
+  size_t longest = 0;
+  for (size_t s = 0; s < chart->count; s++)
+    if (chart->series[s].name != NULL && strlen(chart->series[s].name) > longest)
+      longest = strlen(chart->series[s].name);
+  const int needed = WIDTH - RIGHT + 500 + (int)(longest < 100 ? longest : 100) * 70;
+  return needed > WIDTH ? needed : WIDTH;
+}
+
 /* ---- drawing ----------------------------------------------------------------------------------------------------- */
 
 static enum vt_status draw_frame(struct vt_output *out, const struct vt_chart *chart, const struct axis *x,
                                  const struct axis *y, struct vt_error *error) {
   char number[VT_CHART_NUMBER_BYTES];
+  const int width = width_of(chart);
   VT_TRY(vt_output_printf(out, error,
                           "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"system-ui, "
                           "sans-serif\" font-size=\"130\" fill=\"#334155\">\n"
                           "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n"
                           "<text x=\"%d\" y=\"220\" font-size=\"170\" fill=\"#0f172a\">",
-                          WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT));
+                          width, HEIGHT, width, HEIGHT, LEFT));
   VT_TRY(vt_chart_text(out, chart->title, error));
   VT_TRY(vt_output_printf(out, error, "</text>\n"));
   for (size_t t = 0; t < x->tick_count; t++) {

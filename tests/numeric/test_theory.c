@@ -25,7 +25,8 @@ static void spectra_agree_with_lapack(void **state) {
   (void)state;
   enum { TOP = 6 };
   struct vtt_folder *folder = vtt_folder_create();
-  struct vtt_fixture f = vtt_fixture_open(folder, vtt_planted_corpus(folder, "planted.txt", 3000, 4), VT_LOSS_QUADRATIC);
+  struct vtt_fixture f =
+      vtt_fixture_open(folder, vtt_planted_corpus(folder, "planted.txt", 3000, 4), VT_LOSS_QUADRATIC);
   struct vt_meetings meetings = vtt_fixture_meetings(&f, 0);
   const size_t n = meetings.words;
   assert_true(n > 200);
@@ -142,7 +143,8 @@ static void the_run_goes_as_theory_says(void **state) {
 static void factorisation_by_hand(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
-  struct vtt_fixture f = vtt_fixture_open(folder, vtt_write_text(folder, "t.txt", "x y z\nx y\nz x\n"), VT_LOSS_QUADRATIC);
+  struct vtt_fixture f =
+      vtt_fixture_open(folder, vtt_write_text(folder, "t.txt", "x y z\nx y\nz x\n"), VT_LOSS_QUADRATIC);
   f.options.window = 1;
   struct vt_meetings meetings = vtt_fixture_meetings(&f, 0);
   struct vt_pool *pool;
