@@ -1,5 +1,5 @@
-/* The quadratic model (label: threads): counts against expectation by hand, the gradient against differences of the loss
- * written out, the edge of stability, the same bits at any number of threads. */
+/* The quadratic model (label: threads): counts against expectation by hand, the gradient against differences of the
+ * loss written out, the edge of stability, the same bits at any number of threads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +14,7 @@
 #include "base/rng.h"
 #include "support/engine_fixture.h"
 #include "support/planted.h"
+#include "text/subsample.h"
 #include "vectrail/theory.h"
 
 /* A table that starts large and a rate of 1, so that a step is the gradient. */
@@ -121,7 +122,8 @@ static void subsampling_in_expectation(void **state) {
 
 /* sum_ij G_ij [P_ij (-s + s^2/4) + P_i P_j (s + s^2/4)] with G_ij = g / (P_ij + P_i P_j), as it is defined; and the
  * penalty. The constant makes it 1/2 at 0. */
-static double loss_of(const struct vtt_fixture *f, const struct vt_meetings *meetings, double squares, const double *w) {
+static double loss_of(const struct vtt_fixture *f, const struct vt_meetings *meetings, double squares,
+                      const double *w) {
   const size_t words = meetings->words, dim = f->options.dim;
   double loss = 0.5;
   for (uint32_t i = 0; i < words; i++)

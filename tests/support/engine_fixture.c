@@ -8,6 +8,8 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "text/subsample.h"
+
 const char vtt_toy[] = "a b c a\nb c a b\nc a b\na d e f\nd e f a d\nf e d a\nb a c b\nd f e\n";
 
 struct vtt_fixture vtt_fixture_open(struct vtt_folder *folder, const char *path, enum vt_loss loss) {
@@ -46,7 +48,7 @@ struct vt_meetings vtt_fixture_meetings(const struct vtt_fixture *f, double samp
   struct vt_error error;
   double *keep = calloc(vt_vocab_size(f->vocab), sizeof *keep);
   assert_non_null(keep);
-  vt_meetings_keep(f->vocab, sample, keep);
+  vt_subsample_keep(f->vocab, sample, keep);
   const struct vt_meetings_options options = {
       .window = f->options.window, .keep = sample > 0 ? keep : NULL, .threads = f->options.threads};
   if (vt_meetings_count(f->corpus, &options, &meetings, &error) != VT_OK) fail_msg("%s", error.message);
