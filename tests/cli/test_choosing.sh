@@ -125,7 +125,8 @@ expect_status 0
 expect_nothing_left
 printf 'one two three four five six\n' >line.txt
 vectrail svd chance.txt --min-count 1 --choose --picture chance.svg
-expect_error 1 "no direction stands out of the noise"
+expect_status 1
+expect_err_has "there is no loss over dimensions to draw"
 expect_no_file chance.svg
 vectrail svd line.txt --min-count 1 --choose
 expect_error 1 "too few to be divided" "more text"

@@ -48,6 +48,9 @@ expect_json '[t["section"] for t in d["tasks"]] == ["planted"] and d["tasks"][0]
 expect_json 'len(d["tasks"][0]["signal"]) == len(d["steps"]) and d["tasks"][0]["accuracy"][0] is not None'
 vectrail theory ns --analogy questions.txt
 expect_status 0
+expect_out_has "qualitative"
+expect_out_has "all pairs that meet"
+expect_out_has "planted"
 for what in directions scores sections spectrum; do
   vectrail theory ns --analogy questions.txt --draw $what --picture $what.svg
   expect_status 0
@@ -68,9 +71,6 @@ expect_error 2 "several runs are for a picture"
 vectrail info ns --picture none.svg
 expect_error 2 "say which (--metric NAME)"
 expect_no_file none.svg
-expect_out_has "qualitative"
-expect_out_has "all pairs that meet"
-expect_out_has "planted"
 vectrail train text.txt --run lean "${small[@]}" --quiet
 vectrail theory lean
 expect_status 0
