@@ -14,7 +14,7 @@ _vectrail() {
   train) options="--corpus --counts --run --force --output -o --binary --json --tokens --vocab-size --tokenizer --fold-case --min-count --max-vocab --phrases --phrase-threshold --vocab --model --preset --loss --cbow-classic --dim --window --negative --noise-exponent --sample --epochs --lr --schedule --optimizer --batch --start --l2 --x-max --alpha --one-sided --memory --until --held-out --seed --block-tokens --blocks --sync --sync-every --replicas --kernel --threads --context --stride --hidden --layers --heads --positions --rotary-share --untied --parallel --exact-gelu --dropout --weight-decay --beta-2 --clip --warmup --accumulate --routes --snapshots --float32 --save-output --metrics --probes --checkpoint --watch --watch-every --pairs --ledger --ledger-spans --ledger-sources --cbow --sg --hs --symmetric --color --quiet -q --help -h" ;;
   resume) options="--threads --kernel --checkpoint --json --color --quiet -q --help -h" ;;
   cooccur) options="--output -o --window --weight --sample --one-sided --tokens --fold-case --min-count --max-vocab --vocab --memory --threads --json --color --quiet -q --help -h" ;;
-  info) options="--metric --kernels --json --color --quiet -q --help -h" ;;
+  info) options="--metric --picture -o --kernels --json --color --quiet -q --help -h" ;;
   neighbors) options="--count -k --words-file --over-time --step --threads --json --color --quiet -q --help -h" ;;
   similarity) options="--over-time --step --json --color --quiet -q --help -h" ;;
   analogy) options="--count -k --step --json --color --quiet -q --help -h" ;;
@@ -30,9 +30,9 @@ _vectrail() {
   replay) options="--ledger --by --ledger-spans --ledger-sources --watch --pairs --every --snapshots --from --until --corpus --kernel --threads --json --color --quiet -q --help -h" ;;
   serve) options="--port --threads --color --quiet -q --help -h" ;;
   report) options="--output -o --words --threads --json --color --quiet -q --help -h" ;;
-  theory) options="--corpus --counts --modes --points --analogy --picture -o --threads --curves --json --color --quiet -q --help -h" ;;
-  svd) options="--counts --run --force --matrix --shift --dim --power --choose --rank --window --sample --tokens --fold-case --min-count --max-vocab --seed --threads --json --color --quiet -q --help -h" ;;
-  sweep) options="--run --force --dim --l2 --lr --seeds --model --patience --least --output -o --epochs --window --negative --sample --tokens --fold-case --min-count --max-vocab --seed --threads --json --color --quiet -q --help -h" ;;
+  theory) options="--corpus --counts --modes --points --analogy --picture -o --draw --threads --curves --json --color --quiet -q --help -h" ;;
+  svd) options="--counts --run --force --matrix --shift --dim --power --choose --picture --rank --window --sample --tokens --fold-case --min-count --max-vocab --seed --threads --json --color --quiet -q --help -h" ;;
+  sweep) options="--run --force --dim --l2 --lr --seeds --model --patience --budget --least --output -o --picture --epochs --window --negative --sample --tokens --fold-case --min-count --max-vocab --seed --threads --json --color --quiet -q --help -h" ;;
   tune) options="--run --force --old-corpus --json --anchor --freeze --freeze-table --min-count --epochs --lr --schedule --l2 --held-out --seed --threads --kernel --snapshots --float32 --probes --watch --color --quiet -q --help -h" ;;
   align) options="--method --run --force --reward --moved -k --json --beta --kl --lr --clip --epochs --batch --samples --inner --epsilon --length --seed --snapshots --threads --color --quiet -q --help -h" ;;
   contrast) options="--run --force --json --temperature --positives-only --dropout --lr --clip --epochs --batch --seed --snapshots --probes --threads --color --quiet -q --help -h" ;;
@@ -75,6 +75,7 @@ _vectrail() {
   "replay --color") words="auto always never" ;;
   "serve --color") words="auto always never" ;;
   "report --color") words="auto always never" ;;
+  "theory --draw") words="directions scores sections spectrum" ;;
   "theory --color") words="auto always never" ;;
   "svd --matrix") words="quadratic pmi ppmi" ;;
   "svd --tokens") words="words space" ;;
