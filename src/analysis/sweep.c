@@ -300,9 +300,15 @@ static enum vt_status check(const struct vt_sweep_request *request, struct vt_er
     one.l2 = request->l2s[k];
     VT_TRY(vt_train_options_check(&one, error));
   }
-  if (request->folder == NULL || mkdir(request->folder, 0777) == 0 || errno == EEXIST) return VT_OK;
-  return VT_FAIL_HELP(error, VT_ERROR_IO, "make the folder above it first", "%s: cannot make the folder: %s",
-                      request->folder, strerror(errno));
+  return VT_OK;
+}
+
+static enum vt_status make_folder(const char *path, bool *made, struct vt_error *error) {
+  if (path == NULL) return VT_OK;
+  *made = mkdir(path, 0777) == 0;
+  if (*made || errno == EEXIST) return VT_OK;
+  return VT_FAIL_HELP(error, VT_ERROR_IO, "make the folder above it first", "%s: cannot make the folder: %s", path,
+                      strerror(errno));
 }
 
 static enum vt_status decompose(struct vt_sweep_state *sweep, struct vt_pool *pool, struct vt_error *error) {
@@ -379,7 +385,9 @@ static enum vt_status run(struct vt_sweep_state *sweep, struct vt_error *error) 
 
 enum vt_status vt_sweep(const struct vt_sweep_request *request, struct vt_sweep *result, struct vt_error *error) {
   *result = (struct vt_sweep){0};
+  bool made = false;
   VT_TRY(check(request, error));
+  VT_TRY(make_folder(request->folder, &made, error));
   struct vt_sweep_state sweep = {.request = request, .result = result};
   enum vt_status status = run(&sweep, error);
   vt_sweep_text_release(&sweep.text);
@@ -392,6 +400,7 @@ enum vt_status vt_sweep(const struct vt_sweep_request *request, struct vt_sweep 
     vt_free(sweep.vectors[h]);
   }
   if (status != VT_OK) vt_sweep_release(result);
+  if (made) rmdir(request->folder); /* where no training is in it */
   return status;
 }
 

@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# label: threads
 # Training: what it prints and writes; that names of options do not matter and values do; the same bits at any number
 # of threads.
 . "${SOURCE:?}/tests/cli/lib.sh"

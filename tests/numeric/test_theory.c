@@ -14,6 +14,7 @@
 #include "analysis/association.h"
 #include "analysis/theory.h"
 #include "base/rng.h"
+#include "support/temporary.h"
 #include "support/engine_fixture.h"
 #include "support/planted.h"
 #include "vectrail/theory.h"
@@ -192,6 +193,7 @@ static void factorisation_by_hand(void **state) {
 /* A long training on a small text comes to the optimum, pair by pair. */
 static void negative_sampling_comes_to_its_optimum(void **state) {
   (void)state;
+  if (vtt_under_tsan) skip(); /* nothing of threads that other tests have not */
   struct vtt_folder *folder = vtt_folder_create();
   struct vt_train_options options;
   char text[40000] = "";

@@ -260,7 +260,7 @@ static void check_text(const struct text *text, const struct vt_corpus_options *
 static void cutting_changes_nothing(void **state) {
   (void)state;
   static const size_t chunk_bytes[] = {1, 2, 3, 7, 64, 65, 1000, 1 << 20};
-  for (uint64_t seed = 0; seed < 12; seed++) {
+  for (uint64_t seed = 0; seed < 12; seed += vtt_sanitized ? 5 : 1) {
     /* From text without a break for many lines to one where each piece is a word. */
     struct text text = make_text(seed, 6000, 4 + (unsigned)seed, seed % 3 == 2 ? 40 : 0);
     for (int rule = 0; rule < 4; rule++) {

@@ -281,7 +281,7 @@ static void agrees_with_the_plain_one(void **state) {
   (void)state;
   static const double thresholds[] = {0, 1, 3, 8};
   size_t phrases = 0;
-  for (uint64_t seed = 0; seed < 12; seed++) {
+  for (uint64_t seed = 0; seed < 12; seed += vtt_sanitized ? 5 : 1) {
     char *text = make_text(seed, 200 + 120 * seed);
     struct vt_corpus_options options = options_for(1 + (uint32_t)seed % 3, thresholds[seed % 4], 1 + seed / 4 * 2);
     phrases += check_all_ways(text, &options);
