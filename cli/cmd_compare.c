@@ -208,6 +208,8 @@ static json_t *tables_json(const struct comparison *c) {
 static void put_two(json_t *object, const struct comparison *c) {
   json_put(object, "aligned", c->compare.aligned ? json_true() : json_false());
   json_put(object, "cka", json_new_real(c->compare.cka));
+  json_put(object, "pip_loss", json_new_real(c->compare.pip_loss));
+  json_put(object, "pip_share", json_new_real(c->compare.pip_share));
   json_put(object, "cosine_mean", json_new_real(c->compare.cosine_mean));
   json_put(object, "cosine_median", json_new_real(c->compare.cosine_median));
   json_t *moved = json_new_array();
@@ -293,6 +295,8 @@ static void print_two(const struct comparison *c) {
   printf("  cosine of a word with itself   mean %.4f, median %.4f%s\n", c->compare.cosine_mean,
          c->compare.cosine_median, c->compare.aligned ? " (1 turned onto 2)" : " (not turned)");
   if (!isnan(c->compare.cka)) printf("  linear CKA                     %.4f\n", c->compare.cka);
+  if (!isnan(c->compare.pip_share))
+    printf("  PIP loss                       %.4g, %.1f%% of both\n", c->compare.pip_loss, 100 * c->compare.pip_share);
   if (c->compare.aligned && vt_vocab_size(c->vocab) < 2 * c->tables[0]->dim)
     puts("  With fewer than two words for each dimension, a rotation can make up most differences.");
   if (c->listed > 0) print_heading("moved most (cosine), and their neighbours in 1 and 2");

@@ -121,6 +121,13 @@ static json_t *choice_json(const struct vt_svd_result *result) {
     json_put(within, name, pair);
   }
   json_put(object, "within_percent", within);
+  if (result->chosen) {
+    json_t *bound = json_new_object();
+    json_put(bound, "bias", json_new_real(result->bound.bias));
+    json_put(bound, "variance_of_sizes", json_new_real(result->bound.size));
+    json_put(bound, "variance_of_directions", json_new_real(result->bound.direction));
+    json_put(object, "bound", bound);
+  }
   json_put(object, "dim_if_less_noise", json_new_count(choice->best_less_noise));
   json_put(object, "dim_if_more_noise", json_new_count(choice->best_more_noise));
   return object;
@@ -156,6 +163,8 @@ static void print_choice(const struct vt_svd_result *result) {
            choice->within[m].high);
   printf("  were the noise 0.8 times as large: %zu; 1.25 times: %zu\n", choice->best_less_noise,
          choice->best_more_noise);
+  printf("  bound on the loss at %zu: %.4g left out, %.4g by noisy sizes, %.4g by noisy directions\n", choice->best,
+         result->bound.bias, result->bound.size, result->bound.direction);
   if (result->sigma_error > 0.1 || choice->best < 3)
     puts("  the text is too small for a sure estimate of the noise; take the widest of these intervals");
   if (result->cut) puts("  more directions may lie above the noise: look at more (--rank)");

@@ -40,6 +40,10 @@ struct vt_compare {
   double cosine_mean;
   double cosine_median;
   double cka; /* linear centred kernel alignment, 0 to 1; NaN where a table does not vary */
+  /* |A A' - B B'|, Frobenius norm: how far apart all inner products of two words are (Yin and Shen 2018), whatever the
+   * coordinates; and its share of (|A A'|^2 + |B B'|^2)^(1/2), which is 1 where nothing is in common, NaN where both
+   * are zero. */
+  double pip_loss, pip_share;
 };
 
 /* Compares two tables row by row; they have as many rows. align: the unit vectors of a are turned, and mirrored where

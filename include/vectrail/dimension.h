@@ -113,6 +113,7 @@ struct vt_svd_result {
   bool cut;           /* all that were looked at are above: there may be more */
   double *signal;     /* those, less the edge (soft threshold) */
   struct vt_pip_choice choice;
+  struct vt_pip_bound bound; /* at the best dimension */
   double *halves; /* with it: PIP loss between the halves' vectors, of 1 to spectrum_count dimensions; else NULL */
 };
 

@@ -122,11 +122,14 @@ static enum vt_status measure_cosines(struct comparing *comparing, struct vt_err
 
 /* ---- as wholes --------------------------------------------------------------------------------------------------- */
 
-static enum vt_status norm_of_product(const struct comparing *comparing, int left, int right, double *norm,
-                                      struct vt_error *error) {
+/* |X'Y|, columns centred or not. */
+static enum vt_status norm_of_product(const struct comparing *comparing, int left, int right, bool centred,
+                                      double *norm, struct vt_error *error) {
   const struct vt_vectors *tables[] = {comparing->a, comparing->b};
-  struct vt_gram_table x = {.data = tables[left]->data, .dim = tables[left]->dim, .mean = comparing->means[left]};
-  struct vt_gram_table y = {.data = tables[right]->data, .dim = tables[right]->dim, .mean = comparing->means[right]};
+  struct vt_gram_table x = {
+      .data = tables[left]->data, .dim = tables[left]->dim, .mean = centred ? comparing->means[left] : NULL};
+  struct vt_gram_table y = {
+      .data = tables[right]->data, .dim = tables[right]->dim, .mean = centred ? comparing->means[right] : NULL};
   double *product = vt_alloc(x.dim * y.dim, sizeof *product);
   if (product == NULL) return VT_FAIL_MEMORY(error, x.dim * y.dim * sizeof *product);
   enum vt_status status = vt_gram(&x, &y, comparing->rows, comparing->pool, product, error);
@@ -140,10 +143,22 @@ static enum vt_status norm_of_product(const struct comparing *comparing, int lef
 /* |Y'X|^2 / (|X'X| |Y'Y|), columns centred. */
 static enum vt_status measure_cka(struct comparing *comparing, struct vt_error *error) {
   double across, own[2];
-  VT_TRY(norm_of_product(comparing, 0, 1, &across, error));
-  VT_TRY(norm_of_product(comparing, 0, 0, &own[0], error));
-  VT_TRY(norm_of_product(comparing, 1, 1, &own[1], error));
+  VT_TRY(norm_of_product(comparing, 0, 1, true, &across, error));
+  VT_TRY(norm_of_product(comparing, 0, 0, true, &own[0], error));
+  VT_TRY(norm_of_product(comparing, 1, 1, true, &own[1], error));
   comparing->result->cka = own[0] > 0 && own[1] > 0 ? across / own[0] * (across / own[1]) : (double)NAN;
+  return VT_OK;
+}
+
+/* |A A' - B B'|^2 = |A'A|^2 - 2 |A'B|^2 + |B'B|^2. */
+static enum vt_status measure_pip(struct comparing *comparing, struct vt_error *error) {
+  double across, own[2];
+  VT_TRY(norm_of_product(comparing, 0, 1, false, &across, error));
+  VT_TRY(norm_of_product(comparing, 0, 0, false, &own[0], error));
+  VT_TRY(norm_of_product(comparing, 1, 1, false, &own[1], error));
+  const double squares = own[0] * own[0] - 2 * across * across + own[1] * own[1];
+  comparing->result->pip_loss = squares > 0 ? sqrt(squares) : 0;
+  comparing->result->pip_share = comparing->result->pip_loss / hypot(own[0], own[1]);
   return VT_OK;
 }
 
@@ -184,6 +199,7 @@ enum vt_status vt_compare_vectors(const struct vt_vectors *a, const struct vt_ve
   if (status == VT_OK && aligned) status = align(&comparing, error);
   if (status == VT_OK) status = measure_cosines(&comparing, error);
   if (status == VT_OK) status = measure_cka(&comparing, error);
+  if (status == VT_OK) status = measure_pip(&comparing, error);
   for (size_t t = 0; t < 2; t++) {
     vt_free(comparing.scales[t]);
     vt_free(comparing.means[t]);

@@ -154,6 +154,7 @@ static enum vt_status choose(struct svd *svd, struct vt_error *error) {
                                      svd->request->alpha};
   result->choice = vt_pip_choose(&model);
   result->chosen = result->choice.best > 0;
+  if (result->chosen) result->bound = vt_pip_bound(&model, result->choice.best);
   return VT_OK;
 }
 

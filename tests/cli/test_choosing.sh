@@ -39,6 +39,7 @@ vectrail svd planted.txt --matrix quadratic --choose --window 1 --dim 0 --run ch
 expect_status 0
 expect_json '3 <= d["dim"] <= 6 and d["dim"] == d["choice"]["dim"] and d["choice"]["sigma"] > 0'
 expect_json 'd["choice"]["within_percent"]["50"][0] <= d["choice"]["within_percent"]["5"][0] <= d["dim"]'
+expect_json 'min(d["choice"]["bound"].values()) >= 0 and d["choice"]["bound"]["variance_of_directions"] > 0'
 expect_json 'd["choice"]["dim_if_more_noise"] <= d["dim"] <= d["choice"]["dim_if_less_noise"]'
 json=${out/\"chosen\"/null}
 vectrail svd planted.txt --matrix quadratic --choose --window 1 --dim 0 --json --threads 3

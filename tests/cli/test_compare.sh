@@ -78,6 +78,9 @@ def check(name_a, name_b, k, found):
     cosines = ((unit[0] @ (u @ vt)) * unit[1]).sum(axis=1)
     x, y = centred(a), centred(b)
     cka = np.linalg.norm(y.T @ x) ** 2 / np.linalg.norm(x.T @ x) / np.linalg.norm(y.T @ y)
+    pip, both = np.linalg.norm(a @ a.T - b @ b.T), np.hypot(np.linalg.norm(a @ a.T), np.linalg.norm(b @ b.T))
+    assert abs(found["pip_loss"] - pip) < 1e-6 * pip + 1e-7 * both, (found["pip_loss"], pip)
+    assert abs(found["pip_share"] - pip / both) < 1e-6, (found["pip_share"], pip / both)
     near = [nearest(a, k), nearest(b, k)]
     overlap = [len(p & q) / len(p | q) for p, q in zip(*near)]
     order = np.argsort(cosines, kind="stable")
