@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# label: optimised
 # What the command says about itself.
 . "${SOURCE:?}/tests/cli/lib.sh"
 

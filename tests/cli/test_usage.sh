@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# label: optimised
 # Wrong usage: status 2, one line of cause, one of help, nothing read and nothing written.
 . "${SOURCE:?}/tests/cli/lib.sh"
 

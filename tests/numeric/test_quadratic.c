@@ -174,7 +174,7 @@ static void gradient_is_the_difference_of_the_loss(void **state) {
 /* The mean of many sampled gradients is the exact one. */
 static void sampled_gradients_are_right_on_average(void **state) {
   (void)state;
-  if (vtt_under_tsan) skip(); /* nothing of threads that other tests have not */
+  if (vtt_sanitized) skip(); /* long, and over paths that other tests take */
   enum { DRAWS = 400 };
   struct vtt_fixture f = toy_create();
   f.options.epochs = 1;
@@ -207,7 +207,7 @@ static void sampled_gradients_are_right_on_average(void **state) {
  * engine's own rate. */
 static void edge_of_stability(void **state) {
   (void)state;
-  if (vtt_under_tsan) skip(); /* nothing of threads that other tests have not */
+  if (vtt_sanitized) skip(); /* long, and over paths that other tests take */
   /* In the first the negative eigenvalue decides, in the second, of two groups that never meet, the largest. */
   static const char *const texts[] = {vtt_toy, "a b c b a c\nb c a b c\nd e f e d f\nf d e d f\n"};
   for (int which = 0; which < 2; which++) {
