@@ -195,10 +195,11 @@ static size_t take_words(const struct walk *walk, struct word *words) {
   for (size_t id = 0; id < walk->last->rows; id++) {
     const uint64_t times = vt_vocab_count(walk->last->vocab, (uint32_t)id);
     if (times < 2 || isnan(walk->left[id])) continue;
-    words[count++] = (struct word){.count = (double)times,
-                                   .left = walk->left[id],
-                                   .step = (double)vt_run_snapshot_at(walk->run, walk->since[id]).step,
-                                   .still = walk->since[id] == 0};
+    words[count] = (struct word){.count = (double)times,
+                                 .left = walk->left[id],
+                                 .step = (double)vt_run_snapshot_at(walk->run, walk->since[id]).step,
+                                 .still = walk->since[id] == 0};
+    count++;
   }
   return count;
 }

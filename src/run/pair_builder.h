@@ -1,5 +1,5 @@
-/* pair_builder.h: pairs of texts as tokens, while a file of them is read: the tokens of all lie in one array, which moves
- * as it grows. */
+/* pair_builder.h: pairs of texts as tokens, while a file of them is read: the tokens of all lie in one array, which
+ * moves as it grows. */
 #ifndef VECTRAIL_RUN_PAIR_BUILDER_H
 #define VECTRAIL_RUN_PAIR_BUILDER_H
 

@@ -383,7 +383,7 @@ enum vt_status vt_recorder_ledger(struct vt_recorder *recorder, uint64_t step, c
   struct item *item = vt_alloc(bytes, 1);
   if (item == NULL) return VT_FAIL_MEMORY(error, bytes);
   uint64_t *keys = (uint64_t *)(item + 1), *updates = keys + span->count;
-  float *vectors = (float *)(updates + span->count);
+  float *vectors = (void *)(updates + span->count);
   *item = (struct item){.ledger = *span, .ledger_step = step, .bytes = bytes};
   item->ledger.keys = memcpy(keys, span->keys, numbers);
   item->ledger.updates = memcpy(updates, span->updates, numbers);

@@ -50,8 +50,8 @@ static enum vt_status create(const struct vt_train_options *options, const struc
                              struct vt_error *error) {
   const struct vt_engine_type *type = type_for(options);
   VT_TRY(check_ranks(type, options, error));
-  const struct vt_cooccur_source source =
-      counts == NULL ? (struct vt_cooccur_source){0} : vt_cooccur_counted_on(counts);
+  struct vt_cooccur_source source = {0};
+  if (counts != NULL) source = vt_cooccur_counted_on(counts);
   struct vt_engine *engine = vt_alloc_zero(1, type->bytes);
   if (engine == NULL) return VT_FAIL_MEMORY(error, type->bytes);
   *engine = (struct vt_engine){

@@ -21,7 +21,8 @@ void vtt_doubles_open(struct vtt_doubles *doubles, const struct vt_net_shape *sh
 void vtt_doubles_close(struct vtt_doubles *doubles);
 
 /* Draws all values between -1/2 and 1/2, from a stream of its own for each key, and asserts that the gradient of a loss
- * is its slope by them, of every third element of a row. loss: computes it, and with `gradient` adds that to gradients. */
+ * is its slope by them, of every third element of a row. loss: computes it, and with `gradient` adds that to gradients.
+ */
 typedef double vtt_loss(struct vtt_doubles *doubles, bool gradient);
 void vtt_check_slopes(struct vtt_doubles *doubles, uint64_t key, vtt_loss *loss);
 
