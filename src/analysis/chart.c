@@ -71,7 +71,7 @@ static void choose_ticks(struct axis *axis) {
   double span = axis->high - axis->low;
   if (axis->logarithmic && span < 3) {
     static const double parts[] = {1, 2, 5};
-    for (double power = floor(axis->low); power <= axis->high; power++)
+    for (int power = (int)floor(axis->low); power <= axis->high; power++)
       for (int p = 0; p < 3; p++) {
         double at = power + log10(parts[p]);
         if (at >= axis->low - 1e-9 && at <= axis->high + 1e-9 && axis->tick_count < TICKS_MAX)
@@ -83,8 +83,9 @@ static void choose_ticks(struct axis *axis) {
   if (span / step > 10) step *= 2;
   if (span / step > 10) step *= 2.5;
   if (axis->logarithmic && step < 1) step = 1;
-  for (double at = ceil(axis->low / step - 1e-9) * step; at <= axis->high + step * 1e-9; at += step)
-    if (axis->tick_count < TICKS_MAX) axis->ticks[axis->tick_count++] = fabs(at) < step * 1e-9 ? 0 : at;
+  const double first = ceil(axis->low / step - 1e-9);
+  for (int k = 0; k < TICKS_MAX && (first + k) * step <= axis->high + step * 1e-9; k++)
+    axis->ticks[axis->tick_count++] = (first + k) * step;
 }
 
 static void scale_axes(const struct vt_chart *chart, struct axis *x, struct axis *y) {
