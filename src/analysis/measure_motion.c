@@ -3,10 +3,10 @@
  * snapshot to snapshot, so it is a lower bound, the better the more snapshots there are.
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "analysis/measure_run.h"
+#include "base/median.h"
 #include "base/memory.h"
 
 #define MOVING_SHARE 0.01 /* as in training: a word moves when it went further than this share of its length */
@@ -92,18 +92,6 @@ static void look_at_word(void *context, size_t item) {
   if (moment->before2 != NULL) word->turn = turn(m, now, before, vt_frame_row(m, moment->before2, place));
 }
 
-static int compare_reals(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-/* The middle one, or the mean of the two in the middle. */
-static double median(double *values, size_t count) {
-  if (count == 0) return (double)NAN;
-  qsort(values, count, sizeof *values, compare_reals);
-  return count % 2 == 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 /* Means over the words for which a quantity is defined. */
 static void sum_up(struct vt_measuring *m, struct vt_measure_motion *motion, const struct vt_moment *moment) {
   size_t s = moment->now->index, straight_count = 0, turn_count = 0, moving = 0, ratio_count = 0;
@@ -135,7 +123,7 @@ static void sum_up(struct vt_measuring *m, struct vt_measure_motion *motion, con
   if (moment->before == NULL) return;
   motion->speed[s] = chords / count / (double)(moment->step - moment->step_before);
   motion->moving[s] = (double)moving / count;
-  motion->update_ratio[s] = median(motion->ratios, ratio_count);
+  motion->update_ratio[s] = vt_median(motion->ratios, ratio_count);
   if (turn_count > 0) motion->turn[s] = turns / (double)turn_count;
 }
 

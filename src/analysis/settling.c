@@ -11,6 +11,7 @@
 #include "analysis/rank.h"
 #include "base/distance.h"
 #include "base/error.h"
+#include "base/median.h"
 #include "base/memory.h"
 #include "base/range.h"
 #include "vectrail/vectors.h"
@@ -83,11 +84,6 @@ static enum vt_status go(struct walk *walk, struct vt_error *error) {
 
 /* ---- the summary ------------------------------------------------------------------------------------------------- */
 
-static int by_number(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 /* Of sorted values; between two of them in proportion. */
 static double quantile(const double *values, size_t count, double share) {
   if (count == 0) return (double)NAN;
@@ -104,7 +100,7 @@ static int by_count(const void *a, const void *b) {
 /* The median of what is left of some words; space[count]. */
 static double median_left(const struct word *words, size_t count, double *space) {
   for (size_t k = 0; k < count; k++) space[k] = words[k].left;
-  qsort(space, count, sizeof *space, by_number);
+  qsort(space, count, sizeof *space, vt_compare_reals);
   return quantile(space, count, 0.5);
 }
 
@@ -116,11 +112,11 @@ static struct vt_settling_band band_of(const struct word *words, size_t count, d
       band.still++;
     else
       space[band.words++] = words[k].left;
-  qsort(space, band.words, sizeof *space, by_number);
+  qsort(space, band.words, sizeof *space, vt_compare_reals);
   band.left = quantile(space, band.words, 0.5);
   for (size_t k = 0, n = 0; k < count; k++)
     if (!words[k].still) space[n++] = words[k].step;
-  qsort(space, band.words, sizeof *space, by_number);
+  qsort(space, band.words, sizeof *space, vt_compare_reals);
   for (int q = 0; q < 3; q++) band.quarter[q] = quantile(space, band.words, (q + 1) / 4.0);
   return band;
 }

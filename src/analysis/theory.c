@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "analysis/association.h"
+#include "base/median.h"
 #include "base/memory.h"
 #include "run/run_counts.h"
 #include "run/run_internal.h"
@@ -136,11 +137,6 @@ static double measured_rise(const struct vt_theory *theory, size_t mode, double 
   return NAN;
 }
 
-static int compare_rising(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 static void judge(struct reading *r) {
   struct vt_theory *theory = r->theory;
   const size_t last = theory->snapshot_count - 1;
@@ -164,8 +160,7 @@ static void judge(struct reading *r) {
     double off = fabs(mode->end_measured - mode->eigenvalue) / mode->eigenvalue;
     if (theory->plateau_modes++ == 0 || off > theory->plateau_error) theory->plateau_error = off;
   }
-  qsort(errors, known, sizeof *errors, compare_rising);
-  theory->rise_error = known == 0 ? (double)NAN : (errors[(known - 1) / 2] + errors[known / 2]) / 2;
+  theory->rise_error = vt_median(errors, known);
 }
 
 /* ---- the whole --------------------------------------------------------------------------------------------------- */

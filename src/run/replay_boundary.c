@@ -114,20 +114,8 @@ static enum vt_status begin_ledger(struct vt_replaying *replaying, struct vt_err
   VT_TRY(vt_engine_keep_ledger(engine, &options, error));
   /* Nothing was booked yet; what a row owes by now is not the ledger's. */
   VT_TRY(vt_engine_close_ledger(engine, ignore_span, NULL, error));
-  const struct vt_table *input = vt_engine_table(engine, VT_TABLE_INPUT);
-  for (size_t k = 0; k < replaying->ledger_count; k++) {
-    const uint32_t id = replaying->ledger[k];
-    const uint64_t key = vt_ledger_key(id, VT_LEDGER_START), updates = 0;
-    const struct vt_ledger_span start = {.word = id,
-                                         .dim = input->dim,
-                                         .count = 1,
-                                         .keys = &key,
-                                         .updates = &updates,
-                                         .vectors = vt_table_row(input, id),
-                                         .stride = input->width};
-    VT_TRY(record_span(replaying, &start, error));
-  }
-  return VT_OK;
+  return vt_ledger_start(vt_engine_ledger(engine), vt_engine_table(engine, VT_TABLE_INPUT), record_span, replaying,
+                         error);
 }
 
 static enum vt_status record_ledger(struct vt_replaying *replaying, uint64_t step, struct vt_error *error) {

@@ -186,7 +186,8 @@ typedef enum vt_status vt_ledger_visit(void *context, const struct vt_ledger_spa
 /* Hands everything out, decay as of now included, and begins a new span. */
 enum vt_status vt_ledger_close(struct vt_ledger *ledger, const struct vt_table *input, const struct vt_decay *decay,
                                vt_ledger_visit *visit, void *context, struct vt_error *error);
-/* v(0), as role VT_LEDGER_START, and the beginning of the first span; to be asked for at step 0. */
+/* The vectors as they are, as role VT_LEDGER_START, and the beginning of a span: v(0) at step 0; where a ledger begins
+ * later, after a close that nobody keeps. */
 enum vt_status vt_ledger_start(struct vt_ledger *ledger, const struct vt_table *input, vt_ledger_visit *visit,
                                void *context, struct vt_error *error);
 

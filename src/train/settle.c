@@ -3,10 +3,10 @@
 #include "train/settle.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/distance.h"
+#include "base/median.h"
 #include "base/memory.h"
 #include "base/pool.h"
 
@@ -39,11 +39,6 @@ void vt_settle_release(struct vt_settle *settle) {
   *settle = (struct vt_settle){0};
 }
 
-static int compare_reals(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 struct look {
   struct vt_settle *settle;
   const struct vt_table *input;
@@ -68,9 +63,7 @@ static double measure_ratio(const struct look *look, struct vt_pool *pool) {
   size_t defined = 0;
   for (uint32_t k = 0; k < settle->count; k++)
     if (isfinite(settle->ratios[k])) settle->ratios[defined++] = settle->ratios[k];
-  if (defined == 0) return (double)NAN;
-  qsort(settle->ratios, defined, sizeof *settle->ratios, compare_reals);
-  return (settle->ratios[(defined - 1) / 2] + settle->ratios[defined / 2]) / 2;
+  return vt_median(settle->ratios, defined);
 }
 
 /* The nearest rows to one of them, by falling cosine, equal ones by row; what is left over is UINT32_MAX. */
