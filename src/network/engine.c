@@ -429,13 +429,6 @@ static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger
   return vt_routes_keep(&engine->routes, base->ledger, &engine->update, error);
 }
 
-static enum vt_status close_ledger(struct vt_engine *base, vt_ledger_visit *visit, void *context,
-                                   struct vt_error *error) {
-  const struct vt_table *input = &((struct network *)base)->tables[VT_TABLE_INPUT];
-  if (base->state.step == 0) return vt_ledger_start(base->ledger, input, visit, context, error);
-  return vt_ledger_close(base->ledger, input, NULL, visit, context, error);
-}
-
 static const struct vt_net_layout *model(struct vt_engine *base, const float **values) {
   struct network *engine = (struct network *)base;
   *values = engine->values;
@@ -484,7 +477,6 @@ const struct vt_engine_type vt_engine_network = {
     .metrics = metrics,
     .model = model,
     .keep_ledger = keep_ledger,
-    .close_ledger = close_ledger,
     .probe = probe,
     .held_out_loss = held_out_loss,
 };

@@ -233,7 +233,11 @@ struct vt_ledger *vt_engine_ledger(struct vt_engine *engine) {
 
 enum vt_status vt_engine_close_ledger(struct vt_engine *engine, vt_ledger_visit *visit, void *context,
                                       struct vt_error *error) {
-  return engine->type->close_ledger(engine, visit, context, error);
+  const struct vt_decay *decay = NULL;
+  const struct vt_table *input =
+      engine->type->owing != NULL ? engine->type->owing(engine, &decay) : engine->type->table(engine, VT_TABLE_INPUT);
+  if (engine->state.step == 0) return vt_ledger_start(engine->ledger, input, visit, context, error);
+  return vt_ledger_close(engine->ledger, input, decay, visit, context, error);
 }
 
 bool vt_engine_biases(const struct vt_engine *engine, const float *biases[VT_TABLE_COUNT], size_t *stride) {

@@ -64,8 +64,8 @@ struct vt_engine_type {
    * called at step 0 or later (a replay may begin one in the middle). VT_ERROR_UNSUPPORTED: not by document. */
   enum vt_status (*keep_ledger)(struct vt_engine *engine, const struct vt_ledger_options *options,
                                 struct vt_error *error);
-  enum vt_status (*close_ledger)(struct vt_engine *engine, vt_ledger_visit *visit, void *context,
-                                 struct vt_error *error);
+  /* The input table as it lies, and the decay that it owes (or NULL); NULL: nothing is owed, and `table` shows it. */
+  const struct vt_table *(*owing)(const struct vt_engine *engine, const struct vt_decay **decay);
   struct vt_pool *(*pool)(const struct vt_engine *engine); /* NULL: none is lent */
   /* With other ranks: NULL where this engine trains in one process alone; never called there. */
   enum vt_status (*collect)(struct vt_engine *engine, struct vt_error *error);

@@ -514,13 +514,6 @@ static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger
   return vt_glove_ledger_create(options, &tables, &engine->seen[VT_TABLE_INPUT], &engine->ledger, &base->ledger, error);
 }
 
-static enum vt_status close_ledger(struct vt_engine *base, vt_ledger_visit *visit, void *context,
-                                   struct vt_error *error) {
-  const struct vt_table *seen = table(base, VT_TABLE_INPUT);
-  if (base->state.step == 0) return vt_ledger_start(base->ledger, seen, visit, context, error);
-  return vt_ledger_close(base->ledger, seen, NULL, visit, context, error);
-}
-
 const struct vt_engine_type vt_engine_glove = {
     .bytes = sizeof(struct glove),
     .create = create,
@@ -537,5 +530,4 @@ const struct vt_engine_type vt_engine_glove = {
     .probe = probe,
     .held_out_loss = held_out_loss,
     .keep_ledger = keep_ledger,
-    .close_ledger = close_ledger,
 };

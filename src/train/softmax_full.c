@@ -515,13 +515,6 @@ static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger
                                 error);
 }
 
-static enum vt_status close_ledger(struct vt_engine *base, vt_ledger_visit *visit, void *context,
-                                   struct vt_error *error) {
-  const struct vt_table *input = &((struct full *)base)->seen[VT_TABLE_INPUT];
-  if (base->state.step == 0) return vt_ledger_start(base->ledger, input, visit, context, error);
-  return vt_ledger_close(base->ledger, input, NULL, visit, context, error);
-}
-
 const struct vt_engine_type vt_engine_softmax_full = {
     .bytes = sizeof(struct full),
     .create = create,
@@ -536,5 +529,4 @@ const struct vt_engine_type vt_engine_softmax_full = {
     .probe = probe,
     .held_out_loss = held_out_loss,
     .keep_ledger = keep_ledger,
-    .close_ledger = close_ledger,
 };

@@ -297,12 +297,10 @@ static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger
   return VT_OK;
 }
 
-static enum vt_status close_ledger(struct vt_engine *base, vt_ledger_visit *visit, void *context,
-                                   struct vt_error *error) {
-  struct vt_sparse *engine = (struct vt_sparse *)base;
-  const struct vt_table *input = &engine->tables[VT_TABLE_INPUT];
-  if (base->state.step == 0) return vt_ledger_start(base->ledger, input, visit, context, error);
-  return vt_ledger_close(base->ledger, input, decay_of(engine), visit, context, error);
+static const struct vt_table *owing(const struct vt_engine *base, const struct vt_decay **decay) {
+  const struct vt_sparse *engine = (const struct vt_sparse *)base;
+  *decay = decay_of(engine);
+  return &engine->tables[VT_TABLE_INPUT];
 }
 
 static struct vt_pool *pool(const struct vt_engine *base) { return ((const struct vt_sparse *)base)->pool; }
@@ -319,7 +317,7 @@ const struct vt_engine_type vt_engine_sparse = {
     .probe = probe,
     .held_out_loss = held_out_loss,
     .keep_ledger = keep_ledger,
-    .close_ledger = close_ledger,
+    .owing = owing,
     .pool = pool,
     .collect = collect,
     .stop = stop,
