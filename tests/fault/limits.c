@@ -59,6 +59,14 @@ static long peak_kib(void) {
   return usage.ru_maxrss;
 }
 
+/* Of this process alone, not of the one that generates the words: what other work on the machine does not change. */
+static double processor_seconds(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
 static int read_stream(uint64_t words, uint64_t types, uint64_t line_words, const char *folder) {
   int ends[2];
   require(pipe(ends) == 0, "a pipe");
@@ -86,7 +94,7 @@ static int read_stream(uint64_t words, uint64_t types, uint64_t line_words, cons
   double begun = vt_clock_seconds();
   if (vt_corpus_encode(inputs, 1, &options, path, &vocab, &corpus, &report, &error) != VT_OK)
     require(false, error.message);
-  double seconds = vt_clock_seconds() - begun;
+  double seconds = vt_clock_seconds() - begun, processor = processor_seconds();
   int status;
   require(waitpid(child, &status, 0) == child && status == 0, "the text was not read to its end");
   require(report.tokens_read == words && report.tokens == words, "tokens were lost");
@@ -94,8 +102,10 @@ static int read_stream(uint64_t words, uint64_t types, uint64_t line_words, cons
   require(report.lines == (words + line_words - 1) / line_words, "lines were lost");
   struct stat info;
   require(stat(path, &info) == 0, "the encoded text");
-  printf("tokens=%" PRIu64 " types=%zu text_bytes=%" PRIu64 " encoded_bytes=%lld seconds=%.1f peak_mib=%ld\n", words,
-         vt_vocab_size(vocab), report.text_bytes, (long long)info.st_size, seconds, peak_kib() / 1024);
+  printf("tokens=%" PRIu64 " types=%zu text_bytes=%" PRIu64
+         " encoded_bytes=%lld seconds=%.1f processor_seconds=%.1f peak_mib=%ld\n",
+         words, vt_vocab_size(vocab), report.text_bytes, (long long)info.st_size, seconds, processor,
+         peak_kib() / 1024);
   vt_corpus_free(corpus);
   vt_vocab_free(vocab);
   remove(path);
