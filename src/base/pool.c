@@ -1,7 +1,9 @@
 /*
  * pool.c: the team. Threads sleep between runs on a condition variable, after a short spin: a training
  * superstep lasts about two milliseconds with three runs in it, and a wake-up through the kernel costs some
- * 50 microseconds, so the spin pays for itself while all cores are ours and costs nothing when they are not.
+ * 50 microseconds, so the spin pays for itself while all cores are ours. Where others use them, too, whoever is
+ * awaited has no core, and a spin keeps the one that it could have: small networks took four times as long. So a
+ * thread that spun in vain several times in a row sleeps at once for a while before it tries again.
  *
  * Order: the caller fills work and context, then raises generation (release); a worker that sees the new
  * generation (acquire) runs and then counts itself out of running (release); the caller waits for zero
@@ -13,16 +15,26 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/memory.h"
 
 #define SPIN_ROUNDS 2000
+#define VAIN_SPINS 8 /* in a row, after which it is not worth it */
+#define SLEEPS 64    /* without a spin, until one is tried again */
+
+/* Whether a thread still spins: `left` more times in vain, or again after `sleeps` waits. It alone looks at it. */
+struct patience {
+  int left;
+  int sleeps;
+};
 
 struct member {
   struct vt_pool *pool;
   pthread_t thread;
   int worker;
+  struct patience patience;
 };
 
 struct vt_pool {
@@ -37,7 +49,8 @@ struct vt_pool {
   _Atomic int stop;
   vt_pool_work *work;
   void *context;
-  int spin; /* rounds to spin before sleeping; none where threads outnumber processors */
+  int spin;                 /* rounds to spin before sleeping; none where threads outnumber processors */
+  struct patience patience; /* of the caller */
 };
 
 int vt_pool_processors(void) {
@@ -55,11 +68,31 @@ static void relax(void) {
 #endif
 }
 
-static void await_generation(struct vt_pool *pool, uint64_t seen) {
-  for (int i = 0; i < pool->spin; i++) {
-    if (atomic_load_explicit(&pool->generation, memory_order_acquire) != seen) return;
+/* How many rounds to spin this time. */
+static int rounds_of(const struct vt_pool *pool, struct patience *patience) {
+  if (patience->left > 0) return pool->spin;
+  if (--patience->sleeps > 0) return 0;
+  patience->left = 1;
+  return pool->spin;
+}
+
+static void spun(struct patience *patience, bool in_vain) {
+  if (!in_vain) {
+    patience->left = VAIN_SPINS;
+  } else if (patience->left > 0 && --patience->left == 0) {
+    patience->sleeps = SLEEPS;
+  }
+}
+
+static void await_generation(struct vt_pool *pool, uint64_t seen, struct patience *patience) {
+  for (int i = rounds_of(pool, patience); i > 0; i--) {
+    if (atomic_load_explicit(&pool->generation, memory_order_acquire) != seen) {
+      spun(patience, false);
+      return;
+    }
     relax();
   }
+  spun(patience, true);
   pthread_mutex_lock(&pool->mutex);
   while (atomic_load_explicit(&pool->generation, memory_order_acquire) == seen)
     pthread_cond_wait(&pool->wake, &pool->mutex);
@@ -71,7 +104,7 @@ static void *member_main(void *argument) {
   struct vt_pool *pool = member->pool;
   uint64_t seen = 0;
   for (;;) {
-    await_generation(pool, seen);
+    await_generation(pool, seen, &member->patience);
     seen++;
     if (atomic_load_explicit(&pool->stop, memory_order_acquire)) return NULL;
     pool->work(pool->context, member->worker);
@@ -101,11 +134,12 @@ enum vt_status vt_pool_create(int size, struct vt_pool **out, struct vt_error *e
   pool->size = size;
   pool->members = members;
   pool->spin = size <= vt_pool_processors() ? SPIN_ROUNDS : 0;
+  pool->patience.left = VAIN_SPINS;
   pthread_mutex_init(&pool->mutex, NULL);
   pthread_cond_init(&pool->wake, NULL);
   pthread_cond_init(&pool->done, NULL);
   for (int i = 1; i < size; i++) {
-    members[i] = (struct member){.pool = pool, .worker = i};
+    members[i] = (struct member){.pool = pool, .worker = i, .patience = {.left = VAIN_SPINS}};
     if (pthread_create(&members[i].thread, NULL, member_main, &members[i]) != 0) {
       vt_pool_free(pool);
       return VT_FAIL_HELP(error, VT_ERROR_THREAD, "use fewer threads", "cannot start thread %d of %d", i + 1, size);
@@ -140,10 +174,14 @@ void vt_pool_run(struct vt_pool *pool, vt_pool_work *work, void *context) {
   atomic_store_explicit(&pool->running, pool->size - 1, memory_order_relaxed);
   raise_generation(pool);
   work(context, 0);
-  for (int i = 0; i < pool->spin; i++) {
-    if (atomic_load_explicit(&pool->running, memory_order_acquire) == 0) return;
+  for (int i = rounds_of(pool, &pool->patience); i > 0; i--) {
+    if (atomic_load_explicit(&pool->running, memory_order_acquire) == 0) {
+      spun(&pool->patience, false);
+      return;
+    }
     relax();
   }
+  spun(&pool->patience, true);
   pthread_mutex_lock(&pool->mutex);
   while (atomic_load_explicit(&pool->running, memory_order_acquire) != 0) pthread_cond_wait(&pool->done, &pool->mutex);
   pthread_mutex_unlock(&pool->mutex);
@@ -170,7 +208,7 @@ static void take_pieces(void *context, int worker) {
 
 void vt_pool_share(struct vt_pool *pool, size_t count, size_t piece, vt_pool_range *range, void *context) {
   struct share share = {.range = range, .context = context, .count = count, .piece = piece};
-  if (pool == NULL)
+  if (pool == NULL || count <= piece) /* one piece needs nobody's help */
     take_pieces(&share, 0);
   else
     vt_pool_run(pool, take_pieces, &share);
