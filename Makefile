@@ -1,6 +1,7 @@
 # The front door. `make list` says what there is; the work is done by CMake (CMakePresets.json).
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+CTEST = TMPDIR=$$(tools/test-folder.sh) ctest -j $(JOBS)
 
 .DEFAULT_GOAL := release
 .PHONY: list release dev tsan demo test soak fuzz coverage valgrind check-dev check-tsan bench install format lint clean
@@ -31,7 +32,7 @@ demo: ## train on the King James Bible and tell the story (runs/demo)
 
 test: ## build and run all tests: optimised, then under ASan and UBSan, then the threaded ones under TSan
 	@$(MAKE) --no-print-directory release
-	@ctest --preset release -j $(JOBS)
+	@$(CTEST) --preset release
 	@$(MAKE) --no-print-directory check-dev check-tsan
 
 soak: ## an hour or two of what may go wrong: kills, power cuts, faults, flipped bits, limits, a server under load
@@ -50,7 +51,7 @@ coverage: ## run the tests and say which lines of src/ they reach (build/coverag
 	@cmake --preset coverage >/dev/null
 	@cmake --build --preset coverage -- -j $(JOBS)
 	@find build/coverage -name '*.gcda' -delete
-	@ctest --preset coverage -j $(JOBS)
+	@$(CTEST) --preset coverage
 	@gcovr -j $(JOBS) -r . -f src/ --exclude-throw-branches -o build/coverage/report.txt --print-summary build/coverage
 
 valgrind: release ## run the unit tests and the replayed inputs of the fuzzers under Valgrind
@@ -58,10 +59,10 @@ valgrind: release ## run the unit tests and the replayed inputs of the fuzzers u
 	@tools/valgrind.sh build/release
 
 check-dev: dev ## run the tests under ASan and UBSan
-	@ctest --preset dev -j $(JOBS)
+	@$(CTEST) --preset dev
 
 check-tsan: tsan ## run the threaded tests under TSan
-	@ctest --preset tsan -j $(JOBS)
+	@$(CTEST) --preset tsan
 
 bench: ## measure speed and memory beside other trainers (docs/benchmarks.md); ARGS=--quick, or see bench/bench.py -h
 	@tools/install-packages.sh bench

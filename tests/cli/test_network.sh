@@ -2,6 +2,7 @@
 # Networks as a user trains them: the same bits at any number of threads and after a stop; all reading commands; errors.
 . "${SOURCE:?}/tests/cli/lib.sh"
 make_corpus text.txt 400
+head -n 60 text.txt >few.txt
 # shellcheck disable=SC2034 # used by name
 nnlm=(--model nnlm --lr 0.01 --dim 12 --hidden 16 --epochs 2 --min-count 1 --snapshots 4 --probes 4 --quiet)
 # shellcheck disable=SC2034 # likewise
@@ -19,8 +20,10 @@ for model in nnlm gpt; do
   expect_json 'd["loss"] < 3.21 and d["tokens"] == 2 * sum(len(l.split()) for l in open("text.txt"))'
   vectrail train text.txt --run $model-3 "${options[@]}" --threads 3
   [ "$(sums $model)" = "$(sums $model-3)" ] || fail "three threads should give the same bits"
-  vectrail train text.txt --run $model-plain "${options[@]}" --kernel reference --threads 1
-  [ "$(sums $model)" = "$(sums $model-plain)" ] || fail "every kernel should give the same bits"
+  vectrail train few.txt --run $model-few "${options[@]}" --threads 1
+  vectrail train few.txt --run $model-plain "${options[@]}" --kernel reference --threads 1
+  expect_status 0
+  [ "$(sums $model-few)" = "$(sums $model-plain)" ] || fail "every kernel should give the same bits"
 
   # Interrupted at some instant, and gone on with.
   train_and_stop $model-cut text.txt "${options[@]}"
@@ -72,8 +75,8 @@ if "gpt" in run: assert "route_cosine: output, residual" in names and "route_sum
 P
   vectrail explain $model-ledger king --toward apple --by role --json
   expect_json 'abs(d["cosine"] - d["start"] - d.get("baseline", 0) - sum(s["contribution"] for s in d["sources"]) - d["rest"]) < 1e-5'
-  train_and_stop $model-again text.txt "${options[@]}" --routes --ledger king,the,apple --float32 --epochs 12
-  vectrail train text.txt --run $model-whole "${options[@]}" --routes --ledger king,the,apple --float32 --epochs 12
+  train_and_stop $model-again text.txt "${options[@]}" --routes --ledger king,the,apple --float32 --epochs 4
+  vectrail train text.txt --run $model-whole "${options[@]}" --routes --ledger king,the,apple --float32 --epochs 4
   vectrail resume $model-again --quiet
   [ "$(python3 -c 'import sqlite3; print(sqlite3.connect("'$model'-again/run.db").execute("SELECT * FROM ledger ORDER BY word, role, span").fetchall() == sqlite3.connect("'$model'-whole/run.db").execute("SELECT * FROM ledger ORDER BY word, role, span").fetchall())')" = True ] || fail "a ledger that was gone on with"
 done
