@@ -39,7 +39,7 @@ done
 
 # Stopped from outside: what it started ends too, and the folder that it worked in goes.
 mkdir scratch
-TMPDIR=$work/scratch "$SOURCE/bench/bench.py" "$VECTRAIL" --rounds 1 --words 3000000 --peers none --output stopped \
+TMPDIR=$work/scratch "$SOURCE/bench/bench.py" "$VECTRAIL" --rounds 1 --words 300000 --peers none --output stopped \
   >/dev/null 2>"$captured/err" &
 bench_id=$!
 until [ -n "$(find scratch -name run.db -path '*/run/*')" ] || ! kill -0 "$bench_id" 2>/dev/null; do sleep 0.1; done

@@ -102,7 +102,8 @@ static enum vt_status train_and_ask(const char *text, const char *path, const st
   return status;
 }
 
-/* The bars of the paper's setting, on some 300 words. */
+/* The bars of the paper's setting, on some 300 words. A sanitizer is shown the way there, not the end: how near the run
+ * comes to its plateaus is the optimised build's to tell. */
 static void the_run_goes_as_theory_says(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
@@ -116,24 +117,27 @@ static void the_run_goes_as_theory_says(void **state) {
   options.dim = 20;
   options.window = 5;
   options.sample = 0;
-  options.epochs = 5000;
+  options.epochs = vtt_sanitized ? 200 : 5000;
   options.threads = 1; /* the bits are the same, and long tests are not to depend on who else is at work */
   struct vt_theory theory;
   train_and_ask(text, vtt_path(folder, "run"), &options, false, &theory);
   assert_true(theory.exact && theory.has_time && theory.words > 250);
-  assert_true(theory.overlap >= 0.99 && theory.overlap <= 1 + 1e-9);
-  assert_true(theory.rise_error <= 0.05);
-  assert_true(theory.plateau_modes >= 5 && theory.plateau_error <= 0.01);
+  assert_true(theory.overlap <= 1 + 1e-9);
+  if (!vtt_sanitized) {
+    assert_true(theory.overlap >= 0.99);
+    assert_true(theory.rise_error <= 0.05);
+    assert_true(theory.plateau_modes >= 5 && theory.plateau_error <= 0.01);
+    for (size_t k = 0; k < 5; k++)
+      assert_true(theory.modes[k].rise_predicted > 500 && theory.modes[k].rise_measured > 500);
+  }
   assert_true(fabs(theory.lr / theory.lr_edge - 0.05) < 1e-3);
   assert_true(theory.factorisation_count == 0 && theory.factorisation_missing[0] != '\0');
-  for (size_t k = 0; k < 5; k++)
-    assert_true(theory.modes[k].rise_predicted > 500 && theory.modes[k].rise_measured > 500);
   vt_theory_release(&theory);
   /* A penalty takes l2 |M|^2 from every eigenvalue. */
   options.l2 = 1e-5;
   struct vt_theory less;
   train_and_ask(text, vtt_path(folder, "less"), &options, false, &less);
-  assert_true(less.plateau_modes >= 5 && less.plateau_error <= 0.01 && less.rise_error <= 0.05);
+  assert_true(vtt_sanitized || (less.plateau_modes >= 5 && less.plateau_error <= 0.01 && less.rise_error <= 0.05));
   vt_theory_release(&less);
   vtt_folder_remove(folder);
 }
