@@ -27,9 +27,11 @@ P
 vectrail analogy exp/main man woman king -k 1 --json
 expect_json 'd["answers"][0]["word"] == "queen"'
 
-# The same at any number of threads.
-vectrail experiment --run exp2 --dim 30 --epochs 4 --json --quiet --threads 3
-[[ ${out/exp2/exp} == "$first" ]] || fail "three threads should give the same figures"
+# The same at any number of threads; a sanitizer saw these paths above.
+if [ -z "${SANITIZED:-}" ]; then
+  vectrail experiment --run exp2 --dim 30 --epochs 4 --json --quiet --threads 3
+  [[ ${out/exp2/exp} == "$first" ]] || fail "three threads should give the same figures"
+fi
 
 # Which words settle first, of any run.
 vectrail experiment --settling exp/main --json

@@ -83,10 +83,7 @@ static void request_init(struct vt_train_request *request, const char *const *in
   request->train.cbow_classic = setting->classic;
   request->train.lr = setting->lr;
   request->train.batch = setting->batch;
-  if (setting->loss == VT_LOSS_SOFTMAX && setting->batch == VT_BATCH_FULL)
-    request->train.epochs = 24; /* steps */
-  else if (setting->batch > 0 && vtt_sanitized)
-    request->train.epochs = 1;
+  if (setting->loss == VT_LOSS_SOFTMAX && setting->batch == VT_BATCH_FULL) request->train.epochs = 24; /* steps */
   request->train.l2 = setting->l2;
   request->train.threads = request->corpus.threads = threads;
   request->record.snapshots = 12;
