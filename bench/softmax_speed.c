@@ -148,9 +148,10 @@ static void set_up(struct bench *bench) {
   size_t *start = need(vt_alloc(bench->batch + 1, sizeof *start));
   float *weights = need(vt_alloc(bench->batch, sizeof *weights));
   start[0] = 0;
-  for (uint32_t k = 0; k < bench->batch; k++) {
+  for (uint32_t k = 0, target = 0; k < bench->batch; k++) {
     vt_table_start_row(2, k, bench->dim, vt_table_row(&bench->input, k));
-    inputs[k] = k, targets[k] = k % bench->words, start[k + 1] = k + 1, weights[k] = 1;
+    inputs[k] = k, targets[k] = target, start[k + 1] = k + 1, weights[k] = 1;
+    target = target + 1 < bench->words ? target + 1 : 0;
   }
   bench->work = (struct vt_softmax_batch){
       .rows = bench->batch, .inputs = inputs, .start = start, .targets = targets, .weights = weights, .scale = 1};

@@ -21,13 +21,11 @@ static struct export_settings {
   bool json;
 } settings;
 
-#define X(id, name, second, text) name,
-static const char *const format_names[] = {VT_EXPORT_MAP(X)};
-#undef X
-
 static void prepare(void) { settings = (struct export_settings){.step = VT_STEP_LAST, .words = 200}; }
 
-#define FORMAT_TENSORBOARD ((int)(sizeof format_names / sizeof *format_names)) /* of settings.format */
+#define X(id, name, second, text) FORMAT_##id,
+enum { VT_EXPORT_MAP(X) FORMAT_TENSORBOARD }; /* of settings.format: behind all others */
+#undef X
 
 #define AT(field) .offset = offsetof(struct export_settings, field)
 static const struct option options[] = {

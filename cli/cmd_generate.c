@@ -143,8 +143,8 @@ static const char *text_of(const struct vt_network *network, uint32_t id) {
 /* Pieces of words, as the bytes that they are. */
 static void print_pieces(const struct vt_network *network, const uint32_t *ids, size_t count,
                          const struct ids *prompt) {
-  unsigned char *text = NULL;
-  size_t held = 0, capacity = 0;
+  size_t held = 0, capacity = 1024;
+  unsigned char *text = cli_realloc(NULL, capacity, 1);
   for (size_t k = 0; k < prompt->count + count; k++) {
     uint32_t id = k < prompt->count ? prompt->items[k] : ids[k - prompt->count];
     size_t bytes = 0;

@@ -259,6 +259,7 @@ static enum exit_status report_no_series(const struct vt_measures *measures, con
   char help[256] = "";
   size_t at = 0;
   for (size_t k = 0; k < measures->series_count && at < sizeof help; k++)
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): where there is no series, the count is 0 */
     at += (size_t)snprintf(help + at, sizeof help - at, "%s%s", k > 0 ? ", " : "there are ", measures->series[k].name);
   report(help, "no series called '%.100s' was measured", name);
   return EXIT_FAILED;
@@ -282,7 +283,7 @@ static enum exit_status print_chosen(const struct vt_measures *measures) {
  */
 
 static enum exit_status measure(const struct common_settings *common, struct view *view, const char *path) {
-  struct vt_measures measures;
+  struct vt_measures measures = {0};
   struct vt_error error;
   uint32_t word = 0;
   if (settings.word != NULL && !view_find(view, settings.word, &word)) return EXIT_FAILED;

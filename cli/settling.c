@@ -83,7 +83,7 @@ void settling_print(const struct vt_settling *settling) {
 }
 
 enum exit_status settling_run(const char *run, double within, bool json) {
-  struct vt_settling settling;
+  struct vt_settling settling = {0};
   enum exit_status status = settling_measure(run, within, &settling);
   if (status != EXIT_DONE) return status;
   if (json)

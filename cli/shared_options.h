@@ -29,11 +29,13 @@
 #define SHARED_MAX_VOCAB(...)                                                                                          \
   {.kind = OPTION_U32, .name = "max-vocab", .aliases = "max-final-vocab", .value = "N", .high = UINT32_MAX - 1,        \
    .help = "keep the N most frequent words only; 0: all", __VA_ARGS__}
+/* NOLINTBEGIN(bugprone-macro-parentheses): they are names of fields, which cannot stand in parentheses */
 #define SHARED_RULES(tokens, corpus)                                                                                   \
   {.kind = OPTION_CHOICE, .name = "tokens", .value = "RULE", .choices = {"words", "space"},                            \
    .help = "what a word is: a run of letters and digits, or what stands between blanks", AT(tokens)},                  \
   SHARED_FOLD_CASE(AT(corpus.fold_case)), SHARED_MIN_COUNT(AT(corpus.min_count)),                                      \
   SHARED_MAX_VOCAB(AT(corpus.max_vocab))
+/* NOLINTEND(bugprone-macro-parentheses) */
 #define SHARED_VOCAB(...)                                                                                              \
   {.kind = OPTION_TEXT, .name = "vocab", .aliases = "read-vocab", .value = "FILE",                                     \
    .help = "use the words of FILE (a word and a count a line) instead of counting", __VA_ARGS__}

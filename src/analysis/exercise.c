@@ -92,10 +92,9 @@ static enum vt_status make_folder(const char *folder, struct vt_error *error) {
 
 /* ---- what a run says --------------------------------------------------------------------------------------------- */
 
-/* The epoch that a step belongs to, from 1; steps are shared out evenly. */
-static uint32_t epoch_of(uint64_t step, uint64_t steps, uint32_t epochs) {
-  uint64_t an_epoch = steps / epochs;
-  return (uint32_t)((step + an_epoch - 1) / an_epoch);
+/* Steps are shared out evenly, and every epoch has one. */
+static uint64_t steps_an_epoch(uint64_t steps, uint32_t epochs) {
+  return epochs > 0 && steps > epochs ? steps / epochs : 1;
 }
 
 /* A row of the metric "loss" is the mean since the row before it, and there is one at the end of each epoch. */
@@ -104,12 +103,13 @@ static enum vt_status read_means(struct vt_run *run, uint64_t steps, uint32_t ep
   struct vt_run_point *points;
   size_t count;
   VT_TRY(vt_run_metric(run, "loss", &points, &count, error));
+  const uint64_t an_epoch = steps_an_epoch(steps, epochs);
   uint64_t before = 0;
   for (uint32_t e = 1; e <= epochs; e++) means[e] = 0;
   for (size_t k = 0; k < count; k++) {
-    uint32_t epoch = epoch_of(points[k].step, steps, epochs);
+    uint64_t epoch = (points[k].step + an_epoch - 1) / an_epoch; /* from 1 */
     if (epoch >= 1 && epoch <= epochs)
-      means[epoch] += points[k].value * (double)(points[k].step - before) / (double)(steps / epochs);
+      means[epoch] += points[k].value * (double)(points[k].step - before) / (double)an_epoch;
     before = points[k].step;
   }
   vt_run_points_free(points);
@@ -122,9 +122,12 @@ static enum vt_status read_ends(struct vt_run *run, const char *name, uint64_t s
   struct vt_run_point *points;
   size_t count;
   VT_TRY(vt_run_metric(run, name, &points, &count, error));
+  const uint64_t an_epoch = steps_an_epoch(steps, epochs);
   for (uint32_t e = 0; e <= epochs; e++) ends[e] = (double)NAN;
-  for (size_t k = 0; k < count; k++)
-    if (points[k].step % (steps / epochs) == 0) ends[points[k].step / (steps / epochs)] = points[k].value;
+  for (size_t k = 0; k < count; k++) {
+    uint64_t epoch = points[k].step / an_epoch;
+    if (points[k].step % an_epoch == 0 && epoch <= epochs) ends[epoch] = points[k].value;
+  }
   vt_run_points_free(points);
   return VT_OK;
 }

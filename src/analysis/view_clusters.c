@@ -100,7 +100,7 @@ static void place_centres(struct tracker *t) {
 /* Every word of the map to its cluster; for each cluster the frequent words nearest to its centre. */
 static void deal(struct tracker *t, const struct vt_view_frame *frame) {
   struct vt_view *view = t->view;
-  float best[VT_VIEW_CLUSTERS][VT_VIEW_CLUSTER_WORDS];
+  float best[VT_VIEW_CLUSTERS][VT_VIEW_CLUSTER_WORDS] = {{0}};
   for (size_t w = 0; w < view->map_words; w++) {
     if (!centre_row(t, frame, (uint32_t)w, t->centred)) {
       view->cluster_of[w] = VT_VIEW_NO_CLUSTER;

@@ -29,7 +29,8 @@ struct vt_net_shape vt_net_shape_make(const struct vt_train_options *options, ui
                                .exact_gelu = network->exact_gelu,
                                .epsilon = 1e-5,
                                .dropout = network->dropout};
-  uint32_t rotary = (uint32_t)(network->rotary_share * (shape.dim / shape.heads) + 0.5);
+  const uint32_t of_a_head = shape.dim / shape.heads;
+  uint32_t rotary = (uint32_t)(network->rotary_share * of_a_head + 0.5);
   shape.rotary = rotary / 2 * 2;
   return shape;
 }

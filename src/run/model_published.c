@@ -70,7 +70,10 @@ static bool read_neox(const json_t *config, struct vt_net_shape *shape) {
   shape->positions = VT_POSITIONS_ROTARY;
   double share = real(config, "rotary_pct", 0.25);
   good = good && share > 0 && share <= 1 && real(config, "rotary_emb_base", 10000) == 10000;
-  if (good) shape->rotary = (uint32_t)(share * (shape->dim / shape->heads)) / 2 * 2;
+  if (good) {
+    const uint32_t of_a_head = shape->dim / shape->heads;
+    shape->rotary = (uint32_t)(share * of_a_head) / 2 * 2;
+  }
   return good;
 }
 

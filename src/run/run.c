@@ -373,8 +373,8 @@ static bool has_file(const struct vt_run *run, const struct vt_run_snapshot *sna
 }
 
 /* Says that a snapshot's file is missing, and which are there next to it. */
-static enum vt_status fail_missing(const struct vt_run *run, const struct vt_run_snapshot *snapshot, const char *path,
-                                   struct vt_error *error) {
+static void say_missing(const struct vt_run *run, const struct vt_run_snapshot *snapshot, const char *path,
+                        struct vt_error *error) {
   const struct vt_run_snapshot *before = snapshot, *after = snapshot + 1, *end = run->snapshots + run->snapshot_count;
   while (before > run->snapshots && !has_file(run, before - 1)) before--;
   while (after < end && !has_file(run, after)) after++;
@@ -387,8 +387,8 @@ static enum vt_status fail_missing(const struct vt_run *run, const struct vt_run
              after < end ? after->step : before[-1].step);
   else
     snprintf(help, sizeof help, "copy the folder " VT_RUN_SNAPSHOTS " of the run, too: no snapshot is there");
-  return VT_FAIL_HELP(error, VT_ERROR_NOT_FOUND, help, "%s: the snapshot of step %" PRIu64 " is missing", path,
-                      snapshot->step);
+  (void)VT_FAIL_HELP(error, VT_ERROR_NOT_FOUND, help, "%s: the snapshot of step %" PRIu64 " is missing", path,
+                     snapshot->step);
 }
 
 /* Opens the file of a snapshot and holds it against what was recorded. */
@@ -409,7 +409,7 @@ static enum vt_status open_snapshot(const struct vt_run *run, const struct vt_ru
     else
       vt_safetensors_close(file);
   } else if (status == VT_ERROR_NOT_FOUND) {
-    status = fail_missing(run, snapshot, path, error);
+    say_missing(run, snapshot, path, error);
   } else if (error != NULL) {
     *error = reason;
   }

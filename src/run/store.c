@@ -236,7 +236,7 @@ static enum vt_status read_pragma(struct vt_store *store, const char *sql, int64
 }
 
 static enum vt_status check_schema(struct vt_store *store, struct vt_error *error) {
-  int64_t application, version;
+  int64_t application = 0, version = 0;
   VT_TRY(read_pragma(store, "PRAGMA application_id", &application, error));
   VT_TRY(read_pragma(store, "PRAGMA user_version", &version, error));
   if (application != APPLICATION_ID || version < 1)
