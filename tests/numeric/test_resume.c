@@ -280,7 +280,8 @@ static void stopped_anywhere_it_ends_the_same(void **state) {
   uint64_t steps = result.steps, per_epoch = steps / 3;
   assert_true(per_epoch > 10);
   const uint64_t stops[] = {0, 1, 2, 7, per_epoch, per_epoch + 1, 2 * per_epoch - 1, steps - 1};
-  for (size_t k = 0; k < sizeof stops / sizeof stops[0]; k += vtt_sanitized ? 3 : 1) {
+  /* TSan is shown one stop: two threads, a checkpoint at every step, gone on with three. */
+  for (size_t k = vtt_under_tsan; k < sizeof stops / sizeof stops[0]; k += vtt_under_tsan ? 8 : vtt_sanitized ? 3 : 1) {
     char name[32];
     snprintf(name, sizeof name, "run%zu", k);
     const char *run = vtt_path(folder, name);

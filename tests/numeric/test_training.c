@@ -85,6 +85,7 @@ static void compare_metric(const char *path_a, const char *path_b, const char *n
 
 static void check_bits(enum vt_model model, enum vt_loss loss, enum vt_optimizer_kind optimizer, uint32_t sentences) {
   static const int threads[] = {2, 8, 1, 3};
+  if (vtt_under_tsan) sentences /= 3;
   struct vtt_folder *folder = vtt_folder_create();
   const char *corpus = vtt_planted_corpus(folder, "corpus.txt", sentences, 1), *runs[4];
   for (int k = 0; k < (vtt_sanitized ? 2 : 4); k++) {
