@@ -32,6 +32,8 @@ void vt_ranks_break(struct vt_ranks *ranks) {
   if (ranks != NULL) ranks->broken = true;
 }
 
+const struct vt_transport *vt_ranks_transport(const struct vt_ranks *ranks) { return ranks->transport; }
+
 bool vt_ranks_reports(const struct vt_ranks *ranks) { return vt_ranks_rank(ranks) == 0 || ranks->broken; }
 
 bool vt_ranks_all(struct vt_ranks *ranks, bool well) {

@@ -18,6 +18,9 @@
 /* Over a transport that is open; it is the ranks' from here on. Not collective. */
 enum vt_status vt_ranks_over(struct vt_transport *transport, struct vt_ranks **ranks, struct vt_error *error);
 
+/* What carries the messages; not collective. */
+const struct vt_transport *vt_ranks_transport(const struct vt_ranks *ranks);
+
 /* Messages; not collective. Data sent must stay until vt_ranks_settle; *box lives until the next message of that rank.
  */
 enum vt_status vt_ranks_send(struct vt_ranks *ranks, int to, const void *data, size_t bytes, struct vt_error *error);

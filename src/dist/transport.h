@@ -22,6 +22,10 @@ struct vt_box {
 struct vt_transport {
   int rank; /* of this process, 0 .. size-1 */
   int size;
+  /* Of a test: the ranks are threads of one process, so that a pointer of one is one of all; the name of the machine that
+   * this rank is to take itself to be on. */
+  bool one_process;
+  const char *machine;
   char reason[256];
   bool (*grow)(struct vt_box *box, size_t bytes); /* set by whoever opened the transport; false: out of memory */
   /* Begins to send; the data must stay as they are until `settle`. */
@@ -39,7 +43,7 @@ struct vt_transport {
 /* What a module of this interface exports, under the name VT_TRANSPORT_SYMBOL: joins the processes that were started
  * together. NULL, with a sentence in reason[reason_bytes], where that cannot be done. `version` must be
  * VT_TRANSPORT_VERSION of both sides. */
-#define VT_TRANSPORT_VERSION 1
+#define VT_TRANSPORT_VERSION 2
 #define VT_TRANSPORT_SYMBOL "vt_transport_join"
 typedef struct vt_transport *vt_transport_join_function(int version, char *reason, size_t reason_bytes);
 

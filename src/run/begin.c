@@ -227,18 +227,14 @@ static enum vt_status read_text(struct vt_session *session, const struct vt_trai
   return (request->counts != NULL ? read_counts : read_corpus)(session, request, staging, error);
 }
 
-static enum vt_status prepare(struct vt_session *session, struct vt_error *error) {
-  VT_TRY(resolve_watch(session, error));
-  return vt_session_prepare(session, error);
-}
-
 /* With other ranks, each of the points at which all go on or none does. */
 static enum vt_status build(struct vt_session *session, const struct vt_train_request *request, const char *staging,
                             struct vt_error *error) {
   bool finished = false;
   session->folder = staging;
   VT_TRY(vt_team_share(session, staging, &finished, read_text(session, request, staging, error), error));
-  VT_TRY(vt_team_agree(session, prepare(session, error), error));
+  VT_TRY(vt_team_agree(session, resolve_watch(session, error), error));
+  VT_TRY(vt_team_agree(session, vt_session_prepare(session, error), error));
   VT_TRY(vt_engine_spread(session->engine, error));
   enum vt_status status = write_database(session, request, staging, error);
   if (status == VT_OK) status = vt_run_folder_install(staging, request->run_path, request->force, error);

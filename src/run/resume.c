@@ -271,6 +271,7 @@ static enum vt_status open_record(struct vt_session *session, const struct vt_re
 /* With other ranks, each of the points at which all go on or none does. */
 static enum vt_status go_on(struct vt_session *session, const struct vt_resume_request *request,
                             struct vt_error *error) {
+  VT_TRY(vt_team_agree(session, VT_OK, error));
   VT_TRY(vt_team_agree(session, prepare(session, error), error));
   VT_TRY(vt_engine_spread(session->engine, error));
   VT_TRY(vt_team_agree(session, open_record(session, request, error), error));

@@ -262,6 +262,7 @@ enum vt_status vt_team_follow(struct vt_session *session, struct vt_error *error
   bool finished = false;
   VT_TRY(vt_team_share(session, NULL, &finished, VT_OK, error));
   if (finished) return vt_team_agree(session, VT_OK, error);
+  VT_TRY(vt_team_agree(session, VT_OK, error));
   enum vt_status status =
       vt_engine_create(&session->settings.train, session->vocab, session->corpus, &session->engine, error);
   VT_TRY(vt_team_agree(session, status, error));

@@ -6,9 +6,10 @@
  *
  *   1. the requests are the same (vt_team_same)
  *   2. rank 0 has made or found the run and read the text; the others are handed what it has (vt_team_share)
- *   3. the engines are made (vt_team_agree, vt_engine_spread)
- *   4. the record is open (vt_team_agree)
- *   5. the training has ended (vt_team_agree)
+ *   3. rank 0 knows the words that it was asked to watch (vt_team_agree)
+ *   4. the engines are made, all of them or none (vt_engine_create, vt_team_agree, vt_engine_spread)
+ *   5. the record is open (vt_team_agree)
+ *   6. the training has ended (vt_team_agree)
  *
  * All of these are collective, and return the status they were handed where there is one process.
  */

@@ -1,26 +1,16 @@
 /* decay.c: the books of the lazy decay. */
 #include "train/decay.h"
 
-#include "base/memory.h"
-
 #define RENEW_BELOW 1e-100
 
-enum vt_status vt_decay_init(struct vt_decay *decay, uint32_t rows, struct vt_error *error) {
+void vt_decay_take(struct vt_decay *decay, uint32_t rows, struct vt_arena *arena) {
   *decay = (struct vt_decay){.product = 1, .rows = rows};
-  for (int t = 0; t < VT_TABLE_COUNT; t++) {
-    decay->paid[t] = vt_alloc(rows, sizeof *decay->paid[t]);
-    if (decay->paid[t] == NULL) {
-      vt_decay_release(decay);
-      return VT_FAIL_MEMORY(error, rows * sizeof *decay->paid[t]);
-    }
-    for (uint32_t row = 0; row < rows; row++) decay->paid[t][row] = 1;
-  }
-  return VT_OK;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) decay->paid[t] = vt_arena_take(arena, rows * sizeof *decay->paid[t]);
 }
 
-void vt_decay_release(struct vt_decay *decay) {
-  for (int t = 0; t < VT_TABLE_COUNT; t++) vt_free(decay->paid[t]);
-  *decay = (struct vt_decay){0};
+void vt_decay_start(struct vt_decay *decay, uint32_t begin, uint32_t end) {
+  for (int t = 0; t < VT_TABLE_COUNT; t++)
+    for (uint32_t row = begin; row < end; row++) decay->paid[t][row] = 1;
 }
 
 double vt_decay_factor(double rate, double lambda, uint64_t words) {
@@ -37,12 +27,11 @@ void vt_decay_add(struct vt_decay *decay, double rate, double lambda, uint64_t w
   decay->product *= vt_decay_factor(rate, lambda, words);
 }
 
-void vt_decay_renew(struct vt_decay *decay, struct vt_table tables[VT_TABLE_COUNT]) {
-  if (decay->product >= RENEW_BELOW) return;
+bool vt_decay_is_due(const struct vt_decay *decay) { return decay->product < RENEW_BELOW; }
+
+void vt_decay_renew(struct vt_decay *decay, struct vt_table tables[VT_TABLE_COUNT], uint32_t begin, uint32_t end) {
   for (int t = 0; t < VT_TABLE_COUNT; t++)
-    for (uint32_t row = 0; row < decay->rows; row++)
+    for (uint32_t row = begin; row < end; row++)
       vt_decay_pay(decay, t, row, vt_table_row(&tables[t], row), tables[t].width);
-  for (int t = 0; t < VT_TABLE_COUNT; t++)
-    for (uint32_t row = 0; row < decay->rows; row++) decay->paid[t][row] = 1;
-  decay->product = 1;
+  vt_decay_start(decay, begin, end);
 }

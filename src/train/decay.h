@@ -12,6 +12,7 @@
 #ifndef VECTRAIL_TRAIN_DECAY_H
 #define VECTRAIL_TRAIN_DECAY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -23,9 +24,10 @@ struct vt_decay {
   uint32_t rows;
 };
 
-/* 16 bytes a row. On error nothing is held. */
-enum vt_status vt_decay_init(struct vt_decay *decay, uint32_t rows, struct vt_error *error);
-void vt_decay_release(struct vt_decay *decay); /* accepts an all-zero one */
+/* 16 bytes a row, of the arena. */
+void vt_decay_take(struct vt_decay *decay, uint32_t rows, struct vt_arena *arena);
+/* Rows begin .. end owe nothing. */
+void vt_decay_start(struct vt_decay *decay, uint32_t begin, uint32_t end);
 
 /* The factor that a row still owes. Any number of threads may ask while nobody pays. */
 static inline float vt_decay_owed(const struct vt_decay *decay, int table, uint32_t row) {
@@ -44,8 +46,9 @@ static inline void vt_decay_pay(struct vt_decay *decay, int table, uint32_t row,
 double vt_decay_factor(double rate, double lambda, uint64_t words);
 /* Multiplies the product by it. */
 void vt_decay_add(struct vt_decay *decay, double rate, double lambda, uint64_t words);
-/* When the product has become very small: pays all rows of both tables and starts anew at 1. A function of the
- * product alone. */
-void vt_decay_renew(struct vt_decay *decay, struct vt_table tables[VT_TABLE_COUNT]);
+/* When the product has become very small: all rows of both tables are to be paid, in any pieces, and the product then
+ * starts anew at 1. Whether it is due is a function of the product alone. */
+bool vt_decay_is_due(const struct vt_decay *decay);
+void vt_decay_renew(struct vt_decay *decay, struct vt_table tables[VT_TABLE_COUNT], uint32_t begin, uint32_t end);
 
 #endif

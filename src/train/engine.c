@@ -44,6 +44,17 @@ static enum vt_status check_ranks(const struct vt_engine_type *type, const struc
   return VT_OK;
 }
 
+/* What each rank does for itself. */
+static enum vt_status prepare(struct vt_engine *engine, struct vt_error *error) {
+  const struct vt_train_options *options = &engine->options;
+  if (options->held_out > 0)
+    VT_TRY(vt_held_out_init(&engine->held_out, engine->ids, engine->entries, engine->corpus, options->seed,
+                            options->held_out, error));
+  enum vt_status status = engine->type->create(engine, error);
+  vt_corpus_forget(engine->corpus); /* the probes came from all over it */
+  return status;
+}
+
 /* corpus or counts: the other is NULL. */
 static enum vt_status create(const struct vt_train_options *options, const struct vt_vocab *vocab,
                              const struct vt_corpus *corpus, const struct vt_cooccur *counts, struct vt_engine **out,
@@ -53,22 +64,23 @@ static enum vt_status create(const struct vt_train_options *options, const struc
   struct vt_cooccur_source source = {0};
   if (counts != NULL) source = vt_cooccur_counted_on(counts);
   struct vt_engine *engine = vt_alloc_zero(1, type->bytes);
-  if (engine == NULL) return VT_FAIL_MEMORY(error, type->bytes);
-  *engine = (struct vt_engine){
-      .type = type,
-      .options = *options,
-      .vocab = vocab,
-      .corpus = corpus,
-      .counts = counts,
-      .ids = corpus == NULL ? NULL : vt_corpus_ids(corpus),
-      .entries = corpus == NULL ? source.tokens + source.sentences : vt_corpus_entries(corpus),
-      .state = {.epoch = 1, .lr = options->lr, .gradient = NAN, .objective = NAN, .squared_error = NAN}};
   enum vt_status status = VT_OK;
-  if (options->held_out > 0)
-    status = vt_held_out_init(&engine->held_out, engine->ids, engine->entries, corpus, options->seed, options->held_out,
-                              error);
-  if (status == VT_OK) status = type->create(engine, error);
-  vt_corpus_forget(corpus); /* the probes came from all over it */
+  if (engine == NULL) {
+    status = VT_FAIL_MEMORY(error, type->bytes);
+  } else {
+    *engine = (struct vt_engine){
+        .type = type,
+        .options = *options,
+        .vocab = vocab,
+        .corpus = corpus,
+        .counts = counts,
+        .ids = corpus == NULL ? NULL : vt_corpus_ids(corpus),
+        .entries = corpus == NULL ? source.tokens + source.sentences : vt_corpus_entries(corpus),
+        .state = {.epoch = 1, .lr = options->lr, .gradient = NAN, .objective = NAN, .squared_error = NAN}};
+    status = prepare(engine, error);
+  }
+  if (vt_ranks_size(options->ranks) > 1) status = vt_ranks_agree(options->ranks, status, error);
+  if (status == VT_OK && type->join != NULL) status = type->join(engine, error);
   if (status != VT_OK) {
     vt_engine_free(engine);
     return status;
@@ -145,12 +157,10 @@ enum vt_status vt_engine_follow(struct vt_engine *engine, struct vt_error *error
 enum vt_status vt_engine_spread(struct vt_engine *engine, struct vt_error *error) {
   struct vt_ranks *ranks = engine->options.ranks;
   struct vt_engine_state state = engine->state;
+  if (vt_ranks_size(ranks) == 1) return VT_OK;
   VT_TRY(vt_ranks_broadcast(ranks, &state, sizeof state, error));
   if (state.step == 0) return VT_OK;
-  struct vt_engine_part parts[VT_ENGINE_PARTS_MAX];
-  size_t count = vt_engine_parts(engine, parts);
-  for (size_t k = 0; k < count; k++)
-    VT_TRY(vt_ranks_broadcast(ranks, parts[k].data, (size_t)parts[k].rows * parts[k].stride_bytes, error));
+  VT_TRY(engine->type->spread(engine, error));
   return vt_ranks_rank(ranks) == 0 ? VT_OK : vt_engine_resume(engine, &state, error);
 }
 

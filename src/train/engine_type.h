@@ -37,6 +37,9 @@ struct vt_engine {
 struct vt_engine_type {
   size_t bytes; /* of the engine's own structure */
   enum vt_status (*create)(struct vt_engine *engine, struct vt_error *error);
+  /* NULL: nothing else is to be made. With other ranks it is collective, and called when all have created theirs; what
+   * ends it ends it on all. */
+  enum vt_status (*join)(struct vt_engine *engine, struct vt_error *error);
   void (*free)(struct vt_engine *engine); /* but not the structure itself */
   /* NULL: nothing is to be made ready. Called once or more often; probe_pairs may change. */
   enum vt_status (*begin)(struct vt_engine *engine, const struct vt_engine_place *place, struct vt_error *error);
@@ -71,6 +74,8 @@ struct vt_engine_type {
   enum vt_status (*collect)(struct vt_engine *engine, struct vt_error *error);
   enum vt_status (*stop)(struct vt_engine *engine, struct vt_error *error);
   enum vt_status (*wait)(struct vt_engine *engine, struct vt_error *error);
+  /* Brings what the parts of rank 0 hold to the others. */
+  enum vt_status (*spread)(struct vt_engine *engine, struct vt_error *error);
 };
 
 extern const struct vt_engine_type vt_engine_sparse, vt_engine_softmax, vt_engine_softmax_full, vt_engine_glove,

@@ -1,6 +1,8 @@
 /* merge.c: for each shard, a list of its touched rows and a chain of copies for each, then one kernel call a row. */
 #include "train/merge.h"
 
+#include <string.h>
+
 #include "base/memory.h"
 
 #define PREFETCH_AHEAD 3 /* rows */
@@ -51,6 +53,24 @@ void vt_merger_scratch_free(struct vt_merger_scratch *scratch) {
   vt_free(scratch);
 }
 
+static enum vt_status reserve_rows(struct vt_merger_scratch *scratch, size_t needed, struct vt_error *error) {
+  if (needed <= scratch->capacity) return VT_OK;
+  size_t capacity = needed + needed / 2;
+  vt_free(scratch->touched);
+  vt_free(scratch->copies);
+  scratch->touched = vt_alloc(capacity, sizeof *scratch->touched);
+  scratch->copies = vt_alloc(capacity, sizeof *scratch->copies);
+  scratch->capacity = capacity;
+  if (scratch->touched == NULL || scratch->copies == NULL)
+    return VT_FAIL_MEMORY(error, capacity * (sizeof *scratch->touched + sizeof *scratch->copies));
+  return VT_OK;
+}
+
+enum vt_status vt_merger_scratch_reserve_rows(struct vt_merger_scratch *scratch, uint32_t rows,
+                                              struct vt_error *error) {
+  return reserve_rows(scratch, rows, error);
+}
+
 enum vt_status vt_merger_scratch_reserve(struct vt_merger_scratch *scratch, const struct vt_working_set *const *sets,
                                          size_t set_count, struct vt_error *error) {
   size_t needed = 0;
@@ -59,16 +79,7 @@ enum vt_status vt_merger_scratch_reserve(struct vt_merger_scratch *scratch, cons
     for (size_t b = 0; b < set_count; b++) copies += sets[b]->shard_start[shard + 1] - sets[b]->shard_start[shard];
     if (copies > needed) needed = copies;
   }
-  if (needed > scratch->capacity) {
-    size_t capacity = needed + needed / 2;
-    vt_free(scratch->touched);
-    vt_free(scratch->copies);
-    scratch->touched = vt_alloc(capacity, sizeof *scratch->touched);
-    scratch->copies = vt_alloc(capacity, sizeof *scratch->copies);
-    scratch->capacity = capacity;
-    if (scratch->touched == NULL || scratch->copies == NULL)
-      return VT_FAIL_MEMORY(error, capacity * (sizeof *scratch->touched + sizeof *scratch->copies));
-  }
+  VT_TRY(reserve_rows(scratch, needed, error));
   if (set_count > scratch->gathered_capacity) {
     vt_free(scratch->gathered);
     scratch->gathered = vt_alloc(set_count, sizeof *scratch->gathered);
@@ -105,39 +116,67 @@ static uint32_t list_touched(const struct vt_merger *merger, struct vt_merger_sc
 static void prefetch_touched(const struct vt_merger *merger, const struct vt_merger_scratch *scratch, uint32_t at) {
   const struct touched *touched = &scratch->touched[at];
   vt_prefetch_row(vt_table_row(merger->table, touched->row), merger->table->width);
+  if (merger->stamps != NULL && merger->stamps[touched->row] != merger->stamp)
+    vt_prefetch_row(vt_table_row(merger->start, touched->row), merger->table->width);
   uint32_t copy = touched->first;
   for (uint32_t c = 0; c < touched->count; c++, copy = scratch->copies[copy].next)
     vt_prefetch_row(scratch->copies[copy].data, merger->table->width);
+}
+
+/* The row as it is before the merge, in the table. */
+static float *row_before(struct vt_merger *merger, uint32_t row) {
+  float *data = vt_table_row(merger->table, row);
+  if (merger->stamps != NULL && merger->stamps[row] != merger->stamp) {
+    memcpy(data, vt_table_row(merger->start, row), merger->table->width * sizeof *data);
+    merger->stamps[row] = merger->stamp;
+  }
+  if (merger->decay != NULL) vt_decay_pay(merger->decay, merger->role, row, data, merger->table->width);
+  return data;
+}
+
+static void merge_row(struct vt_merger *merger, struct vt_merge_totals *totals, uint32_t row,
+                      const float *const *copies, size_t count) {
+  struct vt_merge merge = {.row = row_before(merger, row),
+                           .squares = merger->squares == NULL ? NULL : vt_table_row(merger->squares, row),
+                           .rate = merger->rate,
+                           .copies = copies,
+                           .copy_count = count,
+                           .width = merger->table->width,
+                           .cap = VT_MERGE_CAP,
+                           .cap_share = VT_MERGE_CAP_SHARE};
+  merger->kernel->merge(&merge);
+  if (!merge.finite) {
+    if (row < totals->bad_row) totals->bad_row = row;
+    return;
+  }
+  totals->step_squared += (double)merge.step_squared;
+  totals->capped += merge.capped;
 }
 
 void vt_merger_shard(struct vt_merger *merger, struct vt_merger_scratch *scratch,
                      const struct vt_working_set *const *sets, size_t set_count, uint32_t shard) {
   uint32_t rows = list_touched(merger, scratch, sets, set_count, shard);
   struct vt_merge_totals totals = {.moved = rows, .bad_row = VT_NO_SLOT};
-  struct vt_merge merge = {.copies = scratch->gathered,
-                           .width = merger->table->width,
-                           .rate = merger->rate,
-                           .cap = VT_MERGE_CAP,
-                           .cap_share = VT_MERGE_CAP_SHARE};
   for (uint32_t r = 0; r < rows; r++) {
     const struct touched *touched = &scratch->touched[r];
     if (r + PREFETCH_AHEAD < rows) prefetch_touched(merger, scratch, r + PREFETCH_AHEAD);
     uint32_t at = touched->first;
     for (uint32_t c = 0; c < touched->count; c++, at = scratch->copies[at].next)
       scratch->gathered[c] = scratch->copies[at].data;
-    merge.copy_count = touched->count;
-    merge.row = vt_table_row(merger->table, touched->row);
-    if (merger->squares != NULL) merge.squares = vt_table_row(merger->squares, touched->row);
-    if (merger->decay != NULL) vt_decay_pay(merger->decay, merger->role, touched->row, merge.row, merge.width);
-    merger->kernel->merge(&merge);
-    if (!merge.finite) {
-      if (touched->row < totals.bad_row) totals.bad_row = touched->row;
-      continue;
-    }
-    totals.step_squared += (double)merge.step_squared;
-    totals.capped += merge.capped;
+    merge_row(merger, &totals, touched->row, scratch->gathered, touched->count);
   }
   merger->shards[shard] = totals;
+}
+
+void vt_merger_begin(struct vt_merger *merger, uint32_t shard) {
+  merger->shards[shard] = (struct vt_merge_totals){.bad_row = VT_NO_SLOT};
+}
+
+void vt_merger_add(struct vt_merger *merger, struct vt_merger_scratch *scratch, uint32_t shard, uint32_t row,
+                   const float *const *copies, size_t count) {
+  struct vt_merge_totals *totals = &merger->shards[shard];
+  scratch->touched[totals->moved++] = (struct touched){.row = row};
+  merge_row(merger, totals, row, copies, count);
 }
 
 uint32_t vt_merger_touched(const struct vt_merger_scratch *scratch, uint32_t k) { return scratch->touched[k].row; }

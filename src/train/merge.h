@@ -40,6 +40,10 @@ struct vt_merger {
   float rate;               /* of this superstep, with AdaGrad */
   struct vt_decay *decay;   /* NULL without L2: rows pay what they owe before they are merged */
   int role;                 /* of the table, for the decay */
+  /* Of a replica that trains apart: a row that has not this stamp is still as it is in `start`, and comes from there. */
+  uint32_t *stamps; /* by row; else NULL */
+  uint32_t stamp;
+  const struct vt_table *start;
   uint32_t *touch;          /* by row: its place in the list of its shard, if that place holds the row */
   struct vt_merge_totals shards[VT_SHARDS];
 };
@@ -54,10 +58,19 @@ void vt_merger_scratch_free(struct vt_merger_scratch *scratch); /* accepts NULL 
 enum vt_status vt_merger_scratch_reserve(struct vt_merger_scratch *scratch, const struct vt_working_set *const *sets,
                                          size_t set_count, struct vt_error *error);
 
+/* The same for as many rows as vt_merger_add will be given in one shard. */
+enum vt_status vt_merger_scratch_reserve_rows(struct vt_merger_scratch *scratch, uint32_t rows, struct vt_error *error);
+
 /* Merges one shard of the sets, in their order, into the table, and leaves its totals in merger->shards. Different
  * shards may run at once. */
 void vt_merger_shard(struct vt_merger *merger, struct vt_merger_scratch *scratch,
                      const struct vt_working_set *const *sets, size_t set_count, uint32_t shard);
+
+/* The same by hand, for copies that lie elsewhere than in sets: begin with a shard, add its rows, end it. copies: `count`
+ * of them, at least 1, in their order. */
+void vt_merger_begin(struct vt_merger *merger, uint32_t shard);
+void vt_merger_add(struct vt_merger *merger, struct vt_merger_scratch *scratch, uint32_t shard, uint32_t row,
+                   const float *const *copies, size_t count);
 
 /* The k-th row that the last merge with this scratch moved, k < the shard's totals.moved. */
 uint32_t vt_merger_touched(const struct vt_merger_scratch *scratch, uint32_t k);

@@ -1,108 +1,147 @@
-/* replicas.c: lists of touched rows by shard, so that threads share them and the merge finds them in its order. */
+/* replicas.c: who reads and writes which table in a round, and the join, which goes through each shard once. */
 #include "train/replicas.h"
 
 #include "base/memory.h"
 
-static enum vt_status allocate_sets(struct vt_replicas *replicas, struct vt_error *error) {
-  uint32_t rows = replicas->tables[0].rows;
-  size_t bytes = 0;
-  for (int t = 0; t < VT_TABLE_COUNT; t++) bytes += vt_working_set_bytes(&replicas->tables[t], rows);
-  uint32_t own = replicas->own_end - replicas->own_begin;
-  replicas->memory = vt_alloc_aligned_raw(own, bytes);
-  if (replicas->memory == NULL) return VT_FAIL_MEMORY(error, own * bytes);
-  unsigned char *memory = replicas->memory;
-  for (uint32_t r = 0; r < replicas->count; r++) {
+enum vt_status vt_replicas_init(struct vt_replicas *replicas, struct vt_table *tables, uint32_t count,
+                                uint32_t here_begin, uint32_t here_end, int workers, struct vt_error *error) {
+  *replicas = (struct vt_replicas){.count = count, .here_begin = here_begin, .here_end = here_end, .tables = tables};
+  size_t cells = (size_t)workers * count;
+  replicas->blocks = vt_alloc_zero(count, sizeof *replicas->blocks);
+  replicas->gathered = vt_alloc(cells, sizeof *replicas->gathered);
+  replicas->cursors = vt_alloc(cells, sizeof *replicas->cursors);
+  bool held = replicas->blocks != NULL && replicas->gathered != NULL && replicas->cursors != NULL;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    replicas->sets[t] = vt_alloc_zero(count, sizeof *replicas->sets[t]);
+    replicas->moved[t] = vt_alloc_zero(count, sizeof *replicas->moved[t]);
+    replicas->stamps[t] = vt_alloc_zero(count, sizeof *replicas->stamps[t]);
+    held = held && replicas->sets[t] != NULL && replicas->moved[t] != NULL && replicas->stamps[t] != NULL;
+  }
+  if (held) return VT_OK;
+  vt_replicas_release(replicas);
+  return VT_FAIL_MEMORY(error, count * sizeof *replicas->blocks + cells * sizeof *replicas->gathered);
+}
+
+void vt_replicas_take(struct vt_replicas *replicas, struct vt_arena *arena) {
+  for (uint32_t r = replicas->here_begin; r < replicas->here_end; r++) {
     for (int t = 0; t < VT_TABLE_COUNT; t++) {
-      struct vt_working_set *set = &replicas->blocks[r].sets[t];
-      replicas->sets[t][r] = set;
-      if (r >= replicas->own_begin && r < replicas->own_end) {
-        vt_working_set_init(set, &replicas->tables[t], rows, memory);
-        memory += vt_working_set_bytes(&replicas->tables[t], rows);
-      } else {
-        *set = (struct vt_working_set){.table = &replicas->tables[t], .capacity = rows};
-      }
+      const struct vt_table *table = &replicas->tables[t];
+      replicas->moved[t][r] = vt_table_take(table->rows, table->dim, arena);
+      replicas->stamps[t][r] = vt_arena_take(arena, table->rows * sizeof *replicas->stamps[t][r]);
     }
   }
-  return VT_OK;
-}
-
-static enum vt_status allocate(struct vt_replicas *replicas, struct vt_error *error) {
-  uint32_t rows = replicas->tables[0].rows;
-  replicas->blocks = vt_alloc_zero(replicas->count, sizeof *replicas->blocks);
-  for (int t = 0; t < VT_TABLE_COUNT; t++) {
-    VT_TRY(vt_table_init(&replicas->starts[t], rows, replicas->tables[t].dim, error));
-    memcpy(replicas->starts[t].data, replicas->tables[t].data, rows * replicas->tables[t].width * sizeof(float));
-    replicas->sets[t] = vt_alloc(replicas->count, sizeof(void *));
-    replicas->touched[t] = vt_alloc_zero(rows, 1);
-    replicas->lists[t] = vt_alloc(rows, sizeof(uint32_t));
-    if (replicas->blocks == NULL || replicas->sets[t] == NULL || replicas->touched[t] == NULL ||
-        replicas->lists[t] == NULL)
-      return VT_FAIL_MEMORY(error, rows * (1 + sizeof(uint32_t)) + replicas->count * sizeof *replicas->blocks);
-  }
-  return allocate_sets(replicas, error);
-}
-
-enum vt_status vt_replicas_init(struct vt_replicas *replicas, struct vt_table *tables, uint32_t count,
-                                uint32_t own_begin, uint32_t own_end, struct vt_error *error) {
-  *replicas = (struct vt_replicas){.count = count, .own_begin = own_begin, .own_end = own_end, .tables = tables};
-  for (uint32_t row = 0; row < tables[0].rows; row++) replicas->list_start[vt_shard_of(row) + 1]++;
-  for (int shard = 0; shard < VT_SHARDS; shard++) replicas->list_start[shard + 1] += replicas->list_start[shard];
-  return allocate(replicas, error);
 }
 
 void vt_replicas_release(struct vt_replicas *replicas) {
   for (int t = 0; t < VT_TABLE_COUNT; t++) {
-    vt_table_release(&replicas->starts[t]);
     vt_free(replicas->sets[t]);
-    vt_free(replicas->touched[t]);
-    vt_free(replicas->lists[t]);
+    vt_free(replicas->moved[t]);
+    vt_free(replicas->stamps[t]);
   }
   vt_free(replicas->blocks);
-  vt_free_aligned(replicas->memory);
+  vt_free(replicas->gathered);
+  vt_free(replicas->cursors);
   *replicas = (struct vt_replicas){0};
 }
 
-void vt_replicas_begin(struct vt_replicas *replicas, uint32_t replica) {
-  struct vt_block *block = &replicas->blocks[replica];
-  block->tokens = block->loss_pairs = 0;
-  block->loss_sum = 0;
-  memset(replicas->list_count, 0, sizeof replicas->list_count);
-}
+/* ---- a round ----------------------------------------------------------------------------------------------------- */
 
-void vt_replicas_note(struct vt_replicas *replicas, int table, uint32_t shard, uint32_t rows,
-                      const struct vt_merger_scratch *scratch) {
-  uint8_t *touched = replicas->touched[table];
-  uint32_t *list = replicas->lists[table] + replicas->list_start[shard], count = replicas->list_count[table][shard];
-  for (uint32_t k = 0; k < rows; k++) {
-    uint32_t row = vt_merger_touched(scratch, k);
-    if (touched[row]) continue;
-    touched[row] = 1;
-    list[count++] = row;
-  }
-  replicas->list_count[table][shard] = count;
-}
-
-void vt_replicas_lay_out(struct vt_replicas *replicas, uint32_t replica) {
+void vt_replicas_begin(struct vt_replicas *replicas, uint32_t replica, struct vt_block *blocks, uint32_t block_count,
+                       struct vt_merger mergers[VT_TABLE_COUNT]) {
+  struct vt_block *sum = &replicas->blocks[replica];
+  sum->tokens = sum->loss_pairs = 0;
+  sum->loss_sum = 0;
   for (int t = 0; t < VT_TABLE_COUNT; t++) {
-    struct vt_working_set *set = &replicas->blocks[replica].sets[t];
-    set->shard_start[0] = 0;
-    for (int shard = 0; shard < VT_SHARDS; shard++)
-      set->shard_start[shard + 1] = set->shard_start[shard] + replicas->list_count[t][shard];
-    set->count = set->shard_start[VT_SHARDS];
+    uint32_t *stamps = replicas->stamps[t][replica];
+    struct vt_table *moved = &replicas->moved[t][replica];
+    for (uint32_t b = 0; b < block_count; b++) {
+      blocks[b].sets[t].stamps = stamps;
+      blocks[b].sets[t].stamp = replicas->stamp;
+      blocks[b].sets[t].moved = moved;
+    }
+    mergers[t].table = moved;
+    mergers[t].start = &replicas->tables[t];
+    mergers[t].stamps = stamps;
+    mergers[t].stamp = replicas->stamp;
   }
 }
 
-void vt_replicas_put_aside(struct vt_replicas *replicas, uint32_t replica, int table, uint32_t shard) {
-  struct vt_working_set *set = &replicas->blocks[replica].sets[table];
-  const uint32_t *list = replicas->lists[table] + replicas->list_start[shard];
-  size_t bytes = set->table->width * sizeof(float);
-  for (uint32_t k = 0; k < replicas->list_count[table][shard]; k++) {
-    uint32_t row = list[k], slot = set->shard_start[shard] + k;
-    float *moved = vt_table_row(&replicas->tables[table], row);
-    set->ids[slot] = row;
-    set->by_shard[slot] = slot;
-    memcpy(vt_working_set_row(set, slot), moved, bytes);
-    memcpy(moved, vt_table_row(&replicas->starts[table], row), bytes);
-    replicas->touched[table][row] = 0;
+void vt_replicas_end(struct vt_replicas *replicas, struct vt_merger mergers[VT_TABLE_COUNT]) {
+  for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    mergers[t].table = &replicas->tables[t];
+    mergers[t].start = NULL;
+    mergers[t].stamps = NULL;
   }
+}
+
+/* ---- the join ---------------------------------------------------------------------------------------------------- */
+
+static bool is_here(const struct vt_replicas *replicas, uint32_t replica) {
+  return replica >= replicas->here_begin && replica < replicas->here_end;
+}
+
+/* What a replica made of a row; NULL: it has not moved it. */
+static const float *find_copy(const struct vt_replicas *replicas, uint32_t replica, int table, uint32_t row,
+                              uint32_t *cursor, uint32_t end) {
+  if (is_here(replicas, replica)) {
+    bool moved = replicas->stamps[table][replica][row] == replicas->stamp;
+    return moved ? vt_table_row(&replicas->moved[table][replica], row) : NULL;
+  }
+  const struct vt_working_set *set = replicas->sets[table][replica];
+  while (*cursor < end && set->ids[*cursor] < row) ++*cursor;
+  return *cursor < end && set->ids[*cursor] == row ? vt_working_set_row(set, *cursor) : NULL;
+}
+
+void vt_replicas_join(struct vt_replicas *replicas, int worker, struct vt_merger *merger,
+                      struct vt_merger_scratch *scratch, int table, uint32_t shard) {
+  const uint32_t rows = replicas->tables[table].rows, run = UINT32_C(1) << VT_SHARD_RUN_BITS;
+  const float **copies = replicas->gathered + (size_t)worker * replicas->count;
+  uint32_t *cursors = replicas->cursors + (size_t)worker * replicas->count;
+  for (uint32_t r = 0; r < replicas->count; r++)
+    cursors[r] = is_here(replicas, r) ? 0 : replicas->sets[table][r]->shard_start[shard];
+  vt_merger_begin(merger, shard);
+  for (uint32_t begin = shard * run; begin < rows; begin += VT_SHARD_STRIDE) {
+    for (uint32_t row = begin; row < begin + run && row < rows; row++) {
+      size_t count = 0;
+      for (uint32_t r = 0; r < replicas->count; r++) {
+        uint32_t end = is_here(replicas, r) ? 0 : replicas->sets[table][r]->shard_start[shard + 1];
+        copies[count] = find_copy(replicas, r, table, row, &cursors[r], end);
+        count += copies[count] != NULL;
+      }
+      if (count > 0) vt_merger_add(merger, scratch, shard, row, copies, count);
+    }
+  }
+}
+
+/* ---- for the messages -------------------------------------------------------------------------------------------- */
+
+/* ids and rows may be NULL: they are counted. */
+static uint32_t walk(const struct vt_replicas *replicas, uint32_t replica, int table, uint32_t first, uint32_t end,
+                     uint32_t *ids, float *data) {
+  const struct vt_table *moved = &replicas->moved[table][replica];
+  const uint32_t *stamps = replicas->stamps[table][replica], run = UINT32_C(1) << VT_SHARD_RUN_BITS;
+  uint32_t count = 0;
+  for (uint32_t shard = first; shard < end; shard++) {
+    for (uint32_t begin = shard * run; begin < moved->rows; begin += VT_SHARD_STRIDE) {
+      for (uint32_t row = begin; row < begin + run && row < moved->rows; row++) {
+        if (stamps[row] != replicas->stamp) continue;
+        if (ids != NULL) {
+          ids[count] = row;
+          memcpy(data + count * moved->width, vt_table_row(moved, row), moved->width * sizeof *data);
+        }
+        count++;
+      }
+    }
+  }
+  return count;
+}
+
+uint32_t vt_replicas_count(const struct vt_replicas *replicas, uint32_t replica, int table, uint32_t first,
+                           uint32_t end) {
+  return walk(replicas, replica, table, first, end, NULL, NULL);
+}
+
+void vt_replicas_copy(const struct vt_replicas *replicas, uint32_t replica, int table, uint32_t first, uint32_t end,
+                      uint32_t *ids, float *rows) {
+  walk(replicas, replica, table, first, end, ids, rows);
 }

@@ -11,56 +11,64 @@
  * meet, and cost far more accuracy (docs/scaling.md). A round is one step of the run.
  *
  * The number of replicas is a setting of the run: ranks share them out, and any number of ranks gives the same bits.
- * They are not those of exact training. A rank trains its replicas one after the other, in the tables; what a replica
- * did is put aside as a working set of its touched rows, and the rows go back to their start.
+ * They are not those of exact training.
  *
- * Memory: both tables once more, and for each replica of this rank up to that much.
+ * A replica has a table of its own only for the rows that it has moved in this round, which a stamp tells; all others it
+ * reads where all replicas started. So nothing is copied when a round begins or ends: a row is taken over when it is
+ * first merged, and the join reads the start and what the replicas made of it, and writes the start.
+ *
+ * Memory: for each replica of this machine both tables once more, and 8 bytes a row.
  */
 #ifndef VECTRAIL_TRAIN_REPLICAS_H
 #define VECTRAIL_TRAIN_REPLICAS_H
 
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "train/merge.h"
 #include "train/objective/objective.h"
 
 struct vt_replicas {
   uint32_t count;
-  uint32_t own_begin; /* those that this rank trains */
-  uint32_t own_end;
-  struct vt_table *tables;                /* borrowed: VT_TABLE_COUNT */
-  struct vt_table starts[VT_TABLE_COUNT]; /* as all replicas started the round */
-  /* What they have become, in the form of blocks whose sets hold every row they touched; others' are filled in by the
+  uint32_t here_begin; /* those that this machine trains */
+  uint32_t here_end;
+  struct vt_table *tables; /* borrowed: VT_TABLE_COUNT; as all replicas started the round */
+  uint32_t stamp;          /* of the round */
+  /* By replica, of those of this machine: what it has moved, and the stamps by row. */
+  struct vt_table *moved[VT_TABLE_COUNT];
+  uint32_t **stamps[VT_TABLE_COUNT];
+  /* What each has trained; the sets of those elsewhere, their rows in ascending order in each shard, are filled in by the
    * exchange. */
   struct vt_block *blocks;
   const struct vt_working_set **sets[VT_TABLE_COUNT];
-  void *memory;
-  uint8_t *touched[VT_TABLE_COUNT]; /* by row: in the replica that is being trained */
-  uint32_t *lists[VT_TABLE_COUNT];  /* the same by shard, each shard's from list_start[shard] on */
-  uint32_t list_start[VT_SHARDS + 1];
-  uint32_t list_count[VT_TABLE_COUNT][VT_SHARDS];
+  const float **gathered; /* workers x count */
+  uint32_t *cursors;      /* likewise */
 };
 
-/* The tables are at their start. */
+/* On error nothing is held. here_begin .. here_end: of this machine. */
 enum vt_status vt_replicas_init(struct vt_replicas *replicas, struct vt_table *tables, uint32_t count,
-                                uint32_t own_begin, uint32_t own_end, struct vt_error *error);
+                                uint32_t here_begin, uint32_t here_end, int workers, struct vt_error *error);
+/* What the ranks of a machine share, zeroed. Again when the arena has memory. */
+void vt_replicas_take(struct vt_replicas *replicas, struct vt_arena *arena);
 void vt_replicas_release(struct vt_replicas *replicas); /* accepts an all-zero one */
 
-/* Forgets what a replica of this rank became in the round before. */
-void vt_replicas_begin(struct vt_replicas *replicas, uint32_t replica);
-/* After a shard of a superstep was merged with this scratch: `rows` rows of it moved. Different shards at once. */
-void vt_replicas_note(struct vt_replicas *replicas, int table, uint32_t shard, uint32_t rows,
-                      const struct vt_merger_scratch *scratch);
-/* When the replica has done its supersteps: lays its rows out; then, for every shard, puts them aside and the table's
- * rows back. Different shards at once. */
-void vt_replicas_lay_out(struct vt_replicas *replicas, uint32_t replica);
-void vt_replicas_put_aside(struct vt_replicas *replicas, uint32_t replica, int table, uint32_t shard);
+/* A replica of this machine begins a round: the sets of the blocks that it trains copy from it, the mergers merge into
+ * it. */
+void vt_replicas_begin(struct vt_replicas *replicas, uint32_t replica, struct vt_block *blocks, uint32_t block_count,
+                       struct vt_merger mergers[VT_TABLE_COUNT]);
+/* No replica trains any more: the mergers are the tables'. */
+void vt_replicas_end(struct vt_replicas *replicas, struct vt_merger mergers[VT_TABLE_COUNT]);
 
-/* A row has its value for the next round. */
-static inline void vt_replicas_settle(struct vt_replicas *replicas, int table, uint32_t row) {
-  const struct vt_table *from = &replicas->tables[table];
-  memcpy(vt_table_row(&replicas->starts[table], row), vt_table_row(from, row), from->width * sizeof(float));
-}
+/* Joins a shard of a table. Different shards at once, by different workers. */
+void vt_replicas_join(struct vt_replicas *replicas, int worker, struct vt_merger *merger,
+                      struct vt_merger_scratch *scratch, int table, uint32_t shard);
+
+/* The rows of shards first .. end that a replica of this machine has moved, shard by shard, ascending: how many there
+ * are, and the rows one behind the other, as wide as the table's. */
+uint32_t vt_replicas_count(const struct vt_replicas *replicas, uint32_t replica, int table, uint32_t first,
+                           uint32_t end);
+void vt_replicas_copy(const struct vt_replicas *replicas, uint32_t replica, int table, uint32_t first, uint32_t end,
+                      uint32_t *ids, float *rows);
 
 #endif

@@ -32,7 +32,7 @@ void vt_sparse_lay_out(struct vt_sparse *engine) {
 void vt_sparse_train_blocks(void *context, int worker) {
   struct vt_sparse *engine = context;
   for (;;) {
-    uint32_t b = engine->own_begin + atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
+    uint32_t b = engine->own_begin + vt_sparse_next(engine);
     if (b >= engine->own_end) return;
     struct vt_block *block = &engine->blocks[b];
     for (int t = 0; t < VT_TABLE_COUNT; t++) vt_working_set_clear(&block->sets[t]);
@@ -47,7 +47,7 @@ static void merge_shards(void *context, int worker) {
   uint32_t first = 0, end = VT_SHARDS;
   if (engine->exchange != NULL) vt_exchange_shards(engine->exchange, &first, &end);
   for (;;) {
-    uint32_t task = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
+    uint32_t task = vt_sparse_next(engine);
     if (task >= (end - first) * VT_TABLE_COUNT) return;
     uint32_t t = task / (end - first), shard = first + task % (end - first);
     vt_merger_shard(&engine->mergers[t], engine->merger_scratch[worker], engine->sets[t], engine->block_count, shard);
@@ -60,7 +60,7 @@ static void take_ledger(void *context, int worker) {
   (void)worker;
   bool adagrad = engine->base.options.optimizer == VT_OPTIMIZER_ADAGRAD;
   for (;;) {
-    uint32_t k = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
+    uint32_t k = vt_sparse_next(engine);
     if (k >= vt_ledger_words(engine->base.ledger)) return;
     vt_ledger_take(engine->base.ledger, k, engine->block_count, &engine->tables[VT_TABLE_INPUT],
                    adagrad ? &engine->squares[VT_TABLE_INPUT] : NULL);
@@ -68,7 +68,18 @@ static void take_ledger(void *context, int worker) {
 }
 
 void vt_sparse_run(struct vt_sparse *engine, vt_pool_work *work) {
-  atomic_store_explicit(&engine->next_task, 0, memory_order_relaxed);
+  atomic_store_explicit(&engine->own_tasks, 0, memory_order_relaxed);
+  engine->tasks = &engine->own_tasks;
+  vt_pool_run(engine->pool, work, engine);
+}
+
+void vt_sparse_run_together(struct vt_sparse *engine, vt_pool_work *work, enum vt_exchange_phase phase) {
+  atomic_uint *counter = engine->exchange == NULL ? NULL : vt_exchange_counter(engine->exchange, phase);
+  if (counter == NULL) {
+    vt_sparse_run(engine, work);
+    return;
+  }
+  engine->tasks = counter;
   vt_pool_run(engine->pool, work, engine);
 }
 
@@ -80,13 +91,19 @@ enum vt_status vt_sparse_reserve(struct vt_sparse *engine, const struct vt_worki
   return VT_OK;
 }
 
-/* Every word of the superstep has shrunk every row by its block's rate. */
-static void add_decay(struct vt_sparse *engine) {
+/* Every word of the superstep has shrunk every row by its block's rate. The ranks of a machine share out the renewal of
+ * the books, and nobody reads them before all have done. */
+static enum vt_status add_decay(struct vt_sparse *engine, struct vt_error *error) {
   engine->paid_is_current = false;
-  if (engine->base.options.l2 == 0) return;
+  if (engine->base.options.l2 == 0) return VT_OK;
   for (uint32_t b = 0; b < engine->block_count; b++)
     vt_decay_add(&engine->decay, (double)engine->blocks[b].rate, engine->base.options.l2, engine->blocks[b].tokens);
-  vt_decay_renew(&engine->decay, engine->tables);
+  if (!vt_decay_is_due(&engine->decay)) return VT_OK;
+  uint32_t begin, end;
+  vt_sparse_share_of_rows(engine, &begin, &end);
+  vt_decay_renew(&engine->decay, engine->tables, begin, end);
+  engine->decay.product = 1;
+  return vt_machine_meet(&engine->machine, error);
 }
 
 #define ROWS_A_TASK 1024
@@ -160,10 +177,10 @@ static enum vt_status merge_blocks(struct vt_sparse *engine, struct vt_error *er
   if (status == VT_OK && engine->exchange != NULL) status = vt_exchange_reserve(engine->exchange, error);
   if (engine->exchange == NULL) VT_TRY(status);
   if (ledger != NULL) vt_ledger_before_merge(ledger, engine->block_count, input, decay_of(engine));
-  if (status == VT_OK) vt_sparse_run(engine, merge_shards);
+  if (status == VT_OK) vt_sparse_run_together(engine, merge_shards, VT_EXCHANGE_SHARDS);
   if (engine->exchange != NULL) VT_TRY(vt_exchange_rows(engine->exchange, status, error));
   if (ledger != NULL) vt_sparse_run(engine, take_ledger);
-  add_decay(engine);
+  VT_TRY(add_decay(engine, error));
   add_anchor(engine);
   if (ledger == NULL) return VT_OK;
   vt_ledger_after_decay(ledger, input);
@@ -178,7 +195,7 @@ static enum vt_status one_superstep(struct vt_sparse *engine, struct vt_error *e
   if (engine->exchange != NULL)
     vt_exchange_begin(engine->exchange, engine->base.state.step + 1, engine->block_count, &engine->own_begin,
                       &engine->own_end);
-  vt_sparse_run(engine, vt_sparse_train_blocks);
+  vt_sparse_run_together(engine, vt_sparse_train_blocks, VT_EXCHANGE_BLOCKS);
   if (engine->exchange != NULL) VT_TRY(vt_exchange_blocks(engine->exchange, VT_OK, error));
   VT_TRY(merge_blocks(engine, error));
   engine->base.state.epoch_ended = engine->base.state.position == engine->base.entries;
@@ -205,6 +222,20 @@ static enum vt_status collect(struct vt_engine *base, struct vt_error *error) {
 
 static enum vt_status stop(struct vt_engine *base, struct vt_error *error) {
   return vt_exchange_stop(((struct vt_sparse *)base)->exchange, error);
+}
+
+/* What a machine shares goes to the first of its ranks; the one number that it does not, to all. */
+static enum vt_status spread(struct vt_engine *base, struct vt_error *error) {
+  struct vt_sparse *engine = (struct vt_sparse *)base;
+  struct vt_engine_part parts[VT_ENGINE_PARTS_MAX];
+  size_t count = vt_engine_parts(base, parts);
+  for (size_t k = 0; k < count; k++) {
+    size_t bytes = (size_t)parts[k].rows * parts[k].stride_bytes;
+    VT_TRY(parts[k].data == &engine->decay.product
+               ? vt_ranks_broadcast(base->options.ranks, parts[k].data, bytes, error)
+               : vt_machine_spread(&engine->machine, parts[k].data, bytes, error));
+  }
+  return VT_OK;
 }
 
 static enum vt_status wait_for_zero(struct vt_engine *base, struct vt_error *error) {
@@ -262,8 +293,6 @@ static size_t parts(struct vt_engine *base, struct vt_engine_part parts[VT_ENGIN
 static void resumed(struct vt_engine *base) {
   struct vt_sparse *engine = (struct vt_sparse *)base;
   engine->paid_is_current = false;
-  for (int t = 0; t < VT_TABLE_COUNT && base->options.replicas > 0; t++)
-    for (uint32_t row = 0; row < engine->tables[t].rows; row++) vt_replicas_settle(&engine->replicas, t, row);
 }
 
 static enum vt_status started(struct vt_engine *base, const uint32_t *frozen, size_t count, struct vt_error *error) {
@@ -308,6 +337,7 @@ static struct vt_pool *pool(const struct vt_engine *base) { return ((const struc
 const struct vt_engine_type vt_engine_sparse = {
     .bytes = sizeof(struct vt_sparse),
     .create = vt_sparse_create,
+    .join = vt_sparse_join,
     .free = vt_sparse_release,
     .step = superstep,
     .parts = parts,
@@ -322,4 +352,5 @@ const struct vt_engine_type vt_engine_sparse = {
     .collect = collect,
     .stop = stop,
     .wait = wait_for_zero,
+    .spread = spread,
 };

@@ -27,6 +27,11 @@ struct vt_sparse {
   struct vt_probe *probe;
   struct vt_probe *held_out_probe; /* where sentences are held out */
 
+  /* What the ranks of a machine share: tables, squares, what is paid of the decay, working sets, replicas. */
+  struct vt_machine machine;
+  struct vt_machine_memory memory;
+  struct vt_exchange_common common;
+
   struct vt_table tables[VT_TABLE_COUNT];
   struct vt_table squares[VT_TABLE_COUNT]; /* with AdaGrad only */
   struct vt_decay decay;                   /* with L2 only, as are the next two */
@@ -34,10 +39,9 @@ struct vt_sparse {
   bool paid_is_current;
   struct vt_merger mergers[VT_TABLE_COUNT];
   struct vt_block *blocks;                            /* options.blocks */
-  void *set_memory;                                   /* of their working sets */
   uint32_t block_count;                               /* in this superstep */
-  uint32_t own_begin;                                 /* of them those that are trained here, ... */
-  uint32_t own_end;                                   /* ... all but where others train too */
+  uint32_t own_begin;                                 /* of them those that may be trained here, ... */
+  uint32_t own_end;                                   /* ... all but where other machines train too */
   const struct vt_working_set **sets[VT_TABLE_COUNT]; /* the same, by table */
 
   struct vt_anchor anchor;      /* of a training that goes on with a run */
@@ -45,15 +49,18 @@ struct vt_sparse {
   struct vt_exchange *exchange; /* with the other ranks; NULL where there are none */
   struct vt_pool *pool;
   double pull;      /* of the anchor, in this superstep */
-  uint32_t replica; /* that is being trained, in a round; and the rate of the round's first block */
+  uint32_t replica_begin; /* those that are trained here, in a round; and the rate of the round's first block */
+  uint32_t replica_end;
   double first_lr;
   struct vt_objective_scratch **scratch;     /* by worker */
   struct vt_merger_scratch **merger_scratch; /* by worker */
-  atomic_uint next_task;
+  atomic_uint own_tasks;
+  atomic_uint *tasks; /* what is taken by workers: own_tasks, or a counter that other ranks take from too */
 };
 
 /* sparse_create.c: of the engine's type. */
 enum vt_status vt_sparse_create(struct vt_engine *base, struct vt_error *error);
+enum vt_status vt_sparse_join(struct vt_engine *base, struct vt_error *error);
 void vt_sparse_release(struct vt_engine *base);
 
 /* Cuts the next blocks; a superstep ends with its epoch. */
@@ -61,9 +68,17 @@ void vt_sparse_lay_out(struct vt_sparse *engine);
 /* Work for vt_sparse_run: blocks from own_begin to own_end. */
 void vt_sparse_train_blocks(void *context, int worker);
 void vt_sparse_run(struct vt_sparse *engine, vt_pool_work *work);
+/* The same for work that the ranks of this machine may share out among each other. */
+void vt_sparse_run_together(struct vt_sparse *engine, vt_pool_work *work, enum vt_exchange_phase phase);
+/* The next number to be worked on. */
+static inline uint32_t vt_sparse_next(struct vt_sparse *engine) {
+  return atomic_fetch_add_explicit(engine->tasks, 1, memory_order_relaxed);
+}
 /* Room for merging `count` sets of each table. */
 enum vt_status vt_sparse_reserve(struct vt_sparse *engine, const struct vt_working_set **const sets[VT_TABLE_COUNT],
                                  uint32_t count, struct vt_error *error);
+/* The rows of each table that this rank sees to where its machine's ranks share out all of them: begin .. end. */
+void vt_sparse_share_of_rows(const struct vt_sparse *engine, uint32_t *begin, uint32_t *end);
 enum vt_status vt_sparse_fail_diverged(const struct vt_sparse *engine, int table, uint32_t row, uint64_t step,
                                        struct vt_error *error);
 /* Sums up the superstep, or the round, in block and shard order, and reports a row that left the numbers. */

@@ -5,26 +5,81 @@
 #include "train/sparse.h"
 #include "train/window.h"
 
-static enum vt_status create_tables(struct vt_sparse *engine, struct vt_error *error) {
-  uint32_t rows = (uint32_t)vt_vocab_size(engine->base.vocab), dim = engine->base.options.dim;
+static size_t block_bytes(const struct vt_sparse *engine, const uint32_t capacities[VT_TABLE_COUNT]) {
+  size_t bytes = 0;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) bytes += vt_working_set_bytes(&engine->tables[t], capacities[t]);
+  return bytes;
+}
+
+/* Everything that the ranks of a machine share, in the same places on all of them. sets: what this rank's blocks copy
+ * into; replicas train at the same time, so each rank has its own then. */
+static void take_shared(struct vt_sparse *engine, const uint32_t capacities[VT_TABLE_COUNT], struct vt_arena *arena,
+                        unsigned char **sets) {
+  const struct vt_train_options *options = &engine->base.options;
+  uint32_t rows = (uint32_t)vt_vocab_size(engine->base.vocab);
+  int ranks = options->replicas > 0 ? vt_machine_ranks(&engine->machine) : 1;
   for (int t = 0; t < VT_TABLE_COUNT; t++) {
-    VT_TRY(vt_table_init(&engine->tables[t], rows, dim, error));
-    VT_TRY(vt_merger_init(&engine->mergers[t], &engine->tables[t], engine->setup.kernel, error));
-    if (engine->base.options.optimizer != VT_OPTIMIZER_ADAGRAD) continue;
-    VT_TRY(vt_table_init(&engine->squares[t], rows, dim, error));
-    engine->mergers[t].squares = &engine->squares[t];
+    engine->tables[t] = vt_table_take(rows, options->dim, arena);
+    if (options->optimizer == VT_OPTIMIZER_ADAGRAD) engine->squares[t] = vt_table_take(rows, options->dim, arena);
   }
-  /* The output table starts at zero, as in word2vec. */
-  struct vt_table *input = &engine->tables[VT_TABLE_INPUT];
-  for (uint32_t row = 0; row < rows; row++)
-    vt_table_start_row(engine->base.options.seed, row, dim, vt_table_row(input, row));
+  if (options->l2 != 0) vt_decay_take(&engine->decay, rows, arena);
+  for (int rank = 0; rank < ranks; rank++) {
+    unsigned char *memory = vt_arena_take(arena, options->blocks * block_bytes(engine, capacities));
+    if (ranks == 1 || rank == engine->machine.order - engine->machine.begin) *sets = memory;
+  }
+  if (options->replicas > 0) vt_replicas_take(&engine->replicas, arena);
+  if (engine->machine.ranks != NULL)
+    vt_exchange_lay_out(&engine->common, &engine->machine,
+                        options->replicas > 0 ? options->replicas : options->blocks, arena);
+}
+
+/* Collective. */
+static enum vt_status create_shared(struct vt_sparse *engine, struct vt_error *error) {
+  const struct vt_train_options *options = &engine->base.options;
+  uint32_t capacities[VT_TABLE_COUNT];
+  unsigned char *sets = NULL;
+  struct vt_arena arena = {0};
+  engine->objective->capacities(options, vt_block_entries_max(options->block_tokens), capacities);
+  take_shared(engine, capacities, &arena, &sets);
+  enum vt_status status = vt_machine_share(&engine->machine, arena.used, &engine->memory, error);
+  if (status == VT_ERROR_MEMORY)
+    return VT_FAIL_HELP(error, status, "use smaller or fewer blocks, a smaller vocabulary or dimension",
+                        "cannot allocate %zu bytes for the tables and %" PRIu32 " blocks of %zu bytes", arena.used,
+                        options->blocks, block_bytes(engine, capacities));
+  VT_TRY(status);
+  arena = (struct vt_arena){.data = engine->memory.data};
+  take_shared(engine, capacities, &arena, &sets);
+  for (uint32_t b = 0; b < options->blocks; b++) {
+    for (int t = 0; t < VT_TABLE_COUNT; t++) {
+      vt_working_set_init(&engine->blocks[b].sets[t], &engine->tables[t], capacities[t], sets);
+      sets += vt_working_set_bytes(&engine->tables[t], capacities[t]);
+    }
+  }
   return VT_OK;
 }
 
-static enum vt_status create_decay(struct vt_sparse *engine, struct vt_error *error) {
-  if (engine->base.options.l2 == 0) return VT_OK;
-  VT_TRY(vt_decay_init(&engine->decay, engine->tables[0].rows, error));
+/* This rank's share of the start. The output table starts at zero, as in word2vec. */
+static void start_rows(struct vt_sparse *engine) {
+  struct vt_table *input = &engine->tables[VT_TABLE_INPUT];
+  uint32_t begin, end;
+  vt_sparse_share_of_rows(engine, &begin, &end);
+  for (uint32_t row = begin; row < end; row++)
+    vt_table_start_row(engine->base.options.seed, row, input->dim, vt_table_row(input, row));
+  if (engine->base.options.l2 != 0) vt_decay_start(&engine->decay, begin, end);
+}
+
+void vt_sparse_share_of_rows(const struct vt_sparse *engine, uint32_t *begin, uint32_t *end) {
+  const struct vt_machine *machine = &engine->machine;
+  int place = machine->order - machine->begin;
+  *begin = vt_deal(engine->tables[0].rows, vt_machine_ranks(machine), place);
+  *end = vt_deal(engine->tables[0].rows, vt_machine_ranks(machine), place + 1);
+}
+
+static enum vt_status create_mergers(struct vt_sparse *engine, struct vt_error *error) {
   for (int t = 0; t < VT_TABLE_COUNT; t++) {
+    VT_TRY(vt_merger_init(&engine->mergers[t], &engine->tables[t], engine->setup.kernel, error));
+    if (engine->base.options.optimizer == VT_OPTIMIZER_ADAGRAD) engine->mergers[t].squares = &engine->squares[t];
+    if (engine->base.options.l2 == 0) continue;
     VT_TRY(vt_table_init(&engine->paid[t], engine->tables[t].rows, engine->tables[t].dim, error));
     engine->mergers[t].decay = &engine->decay;
     engine->mergers[t].role = t;
@@ -37,27 +92,13 @@ static enum vt_status create_decay(struct vt_sparse *engine, struct vt_error *er
 }
 
 static enum vt_status create_blocks(struct vt_sparse *engine, struct vt_error *error) {
-  uint32_t count = engine->base.options.blocks, capacities[VT_TABLE_COUNT];
-  engine->objective->capacities(&engine->base.options, vt_block_entries_max(engine->base.options.block_tokens),
-                                capacities);
+  uint32_t count = engine->base.options.blocks;
   engine->blocks = vt_alloc_zero(count, sizeof *engine->blocks);
-  size_t block_bytes = 0;
+  if (engine->blocks == NULL) return VT_FAIL_MEMORY(error, count * sizeof *engine->blocks);
   for (int t = 0; t < VT_TABLE_COUNT; t++) {
     engine->sets[t] = vt_alloc(count, sizeof *engine->sets[t]);
-    block_bytes += vt_working_set_bytes(&engine->tables[t], capacities[t]);
-  }
-  engine->set_memory = vt_alloc_aligned(count, block_bytes);
-  if (engine->blocks == NULL || engine->set_memory == NULL || engine->sets[VT_TABLE_INPUT] == NULL ||
-      engine->sets[VT_TABLE_OUTPUT] == NULL)
-    return VT_FAIL_HELP(error, VT_ERROR_MEMORY, "use smaller or fewer blocks",
-                        "cannot allocate %" PRIu32 " blocks of %zu bytes", count, block_bytes);
-  unsigned char *memory = engine->set_memory;
-  for (uint32_t b = 0; b < count; b++) {
-    for (int t = 0; t < VT_TABLE_COUNT; t++) {
-      vt_working_set_init(&engine->blocks[b].sets[t], &engine->tables[t], capacities[t], memory);
-      memory += vt_working_set_bytes(&engine->tables[t], capacities[t]);
-      engine->sets[t][b] = &engine->blocks[b].sets[t];
-    }
+    if (engine->sets[t] == NULL) return VT_FAIL_MEMORY(error, count * sizeof *engine->sets[t]);
+    for (uint32_t b = 0; b < count; b++) engine->sets[t][b] = &engine->blocks[b].sets[t];
   }
   return VT_OK;
 }
@@ -79,38 +120,31 @@ static enum vt_status create_workers(struct vt_sparse *engine, struct vt_error *
 
 static enum vt_status create_replicas(struct vt_sparse *engine, struct vt_error *error) {
   const struct vt_train_options *options = &engine->base.options;
+  const struct vt_machine *machine = &engine->machine;
   if (options->replicas == 0) return VT_OK;
-  int rank = vt_ranks_rank(options->ranks), size = vt_ranks_size(options->ranks);
-  return vt_replicas_init(&engine->replicas, engine->tables, options->replicas, vt_deal(options->replicas, size, rank),
-                          vt_deal(options->replicas, size, rank + 1), error);
+  int size = vt_ranks_size(options->ranks);
+  return vt_replicas_init(&engine->replicas, engine->tables, options->replicas,
+                          vt_deal(options->replicas, size, machine->begin),
+                          vt_deal(options->replicas, size, machine->end), options->threads, error);
 }
 
 static enum vt_status create_exchange(struct vt_sparse *engine, struct vt_error *error) {
   const struct vt_train_options *options = &engine->base.options;
-  if (vt_ranks_size(options->ranks) == 1) return VT_OK;
+  if (engine->machine.ranks == NULL) return VT_OK;
   struct vt_replicas *replicas = &engine->replicas;
-  if (options->replicas > 0) {
-    const struct vt_exchange_parts parts = {
-        .ranks = options->ranks,
-        .blocks = replicas->blocks,
-        .blocks_max = replicas->count,
-        .sets = {replicas->sets[VT_TABLE_INPUT], replicas->sets[VT_TABLE_OUTPUT]},
-        .tables = engine->tables,
-        .replicas = replicas,
-        .mergers = engine->mergers,
-    };
-    return vt_exchange_create(&parts, &engine->exchange, error);
-  }
-  const struct vt_exchange_parts parts = {
-      .ranks = options->ranks,
-      .blocks = engine->blocks,
-      .blocks_max = options->blocks,
-      .sets = {engine->sets[VT_TABLE_INPUT], engine->sets[VT_TABLE_OUTPUT]},
+  const bool apart = options->replicas > 0;
+  struct vt_exchange_parts parts = {
+      .machine = &engine->machine,
+      .common = engine->common,
+      .blocks = apart ? replicas->blocks : engine->blocks,
+      .blocks_max = apart ? replicas->count : options->blocks,
       .tables = engine->tables,
       .squares = options->optimizer == VT_OPTIMIZER_ADAGRAD ? engine->squares : NULL,
       .decay = options->l2 == 0 ? NULL : &engine->decay,
+      .replicas = apart ? replicas : NULL,
       .mergers = engine->mergers,
   };
+  for (int t = 0; t < VT_TABLE_COUNT; t++) parts.sets[t] = apart ? replicas->sets[t] : engine->sets[t];
   return vt_exchange_create(&parts, &engine->exchange, error);
 }
 
@@ -147,12 +181,27 @@ static enum vt_status create_parts(struct vt_sparse *engine, struct vt_error *er
   engine->setup.keep = engine->keep;
   engine->setup.corpus = engine->base.corpus;
   VT_TRY(create_probes(engine, error));
-  VT_TRY(create_tables(engine, error));
   VT_TRY(create_blocks(engine, error));
-  VT_TRY(create_decay(engine, error));
-  VT_TRY(create_replicas(engine, error));
-  VT_TRY(create_exchange(engine, error));
   return create_workers(engine, error);
+}
+
+/* Of what is shared there is a piece for each rank to see to; all is there when all have agreed. */
+enum vt_status vt_sparse_join(struct vt_engine *base, struct vt_error *error) {
+  struct vt_sparse *engine = (struct vt_sparse *)base;
+  struct vt_ranks *ranks = vt_ranks_size(base->options.ranks) > 1 ? base->options.ranks : NULL;
+  VT_TRY(vt_machine_find(ranks, &engine->machine, error));
+  /* The tables' shape is known before their place is. */
+  struct vt_arena measure = {0};
+  for (int t = 0; t < VT_TABLE_COUNT; t++)
+    engine->tables[t] = vt_table_take((uint32_t)vt_vocab_size(base->vocab), base->options.dim, &measure);
+  enum vt_status status = create_replicas(engine, error);
+  if (ranks != NULL) status = vt_ranks_agree(ranks, status, error);
+  VT_TRY(status);
+  VT_TRY(create_shared(engine, error));
+  status = create_mergers(engine, error);
+  if (status == VT_OK) status = create_exchange(engine, error);
+  if (status == VT_OK) start_rows(engine);
+  return ranks != NULL ? vt_ranks_agree(ranks, status, error) : status;
 }
 
 enum vt_status vt_sparse_create(struct vt_engine *base, struct vt_error *error) {
@@ -180,8 +229,6 @@ void vt_sparse_release(struct vt_engine *base) {
   for (int t = 0; t < VT_TABLE_COUNT; t++) {
     vt_free(engine->sets[t]);
     vt_merger_release(&engine->mergers[t]);
-    vt_table_release(&engine->tables[t]);
-    vt_table_release(&engine->squares[t]);
     vt_table_release(&engine->paid[t]);
   }
   vt_anchor_release(&engine->anchor);
@@ -189,10 +236,10 @@ void vt_sparse_release(struct vt_engine *base) {
   vt_replicas_release(&engine->replicas);
   vt_free(engine->blocks);
   vt_ledger_free(engine->base.ledger);
-  vt_free_aligned(engine->set_memory);
+  vt_machine_unshare(&engine->machine, &engine->memory);
+  vt_machine_release(&engine->machine);
   vt_probe_free(engine->probe);
   vt_probe_free(engine->held_out_probe);
-  vt_decay_release(&engine->decay);
   vt_noise_release(&engine->noise);
   vt_huffman_release(&engine->huffman);
   vt_free(engine->keep);

@@ -4,22 +4,10 @@
 static void merge_superstep_of_replica(void *context, int worker) {
   struct vt_sparse *engine = context;
   for (;;) {
-    uint32_t task = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
+    uint32_t task = vt_sparse_next(engine);
     if (task >= VT_SHARDS * VT_TABLE_COUNT) return;
     uint32_t t = task / VT_SHARDS, shard = task % VT_SHARDS;
     vt_merger_shard(&engine->mergers[t], engine->merger_scratch[worker], engine->sets[t], engine->block_count, shard);
-    vt_replicas_note(&engine->replicas, (int)t, shard, (uint32_t)engine->mergers[t].shards[shard].moved,
-                     engine->merger_scratch[worker]);
-  }
-}
-
-static void put_aside(void *context, int worker) {
-  struct vt_sparse *engine = context;
-  (void)worker;
-  for (;;) {
-    uint32_t task = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
-    if (task >= VT_SHARDS * VT_TABLE_COUNT) return;
-    vt_replicas_put_aside(&engine->replicas, engine->replica, (int)(task / VT_SHARDS), task % VT_SHARDS);
   }
 }
 
@@ -27,8 +15,8 @@ static void pack_replicas(void *context, int worker) {
   struct vt_sparse *engine = context;
   (void)worker;
   for (;;) {
-    uint32_t r = engine->replicas.own_begin + atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
-    if (r >= engine->replicas.own_end) return;
+    uint32_t r = engine->replica_begin + vt_sparse_next(engine);
+    if (r >= engine->replica_end) return;
     vt_exchange_pack(engine->exchange, r);
   }
 }
@@ -40,13 +28,11 @@ static void join_shards(void *context, int worker) {
   uint32_t first = 0, end = VT_SHARDS;
   if (engine->exchange != NULL) vt_exchange_shards(engine->exchange, &first, &end);
   for (;;) {
-    uint32_t task = atomic_fetch_add_explicit(&engine->next_task, 1, memory_order_relaxed);
+    uint32_t task = vt_sparse_next(engine);
     if (task >= (end - first) * VT_TABLE_COUNT) return;
     uint32_t t = task / (end - first), shard = first + task % (end - first);
-    vt_merger_shard(&engine->mergers[t], scratch, replicas->sets[t], replicas->count, shard);
+    vt_replicas_join(replicas, worker, &engine->mergers[t], scratch, (int)t, shard);
     if (engine->exchange != NULL) vt_exchange_merged(engine->exchange, (int)t, shard, scratch);
-    for (uint32_t k = 0; k < engine->mergers[t].shards[shard].moved; k++)
-      vt_replicas_settle(replicas, (int)t, vt_merger_touched(scratch, k));
   }
 }
 
@@ -54,12 +40,13 @@ static void join_shards(void *context, int worker) {
 static enum vt_status train_replica(struct vt_sparse *engine, uint32_t replica, bool own, struct vt_error *error) {
   struct vt_block *sum = &engine->replicas.blocks[replica];
   enum vt_status status = VT_OK;
-  engine->replica = replica;
-  if (own) vt_replicas_begin(&engine->replicas, replica);
+  if (own)
+    vt_replicas_begin(&engine->replicas, replica, engine->blocks, engine->base.options.blocks, engine->mergers);
   for (uint32_t k = 0; k < engine->base.options.sync_every && engine->base.state.position < engine->base.entries; k++) {
     vt_sparse_lay_out(engine);
     if (replica == 0 && k == 0) engine->first_lr = engine->base.state.lr;
     if (!own || status != VT_OK) continue;
+    engine->own_begin = 0;
     engine->own_end = engine->block_count;
     vt_sparse_run(engine, vt_sparse_train_blocks);
     status = vt_sparse_reserve(engine, engine->sets, engine->block_count, error);
@@ -76,33 +63,34 @@ static enum vt_status train_replica(struct vt_sparse *engine, uint32_t replica, 
         status = vt_sparse_fail_diverged(engine, t, bad_row, engine->base.state.step + 1, error);
     }
   }
-  if (!own) return VT_OK;
-  vt_replicas_lay_out(&engine->replicas, replica);
-  vt_sparse_run(engine, put_aside);
+  if (own) vt_replicas_end(&engine->replicas, engine->mergers);
   return status;
 }
 
 static enum vt_status join_replicas(struct vt_sparse *engine, enum vt_status status, struct vt_error *error) {
-  struct vt_replicas *replicas = &engine->replicas;
   if (engine->exchange != NULL) {
     if (status == VT_OK) vt_sparse_run(engine, pack_replicas);
     VT_TRY(vt_exchange_blocks(engine->exchange, status, error));
   }
   VT_TRY(status);
-  status = vt_sparse_reserve(engine, replicas->sets, replicas->count, error);
+  for (int worker = 0; worker < engine->base.options.threads && status == VT_OK; worker++)
+    status = vt_merger_scratch_reserve_rows(engine->merger_scratch[worker],
+                                            vt_shard_rows(0, engine->tables[VT_TABLE_INPUT].rows), error);
   if (status == VT_OK && engine->exchange != NULL) status = vt_exchange_reserve(engine->exchange, error);
-  if (status == VT_OK) vt_sparse_run(engine, join_shards);
+  if (status == VT_OK) vt_sparse_run_together(engine, join_shards, VT_EXCHANGE_SHARDS);
   return engine->exchange == NULL ? status : vt_exchange_rows(engine->exchange, status, error);
 }
 
 enum vt_status vt_sparse_round(struct vt_sparse *engine, struct vt_error *error) {
   struct vt_replicas *replicas = &engine->replicas;
-  uint32_t begin = replicas->own_begin, end = replicas->own_end;
+  uint32_t begin = 0, end = replicas->count;
   enum vt_status status = VT_OK;
-  engine->own_begin = 0;
   engine->paid_is_current = false;
+  replicas->stamp = (uint32_t)engine->base.state.step + 1;
   if (engine->exchange != NULL)
     vt_exchange_begin(engine->exchange, engine->base.state.step + 1, replicas->count, &begin, &end);
+  engine->replica_begin = begin;
+  engine->replica_end = end;
   for (uint32_t r = 0; r < replicas->count; r++) {
     bool own = r >= begin && r < end && status == VT_OK;
     enum vt_status trained = train_replica(engine, r, own, error);

@@ -15,6 +15,12 @@ enum vt_status vt_table_init(struct vt_table *table, uint32_t rows, uint32_t dim
   return VT_OK;
 }
 
+struct vt_table vt_table_take(uint32_t rows, uint32_t dim, struct vt_arena *arena) {
+  size_t width = vt_kernel_width(dim);
+  float *data = vt_arena_take(arena, rows * width * sizeof *data);
+  return (struct vt_table){.data = data, .rows = rows, .dim = dim, .width = width};
+}
+
 void vt_table_release(struct vt_table *table) {
   vt_free_aligned(table->data);
   *table = (struct vt_table){0};

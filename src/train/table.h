@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 
 enum vt_table_role {
@@ -25,6 +26,8 @@ struct vt_table {
 /* All zeros. On error nothing is held. */
 enum vt_status vt_table_init(struct vt_table *table, uint32_t rows, uint32_t dim, struct vt_error *error);
 void vt_table_release(struct vt_table *table);
+/* In memory of an arena, zeroed; not to be released. data is NULL while the arena is measured. */
+struct vt_table vt_table_take(uint32_t rows, uint32_t dim, struct vt_arena *arena);
 
 /* word2vec's start of the input table: uniform on [-1/2, 1/2) / dim. A pure function of seed and row, so that the
  * start of any run can be had again without having been kept. to[dim]. */

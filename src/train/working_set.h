@@ -8,6 +8,7 @@
 #ifndef VECTRAIL_TRAIN_WORKING_SET_H
 #define VECTRAIL_TRAIN_WORKING_SET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -21,6 +22,17 @@
 #define VT_NO_SLOT UINT32_MAX
 
 static inline uint32_t vt_shard_of(uint32_t row) { return (row >> VT_SHARD_RUN_BITS) % VT_SHARDS; }
+
+/* The rows of a shard lie in runs of 1 << VT_SHARD_RUN_BITS, so far apart. */
+#define VT_SHARD_STRIDE ((uint32_t)VT_SHARDS << VT_SHARD_RUN_BITS)
+
+/* How many rows of a table of `rows` are in a shard. */
+static inline uint32_t vt_shard_rows(uint32_t shard, uint32_t rows) {
+  const uint32_t run = UINT32_C(1) << VT_SHARD_RUN_BITS;
+  uint32_t rest = rows % VT_SHARD_STRIDE, begin = shard << VT_SHARD_RUN_BITS;
+  uint32_t last = rest <= begin ? 0 : rest - begin;
+  return rows / VT_SHARD_STRIDE * run + (last < run ? last : run);
+}
 
 struct vt_working_set {
   const struct vt_table *table;
@@ -36,6 +48,10 @@ struct vt_working_set {
   uint32_t shard_start[VT_SHARDS + 1];
   const struct vt_decay *decay; /* what rows owe is paid by their copies too; NULL without L2 */
   int role;                     /* of the table, for the decay */
+  /* Of a replica that trains apart: rows whose stamp this is lie in `moved`, the others in the table; else NULL. */
+  const uint32_t *stamps;
+  uint32_t stamp;
+  const struct vt_table *moved;
 };
 
 /* Memory that a set needs: all sets of an engine share one allocation, so that it is backed by huge pages; working
@@ -47,6 +63,12 @@ void vt_working_set_init(struct vt_working_set *set, const struct vt_table *tabl
 void vt_working_set_clear(struct vt_working_set *set);
 /* Orders the slots by shard, for the merge. */
 void vt_working_set_sort(struct vt_working_set *set);
+
+/* Where a row is copied from. */
+static inline const float *vt_working_set_source(const struct vt_working_set *set, uint32_t id) {
+  const bool moved = set->stamps != NULL && set->stamps[id] == set->stamp;
+  return vt_table_row(moved ? set->moved : set->table, id);
+}
 
 /* The slot of a row of the table, copied in at its first call. */
 static inline uint32_t vt_working_set_slot(struct vt_working_set *set, uint32_t id) {
@@ -62,7 +84,7 @@ static inline uint32_t vt_working_set_slot(struct vt_working_set *set, uint32_t 
   set->ids[slot] = id;
   float *row = set->rows + (size_t)slot * set->stride;
   size_t width = set->table->width;
-  memcpy(row, vt_table_row(set->table, id), width * sizeof *row);
+  memcpy(row, vt_working_set_source(set, id), width * sizeof *row);
   if (set->decay != NULL) {
     float owed = vt_decay_owed(set->decay, set->role, id);
     for (size_t k = 0; k < width; k++) row[k] *= owed;
@@ -73,7 +95,7 @@ static inline uint32_t vt_working_set_slot(struct vt_working_set *set, uint32_t 
 
 /* Asks the cache for the table's row, if the set will have to copy it. */
 static inline void vt_working_set_prefetch(const struct vt_working_set *set, uint32_t id) {
-  vt_prefetch_row(vt_table_row(set->table, id), set->table->width);
+  vt_prefetch_row(vt_working_set_source(set, id), set->table->width);
 }
 
 static inline float *vt_working_set_row(const struct vt_working_set *set, uint32_t slot) {

@@ -114,14 +114,16 @@ static void check_bits(void (*set)(struct vt_train_request *request), uint32_t s
   assert_int_equal(vt_train(&job.request, NULL, &job.error[0]), VT_OK);
   for (int ranks = 1; ranks <= RANKS_MAX; ranks++) {
     for (int threads = 1; threads <= 2; threads++) {
-      if (!all && (ranks + threads) % 2 == 0) continue;
-      char name[32];
-      snprintf(name, sizeof name, "run%dx%d", ranks, threads);
-      job.request.run_path = vtt_path(folder, name);
-      job.request.train.threads = job.request.corpus.threads = threads;
-      vtt_ranks_run(ranks, take_part, &job);
-      expect_all(&job, ranks, VT_OK);
-      compare_runs(alone, job.request.run_path);
+      for (int machines = 1; machines <= ranks; machines++) {
+        if (!all && (ranks + threads + machines) % 2 == 0) continue;
+        char name[32];
+        snprintf(name, sizeof name, "run%dx%dx%d", ranks, threads, machines);
+        job.request.run_path = vtt_path(folder, name);
+        job.request.train.threads = job.request.corpus.threads = threads;
+        vtt_ranks_run(ranks, machines, take_part, &job);
+        expect_all(&job, ranks, VT_OK);
+        compare_runs(alone, job.request.run_path);
+      }
     }
   }
   vtt_folder_remove(folder);
@@ -172,7 +174,7 @@ static void listen_on_rank_0(struct vt_train_request *request, int rank) {
   request->interrupt = &stop;
 }
 
-static void check_going_on(void (*set)(struct vt_train_request *request), int before, int after) {
+static void check_going_on(void (*set)(struct vt_train_request *request), int before, int after, int machines) {
   struct vtt_folder *folder = vtt_folder_create();
   const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 900, 1), *alone = vtt_path(folder, "alone");
   struct job job = {.change = listen_on_rank_0};
@@ -181,19 +183,19 @@ static void check_going_on(void (*set)(struct vt_train_request *request), int be
   assert_int_equal(vt_train(&job.request, NULL, &job.error[0]), VT_OK);
   const char *path = job.request.run_path = vtt_path(folder, "run");
   stop = 0;
-  vtt_ranks_run(before, take_part, &job);
+  vtt_ranks_run(before, machines, take_part, &job);
   expect_all(&job, before, VT_ERROR_INTERRUPTED);
   assert_non_null(strstr(job.error[before - 1].message, "interrupted at step"));
   vt_resume_request_init(&job.resume);
   job.resume.run_path = path;
   job.resume.threads = 1;
   job.resumes = true;
-  vtt_ranks_run(after, take_part, &job);
+  vtt_ranks_run(after, machines, take_part, &job);
   expect_all(&job, after, VT_OK);
   assert_true(job.result.first_step > 0 && job.result.steps > job.result.first_step);
   /* The stop left a snapshot that the unbroken run does not have; it is gone again. */
   compare_runs(alone, path);
-  vtt_ranks_run(after, take_part, &job); /* finished: nothing is done */
+  vtt_ranks_run(after, machines, take_part, &job); /* finished: nothing is done */
   expect_all(&job, after, VT_OK);
   assert_int_equal(job.result.first_step, job.result.steps);
   vtt_folder_remove(folder);
@@ -201,10 +203,12 @@ static void check_going_on(void (*set)(struct vt_train_request *request), int be
 
 static void a_run_goes_on_with_another_number_of_ranks(void **state) {
   (void)state;
-  check_going_on(with_adagrad_and_decay, 3, 2);
-  check_going_on(with_adagrad_and_decay, 2, 1);
-  check_going_on(with_adagrad_and_decay, 1, 4);
-  check_going_on(with_replicas, 3, 2);
+  for (int machines = 1; machines <= 3; machines++) {
+    check_going_on(with_adagrad_and_decay, 3, 2, machines);
+    check_going_on(with_adagrad_and_decay, 2, 1, machines);
+    check_going_on(with_adagrad_and_decay, 1, 4, machines);
+    check_going_on(with_replicas, 3, 2, machines);
+  }
 }
 
 /* ---- what is refused --------------------------------------------------------------------------------------------- */
@@ -229,7 +233,7 @@ static void bad_lr(struct vt_train_request *request, int rank) {
 
 static void refuse(struct vtt_folder *folder, struct job *job, int ranks, enum vt_status status, const char *part) {
   size_t entries = vtt_folder_entries(folder);
-  vtt_ranks_run(ranks, take_part, job);
+  vtt_ranks_run(ranks, 1 + ranks % 2, take_part, job);
   expect_all(job, ranks, status);
   for (int r = 0; r < ranks; r++)
     if (strstr(job->error[r].message, part) == NULL) fail_msg("rank %d: %s", r, job->error[r].message);
@@ -285,21 +289,30 @@ static void what_ranks_cannot_do_is_refused(void **state) {
   vtt_folder_remove(folder);
 }
 
-static void all_diverge_together(void **state) {
-  (void)state;
+static void check_diverging(int machines, uint32_t replicas) {
   struct vtt_folder *folder = vtt_folder_create();
   const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 500, 1);
   struct job job = {0};
   request_init(&job.request, &corpus, vtt_path(folder, "run"));
   job.request.train.epochs = 1000;
   job.request.train.lr = 1000;
-  vtt_ranks_run(3, take_part, &job);
+  job.request.train.replicas = replicas;
+  vtt_ranks_run(3, machines, take_part, &job);
   expect_all(&job, 3, VT_ERROR_DIVERGED);
   assert_string_equal(job.error[0].message, job.error[2].message);
   struct vt_run *run = open_run(job.request.run_path);
   assert_string_equal(vt_run_event_at(run, vt_run_event_count(run) - 1).kind, "diverged");
   vt_run_close(run);
   vtt_folder_remove(folder);
+}
+
+/* Exactly, all find it out at once; in replicas, one tells the others. */
+static void all_diverge_together(void **state) {
+  (void)state;
+  for (int machines = 1; machines <= 3; machines++) {
+    check_diverging(machines, 0);
+    check_diverging(machines, 3);
+  }
 }
 
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
@@ -325,7 +338,7 @@ static void exchange_words(void *context, struct vt_ranks *ranks) {
 
 static void collective_calls(void **state) {
   (void)state;
-  for (int size = 1; size < RANKS_MAX * 2; size++) vtt_ranks_run(size, exchange_words, NULL);
+  for (int size = 1; size < RANKS_MAX * 2; size++) vtt_ranks_run(size, 1, exchange_words, NULL);
 }
 
 int main(void) {

@@ -28,12 +28,14 @@ struct network {
   pthread_mutex_t mutex;
   pthread_cond_t arrived;
   int size;
+  int machines;
   struct queue *queues; /* from x size + to */
 };
 
 struct thread_transport {
   struct vt_transport base;
   struct network *network;
+  char machine[16];
 };
 
 static bool send_message(struct vt_transport *transport, int to, const void *data, size_t bytes) {
@@ -95,20 +97,24 @@ static void *run(void *context) {
   if (transport == NULL) abort();
   *transport = (struct thread_transport){.base = {.rank = job->rank,
                                                   .size = job->network->size,
+                                                  .one_process = true,
                                                   .send = send_message,
                                                   .settle = settle,
                                                   .receive = receive,
                                                   .abort = abort_all,
                                                   .leave = leave},
                                          .network = job->network};
+  snprintf(transport->machine, sizeof transport->machine, "%d", job->rank % job->network->machines);
+  transport->base.machine = transport->machine;
   if (vt_ranks_over(&transport->base, &ranks, NULL) != VT_OK) abort();
   job->work(job->context, ranks);
   vt_ranks_leave(ranks);
   return NULL;
 }
 
-void vtt_ranks_run(int size, void (*work)(void *context, struct vt_ranks *ranks), void *context) {
-  struct network network = {.mutex = PTHREAD_MUTEX_INITIALIZER, .arrived = PTHREAD_COND_INITIALIZER, .size = size};
+void vtt_ranks_run(int size, int machines, void (*work)(void *context, struct vt_ranks *ranks), void *context) {
+  struct network network = {
+      .mutex = PTHREAD_MUTEX_INITIALIZER, .arrived = PTHREAD_COND_INITIALIZER, .size = size, .machines = machines};
   struct job *jobs = calloc((size_t)size, sizeof *jobs);
   pthread_t *threads = calloc((size_t)size, sizeof *threads);
   network.queues = calloc((size_t)size * (size_t)size, sizeof *network.queues);
