@@ -24,6 +24,10 @@ static void prepare(void) {
 static const struct option options[] = {
     {.kind = OPTION_HEADING, .help = "Options"},
     SHARED_THREADS(AT(request.threads)),
+    {.kind = OPTION_FLAG,
+     .name = "deal-tables",
+     AT(request.deal_tables),
+     .help = "with ranks on several machines, each holds a part of the tables; they may exceed one machine's memory"},
     {.kind = OPTION_TEXT,
      .name = "kernel",
      .value = "NAME",

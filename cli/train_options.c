@@ -320,6 +320,10 @@ static const struct option options[] = {
      WHOLE(0, 4096),
      .help =
          "with --sync periodic, how many train apart; ranks share them, and change no result; 0: one for each rank"},
+    {.kind = OPTION_FLAG,
+     .name = "deal-tables",
+     AT(train.deal_tables),
+     .help = "with ranks on several machines, each holds a part of the tables; they may exceed one machine's memory"},
     {.kind = OPTION_TEXT,
      .name = "kernel",
      .value = "NAME",

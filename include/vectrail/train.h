@@ -137,6 +137,11 @@ struct vt_train_options {
   /* The processes that train together, borrowed; threads are each one's own. All pass the same request. NULL: this one
    * alone [NULL] */
   struct vt_ranks *ranks;
+  /* With ranks on several machines: each machine holds the rows that its ranks own alone, and asks for those that it is
+   * about to train on, so that tables may be as large as the memory of all machines. Rank 0 looks at them through a
+   * temporary file of their size. Negative sampling and hierarchical softmax, every superstep brought together, without
+   * l2. Changes no result [false] */
+  bool deal_tables;
 };
 
 VT_API void vt_train_options_init(struct vt_train_options *options);
@@ -249,6 +254,7 @@ struct vt_resume_request {
   int threads;               /* at least 1 [the processors this process may use] */
   double checkpoint_seconds; /* negative: as before [-1] */
   struct vt_ranks *ranks;    /* as in struct vt_train_options; their number may differ too [NULL] */
+  bool deal_tables;          /* likewise [false] */
   /* As in struct vt_train_request; corpus_ready is told what was read when the run was begun. Progress is called for
    * the step that is gone on from, too. */
   void (*progress)(void *context, const struct vt_train_progress *progress);

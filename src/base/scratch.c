@@ -1,9 +1,10 @@
 /* scratch.c: unlinked at once, so that the system frees it however the process ends. */
-#define _DEFAULT_SOURCE /* madvise, mkdtemp, mkstemp */
+#define _GNU_SOURCE /* madvise, mkdtemp, mkstemp, posix_fallocate */
 
 #include "base/scratch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -89,6 +90,20 @@ enum vt_status vt_scratch_map(struct vt_scratch *scratch, size_t bytes, struct v
   if (data == MAP_FAILED)
     return VT_FAIL(error, VT_ERROR_IO, "%s: cannot map a temporary file: %s", scratch->folder, strerror(errno));
   scratch->data = data;
+  scratch->bytes = bytes;
+  return VT_OK;
+}
+
+enum vt_status vt_scratch_room(struct vt_scratch *scratch, size_t bytes, void **data, struct vt_error *error) {
+  unmap(scratch);
+  int refused = posix_fallocate(scratch->descriptor, 0, (off_t)bytes);
+  if (refused != 0)
+    return VT_FAIL_HELP(error, VT_ERROR_IO, HELP_SPACE, "%s: no room for a temporary file of %zu bytes: %s",
+                        scratch->folder, bytes, strerror(refused));
+  void *mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, scratch->descriptor, 0);
+  if (mapping == MAP_FAILED)
+    return VT_FAIL(error, VT_ERROR_IO, "%s: cannot map a temporary file: %s", scratch->folder, strerror(errno));
+  scratch->data = *data = mapping;
   scratch->bytes = bytes;
   return VT_OK;
 }

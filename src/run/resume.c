@@ -71,6 +71,7 @@ static enum vt_status read_settings(struct vt_session *session, const struct vt_
   session->settings.train.threads = request->threads;
   session->settings.train.kernel = request->kernel;
   session->settings.train.ranks = request->ranks;
+  session->settings.train.deal_tables = request->deal_tables;
   if (!(request->checkpoint_seconds < 0)) session->settings.record.checkpoint_seconds = request->checkpoint_seconds;
   session->report = (struct vt_corpus_report){
       .text_bytes = meta_count(run, "corpus_bytes"),
@@ -327,7 +328,9 @@ enum vt_status vt_resume(const struct vt_resume_request *request, struct vt_trai
       .folder = request->run_path,
       .ranks = request->ranks,
       .lock = -1,
-      .settings = {.train = {.kernel = request->kernel, .threads = request->threads, .ranks = request->ranks}},
+      .settings = {.train = {.kernel = request->kernel, .threads = request->threads,
+                             .ranks = request->ranks,
+                             .deal_tables = request->deal_tables}},
       .on_progress = request->progress,
       .progress_context = request->progress_context,
       .interrupt = request->interrupt,

@@ -101,6 +101,7 @@ static enum vt_status describe_request(struct description *description, const st
                                        const struct vt_train_request *request, struct vt_error *error) {
   describe(description, "version\t%s\n", vt_version());
   describe(description, "run\t%s\n", session->run_path);
+  describe(description, "tables\t%s\n", session->settings.train.deal_tables ? "dealt" : "whole");
   if (request == NULL) return VT_OK;
   const struct vt_corpus_options *corpus = &request->corpus;
   describe(description, "tokens\t%d\nfold-case\t%d\nmin-count\t%" PRIu64 "\nmax-vocab\t%" PRIu32 "\n",
@@ -236,6 +237,7 @@ static enum vt_status take_shared(struct vt_session *session, const struct share
   session->settings.train.kernel = mine.kernel; /* what this machine has */
   session->settings.train.threads = mine.threads;
   session->settings.train.ranks = mine.ranks;
+  session->settings.train.deal_tables = mine.deal_tables;
   session->report = shared->report;
   if (shared->finished) return VT_OK;
   VT_TRY(receive_vocab(session, shared, error));

@@ -34,6 +34,9 @@ static enum vt_status check_ranks(const struct vt_engine_type *type, const struc
   if (type->collect == NULL)
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "start it without mpirun, with more threads",
                         "this loss is trained by one process, and there are %d", ranks);
+  if (options->deal_tables && (options->replicas > 0 || options->l2 != 0))
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "leave --deal-tables out",
+                        "tables are dealt to machines where every superstep is brought together, without --l2");
   if (options->replicas > 0 && (uint32_t)ranks > options->replicas)
     return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "start fewer ranks, or ask for more --replicas",
                         "%d ranks share %" PRIu32 " replicas: some would have none", ranks, options->replicas);

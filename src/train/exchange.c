@@ -59,7 +59,9 @@ static enum vt_status allocate(struct vt_exchange *exchange, struct vt_error *er
     if (exchange->own[t] == NULL) return VT_FAIL_MEMORY(error, parts->blocks_max * sizeof(void *));
     for (uint32_t b = 0; b < parts->blocks_max; b++) exchange->own[t][b] = &parts->blocks[b].sets[t];
   }
-  return exchange->sends ? allocate_messages(exchange, error) : VT_OK;
+  if (!exchange->sends) return VT_OK;
+  VT_TRY(allocate_messages(exchange, error));
+  return parts->dealt ? vt_exchange_wanted_create(exchange, error) : VT_OK;
 }
 
 enum vt_status vt_exchange_create(const struct vt_exchange_parts *parts, struct vt_exchange **out,
@@ -94,6 +96,7 @@ void vt_exchange_free(struct vt_exchange *exchange) {
   for (uint32_t b = 0; exchange->boxes != NULL && b < exchange->parts.blocks_max; b++)
     vt_box_release(&exchange->boxes[b]);
   for (int r = 0; exchange->firsts != NULL && r < exchange->size; r++) vt_box_release(&exchange->firsts[r]);
+  vt_exchange_wanted_free(exchange);
   vt_free(exchange->boxes);
   vt_free(exchange->firsts);
   vt_free(exchange->segments);
@@ -211,4 +214,14 @@ enum vt_status vt_exchange_fail(struct vt_exchange *exchange, const struct vt_ex
                                 struct vt_error *error) {
   exchange->over = true;
   return vt_ranks_failure_raise(&outcome->failure, error);
+}
+
+enum vt_status vt_exchange_answer(struct vt_exchange *exchange, const struct vt_exchange_outcome *outcome,
+                                  bool *goes_on, struct vt_error *error) {
+  *goes_on = outcome->zero == KIND_COLLECT || outcome->zero == KIND_COLLECT_ALL;
+  if (outcome->failed) return vt_exchange_fail(exchange, outcome, error);
+  if (*goes_on) return vt_exchange_give(exchange, outcome->zero == KIND_COLLECT_ALL, error);
+  if (outcome->zero != KIND_STOP) return VT_OK;
+  exchange->over = true;
+  return VT_FAIL(error, VT_ERROR_INTERRUPTED, "rank 0 has ended the training");
 }

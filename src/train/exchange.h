@@ -13,6 +13,11 @@
  * Before 2 and after 3 the ranks of a machine wait for each other. Where there is one machine, its ranks take blocks and
  * shards from counters in common, whoever is free, and nothing is sent at all.
  *
+ * Tables may be dealt to the machines, each of which then holds the rows of its ranks' shards alone. A superstep then
+ * begins with each rank finding out which rows its blocks will touch, and having them sent by their owners
+ * (vt_exchange_fetch); in 3 nothing is sent but what the merges did. Rank 0 sees the whole tables when it wants to, in
+ * views that lie in a file.
+ *
  * So every row takes the same sums in the same order as in one process, and R ranks give its bits. What belongs to rows
  * and is not needed for training elsewhere (AdaGrad's sums) stays on its owner's machine, until rank 0 asks for it.
  *
@@ -30,6 +35,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/pool.h"
 #include "dist/machine.h"
 #include "train/merge.h"
 #include "train/objective/objective.h"
@@ -63,6 +69,9 @@ struct vt_exchange_parts {
   struct vt_decay *decay;                             /* NULL without L2 */
   struct vt_replicas *replicas;                       /* NULL where every superstep is brought together */
   struct vt_merger *mergers;                          /* VT_TABLE_COUNT */
+  /* The tables are dealt to the machines: rows are asked for before a superstep, and merged rows stay where they are. */
+  bool dealt;
+  struct vt_table *views; /* with it, on rank 0: the tables whole, as observers see them; then squares, if there are */
 };
 
 struct vt_exchange;
@@ -80,6 +89,11 @@ void vt_exchange_begin(struct vt_exchange *exchange, uint64_t step, uint32_t cou
  * are. NULL: what is this rank's is nobody else's. */
 enum vt_exchange_phase { VT_EXCHANGE_BLOCKS, VT_EXCHANGE_SHARDS };
 atomic_uint *vt_exchange_counter(struct vt_exchange *exchange, enum vt_exchange_phase phase);
+/* Collective, where tables are dealt: fills the sets of this rank's blocks, whose slots have been taken, with the rows
+ * that they hold, from wherever they are. In place of vt_exchange_blocks it is then here that the others learn what rank
+ * 0 wants. local: this rank's failure so far, with its error. */
+enum vt_status vt_exchange_fetch(struct vt_exchange *exchange, struct vt_pool *pool, enum vt_status local,
+                                 struct vt_error *error);
 /* Hands on a trained and sorted block, or a replica; any number of threads, different blocks. */
 void vt_exchange_pack(struct vt_exchange *exchange, uint32_t block);
 /* Collective: brings to the others what was packed and takes in what they have; then sets[t][b] holds, of every block,
@@ -99,8 +113,11 @@ enum vt_status vt_exchange_rows(struct vt_exchange *exchange, enum vt_status loc
 /* ---- at a boundary ------------------------------------------------------------------------------------------------
  */
 
-/* On rank 0: makes the squares complete there. */
-enum vt_status vt_exchange_collect(struct vt_exchange *exchange, struct vt_error *error);
+/* On rank 0: makes the squares complete there. Where tables are dealt, the views; with squares false those of the tables
+ * alone. */
+enum vt_status vt_exchange_collect(struct vt_exchange *exchange, bool squares, struct vt_error *error);
+/* Collective, where tables are dealt: what the views of rank 0 hold goes to those who own it. */
+enum vt_status vt_exchange_deal(struct vt_exchange *exchange, struct vt_error *error);
 /* On rank 0: the others' vt_exchange_blocks, or vt_exchange_wait, ends with VT_ERROR_INTERRUPTED. Does nothing where
  * all have ended together already. */
 enum vt_status vt_exchange_stop(struct vt_exchange *exchange, struct vt_error *error);

@@ -262,15 +262,9 @@ enum vt_status vt_exchange_blocks(struct vt_exchange *exchange, enum vt_status l
       *error = network;
       return status;
     }
-    if (outcome.failed) return vt_exchange_fail(exchange, &outcome, error);
-    if (outcome.zero == KIND_STOP) {
-      exchange->over = true;
-      return VT_FAIL(error, VT_ERROR_INTERRUPTED, "rank 0 has ended the training");
-    }
-    if (outcome.zero == KIND_COLLECT) {
-      VT_TRY(vt_exchange_give(exchange, error));
-      continue;
-    }
+    bool goes_on;
+    VT_TRY(vt_exchange_answer(exchange, &outcome, &goes_on, error));
+    if (goes_on) continue;
     hear(exchange);
     return VT_OK;
   }

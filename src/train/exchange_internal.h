@@ -14,7 +14,17 @@
 
 #include "train/exchange.h"
 
-enum vt_exchange_kind { KIND_BLOCK = 1, KIND_NOTHING, KIND_ROWS, KIND_FAILED, KIND_COLLECT, KIND_STOP };
+enum vt_exchange_kind {
+  KIND_BLOCK = 1,
+  KIND_NOTHING,
+  KIND_ROWS,
+  KIND_FAILED,
+  KIND_COLLECT,
+  KIND_COLLECT_ALL, /* squares too */
+  KIND_STOP,
+  KIND_REQUEST,
+  KIND_REPLY
+};
 
 #define VT_EXCHANGE_MAGIC UINT32_C(0x56544d32)
 
@@ -27,7 +37,7 @@ struct vt_exchange_head {
   uint64_t tokens;
   uint64_t loss_pairs;
   double loss_sum;
-  uint32_t rows[VT_TABLE_COUNT]; /* KIND_BLOCK */
+  uint32_t rows[VT_TABLE_COUNT]; /* KIND_BLOCK, KIND_REQUEST, KIND_REPLY */
   uint32_t chunks;               /* KIND_ROWS */
   uint32_t reserved;
 };
@@ -88,6 +98,8 @@ struct vt_exchange {
   struct vt_box *boxes;                              /* by block */
   struct vt_box *firsts;                             /* by order: heads without a block, rows */
 
+  struct vt_exchange_wanted_rows *wanted; /* NULL where tables are whole */
+
   unsigned char *merged;
   size_t merged_capacity;
   atomic_size_t merged_bytes;
@@ -141,9 +153,19 @@ enum vt_status vt_exchange_fail(struct vt_exchange *exchange, const struct vt_ex
 enum vt_status vt_exchange_take_blocks(struct vt_exchange *exchange, bool wanted, struct vt_exchange_outcome *outcome,
                                        struct vt_error *error);
 
+/* In a round that began with a wish of rank 0: does it. *goes_on: there will be another round; otherwise there was none,
+ * or the training is over, which is VT_ERROR_INTERRUPTED. */
+enum vt_status vt_exchange_answer(struct vt_exchange *exchange, const struct vt_exchange_outcome *outcome,
+                                  bool *goes_on, struct vt_error *error);
+
+/* ---- exchange_fetch.c -------------------------------------------------------------------------------------------- */
+
+enum vt_status vt_exchange_wanted_create(struct vt_exchange *exchange, struct vt_error *error);
+void vt_exchange_wanted_free(struct vt_exchange *exchange);
+
 /* ---- exchange_wish.c --------------------------------------------------------------------------------------------- */
 
 /* On the other ranks, when rank 0 collects. */
-enum vt_status vt_exchange_give(struct vt_exchange *exchange, struct vt_error *error);
+enum vt_status vt_exchange_give(struct vt_exchange *exchange, bool squares, struct vt_error *error);
 
 #endif

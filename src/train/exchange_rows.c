@@ -52,8 +52,9 @@ static size_t chunk_bytes(const struct vt_exchange *exchange, size_t rows) {
   return sizeof(struct chunk) + vt_whole_lines(rows * sizeof(uint32_t)) + vt_whole_lines(rows * exchange->row_bytes);
 }
 
-/* Copies of rows in a shard: there are no more rows that move. */
+/* Copies of rows in a shard: there are no more rows that move. Where tables are dealt, none is sent. */
 static size_t count_copies(const struct vt_exchange *exchange, int t, uint32_t shard) {
+  if (exchange->parts.dealt) return 0;
   if (exchange->parts.replicas != NULL) return vt_shard_rows(shard, exchange->parts.tables[t].rows);
   size_t copies = 0;
   for (uint32_t b = 0; b < exchange->block_count; b++) {
@@ -84,7 +85,7 @@ enum vt_status vt_exchange_reserve(struct vt_exchange *exchange, struct vt_error
 static void pack_chunk(struct vt_exchange *exchange, int table, uint32_t shard,
                        const struct vt_merger_scratch *scratch) {
   const struct vt_merge_totals *totals = &exchange->parts.mergers[table].shards[shard];
-  uint32_t rows = (uint32_t)totals->moved;
+  uint32_t rows = exchange->parts.dealt ? 0 : (uint32_t)totals->moved;
   size_t place = atomic_fetch_add_explicit(&exchange->merged_bytes, chunk_bytes(exchange, rows), memory_order_relaxed);
   atomic_fetch_add_explicit(&exchange->merged_chunks, 1, memory_order_relaxed);
   unsigned char *at = exchange->merged + place;
@@ -126,7 +127,7 @@ static bool take_chunk(struct vt_exchange *exchange, int from, const struct vt_b
       chunk.shard >= vt_deal(VT_SHARDS, exchange->size, from + 1))
     return false;
   struct vt_table *table = &exchange->parts.tables[chunk.table];
-  if (chunk.rows > table->rows || chunk_bytes(exchange, chunk.rows) > box->bytes - *at) return false;
+  if (chunk.rows > (exchange->parts.dealt ? 0 : table->rows) || chunk_bytes(exchange, chunk.rows) > box->bytes - *at) return false;
   const uint32_t *ids = (const uint32_t *)(const void *)(box->data + *at + sizeof chunk);
   const unsigned char *rows = box->data + *at + sizeof chunk + vt_whole_lines(chunk.rows * sizeof *ids);
   struct vt_decay *decay = exchange->parts.decay;

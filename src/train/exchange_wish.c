@@ -1,50 +1,112 @@
-/* exchange_wish.c: what rank 0 wants of the others at a boundary, which they learn where they wait for its blocks. */
+/*
+ * exchange_wish.c: what rank 0 wants of the others at a boundary, which they learn where they wait for its first message
+ * of the next superstep; and the way back, when a run is gone on with.
+ *
+ * What is collected goes through pieces of bounded size, one owner after the other.
+ */
 #include <string.h>
 
 #include "base/memory.h"
 #include "train/exchange_internal.h"
 
-/* The rows of a table that a rank owns, one after the other; to or from the table. */
-static size_t copy_owned(const struct vt_exchange *exchange, struct vt_table *table, int order, unsigned char *data,
-                         bool from_table) {
-  uint32_t begin = vt_deal(VT_SHARDS, exchange->size, order), end = vt_deal(VT_SHARDS, exchange->size, order + 1);
-  size_t at = 0;
-  for (uint32_t row = 0; row < table->rows; row++) {
-    uint32_t shard = vt_shard_of(row);
-    if (shard < begin || shard >= end) continue;
-    unsigned char *mine = (unsigned char *)vt_table_row(table, row);
-    if (data != NULL) memcpy(from_table ? data + at : mine, from_table ? mine : data + at, exchange->row_bytes);
-    at += exchange->row_bytes;
+#define PIECE_BYTES ((size_t)16 << 20)
+
+/* Rows of shards begin .. end of a table, one after the other. */
+struct walk {
+  struct vt_table *table;
+  uint32_t begin;
+  uint32_t end;
+  uint32_t row; /* the next one that may be among them */
+};
+
+static struct walk walk_of(const struct vt_exchange *exchange, struct vt_table *table, int first, int last) {
+  return (struct walk){.table = table,
+                       .begin = vt_deal(VT_SHARDS, exchange->size, first),
+                       .end = vt_deal(VT_SHARDS, exchange->size, last)};
+}
+
+/* The next `most` bytes of rows at most, into data, or out of it; returns how many bytes. 0: that was all. */
+static size_t walk_on(struct walk *walk, unsigned char *data, size_t most, bool into_data) {
+  size_t row_bytes = walk->table->width * sizeof(float), at = 0;
+  for (; walk->row < walk->table->rows && at + row_bytes <= most; walk->row++) {
+    uint32_t shard = vt_shard_of(walk->row);
+    if (shard < walk->begin || shard >= walk->end) continue;
+    unsigned char *mine = (unsigned char *)vt_table_held_row(walk->table, walk->row);
+    memcpy(into_data ? data + at : mine, into_data ? mine : data + at, row_bytes);
+    at += row_bytes;
   }
   return at;
 }
 
-/* Those who share rank 0's memory have nothing to give. */
-static bool gives(const struct vt_exchange *exchange, int order) {
-  const struct vt_machine *machine = exchange->machine;
-  int zero = machine->orders[0], number = 0;
-  while (machine->begins[number + 1] <= zero) number++;
-  return order < machine->begins[number] || order >= machine->begins[number + 1];
+/* Which tables a collection takes, and where they come together on rank 0. */
+struct collection {
+  struct vt_table *from;
+  struct vt_table *to;
+};
+
+static size_t list_tables(const struct vt_exchange *exchange, bool squares, struct collection tables[4]) {
+  const struct vt_exchange_parts *parts = &exchange->parts;
+  size_t count = 0;
+  for (int t = 0; t < VT_TABLE_COUNT && parts->dealt; t++)
+    tables[count++] = (struct collection){&parts->tables[t], parts->views == NULL ? NULL : &parts->views[t]};
+  for (int t = 0; t < VT_TABLE_COUNT && squares && parts->squares != NULL; t++)
+    tables[count++] = (struct collection){
+        &parts->squares[t],
+        !parts->dealt ? &parts->squares[t] : parts->views == NULL ? NULL : &parts->views[VT_TABLE_COUNT + t]};
+  return count;
 }
 
-enum vt_status vt_exchange_give(struct vt_exchange *exchange, struct vt_error *error) {
-  struct vt_ranks *ranks = exchange->machine->ranks;
-  if (!gives(exchange, exchange->machine->order)) return VT_OK;
-  for (int t = 0; t < VT_TABLE_COUNT && exchange->parts.squares != NULL; t++) {
-    struct vt_table *table = &exchange->parts.squares[t];
-    size_t bytes = copy_owned(exchange, table, exchange->machine->order, NULL, true);
-    unsigned char *data = vt_alloc_aligned_raw(bytes, 1);
-    /* Rank 0 cannot tell a rank that has no memory from one that is late, so all end here. */
-    if (data == NULL) vt_ranks_break(ranks);
-    if (data == NULL) return VT_FAIL_MEMORY(error, bytes);
-    copy_owned(exchange, table, exchange->machine->order, data, true);
-    enum vt_status status = vt_ranks_send(ranks, 0, data, bytes, error);
-    if (status == VT_OK) status = vt_ranks_settle(ranks, error);
-    vt_free_aligned(data);
-    VT_TRY(status);
+/* Those who share rank 0's memory have nothing to give. Rank 0 has order 0. */
+static bool gives(const struct vt_exchange *exchange, int order) { return order >= exchange->machine->begins[1]; }
+
+static enum vt_status send_walk(struct vt_exchange *exchange, struct walk *walk, int to, unsigned char *piece,
+                                struct vt_error *error) {
+  for (size_t bytes; (bytes = walk_on(walk, piece, PIECE_BYTES, true)) > 0;) {
+    VT_TRY(vt_ranks_send(exchange->machine->ranks, to, piece, bytes, error));
+    VT_TRY(vt_ranks_settle(exchange->machine->ranks, error));
   }
   return VT_OK;
 }
+
+/* Takes in as many rows as the walk has; from: an order. */
+static enum vt_status receive_walk(struct vt_exchange *exchange, struct walk *walk, int from, struct vt_error *error) {
+  struct vt_box *box = &exchange->firsts[from];
+  const size_t row_bytes = walk->table->width * sizeof(float), whole = PIECE_BYTES / row_bytes * row_bytes;
+  size_t left = 0;
+  for (uint32_t shard = walk->begin; shard < walk->end; shard++) left += vt_shard_rows(shard, walk->table->rows);
+  for (left *= row_bytes; left > 0; left -= box->bytes) {
+    VT_TRY(vt_ranks_receive(exchange->machine->ranks, exchange->machine->at[from], box, error));
+    if (box->bytes != (left < whole ? left : whole))
+      return vt_exchange_strange(exchange, from, "does not belong here", error);
+    walk_on(walk, box->data, box->bytes, false);
+  }
+  return VT_OK;
+}
+
+static enum vt_status take_piece(struct vt_exchange *exchange, unsigned char **piece, struct vt_error *error) {
+  *piece = vt_alloc_aligned_raw(PIECE_BYTES, 1);
+  if (*piece != NULL) return VT_OK;
+  vt_ranks_break(exchange->machine->ranks); /* whoever waits cannot tell a rank without memory from one that is late */
+  return VT_FAIL_MEMORY(error, PIECE_BYTES);
+}
+
+enum vt_status vt_exchange_give(struct vt_exchange *exchange, bool squares, struct vt_error *error) {
+  struct collection tables[4];
+  size_t count = list_tables(exchange, squares, tables);
+  int order = exchange->machine->order;
+  if (!gives(exchange, order) || count == 0) return VT_OK;
+  unsigned char *piece;
+  VT_TRY(take_piece(exchange, &piece, error));
+  enum vt_status status = VT_OK;
+  for (size_t k = 0; k < count && status == VT_OK; k++) {
+    struct walk walk = walk_of(exchange, tables[k].from, order, order + 1);
+    status = send_walk(exchange, &walk, 0, piece, error);
+  }
+  vt_free_aligned(piece);
+  return status;
+}
+
+/* ---- on rank 0 --------------------------------------------------------------------------------------------------- */
 
 /* Tells a wish of rank 0 to all, in a round in which the others send what they have, and lets go of that. */
 static enum vt_status wish(struct vt_exchange *exchange, enum vt_exchange_kind kind,
@@ -55,20 +117,27 @@ static enum vt_status wish(struct vt_exchange *exchange, enum vt_exchange_kind k
   return vt_exchange_meet(exchange, kind, outcome, error);
 }
 
-enum vt_status vt_exchange_collect(struct vt_exchange *exchange, struct vt_error *error) {
+/* What this machine holds of a table. */
+static void copy_own(const struct vt_exchange *exchange, const struct collection *tables) {
+  if (tables->from == tables->to) return;
+  struct walk walk = walk_of(exchange, tables->from, exchange->machine->begin, exchange->machine->end);
+  for (; walk.row < walk.table->rows; walk.row++)
+    if (vt_table_holds(walk.table, walk.row))
+      memcpy(vt_table_row(tables->to, walk.row), vt_table_held_row(walk.table, walk.row), exchange->row_bytes);
+}
+
+enum vt_status vt_exchange_collect(struct vt_exchange *exchange, bool squares, struct vt_error *error) {
   struct vt_exchange_outcome outcome = {0};
-  if (exchange->parts.squares == NULL || exchange->over || !exchange->sends) return VT_OK;
-  VT_TRY(wish(exchange, KIND_COLLECT, &outcome, error));
+  struct collection tables[4];
+  size_t count = list_tables(exchange, squares, tables);
+  if (count == 0 || exchange->over || !exchange->sends) return VT_OK;
+  VT_TRY(wish(exchange, squares ? KIND_COLLECT_ALL : KIND_COLLECT, &outcome, error));
   if (outcome.failed) return vt_exchange_fail(exchange, &outcome, error);
+  for (size_t k = 0; k < count; k++) copy_own(exchange, &tables[k]);
   for (int from = 0; from < exchange->size; from++) {
-    if (!gives(exchange, from)) continue;
-    for (int t = 0; t < VT_TABLE_COUNT; t++) {
-      struct vt_table *table = &exchange->parts.squares[t];
-      struct vt_box *box = &exchange->firsts[from];
-      VT_TRY(vt_ranks_receive(exchange->machine->ranks, exchange->machine->at[from], box, error));
-      if (box->bytes != copy_owned(exchange, table, from, NULL, false))
-        return vt_exchange_strange(exchange, from, "does not belong here", error);
-      copy_owned(exchange, table, from, box->data, false);
+    for (size_t k = 0; k < count && gives(exchange, from); k++) {
+      struct walk walk = walk_of(exchange, tables[k].to, from, from + 1);
+      VT_TRY(receive_walk(exchange, &walk, from, error));
     }
   }
   return VT_OK;
@@ -85,9 +154,42 @@ enum vt_status vt_exchange_wait(struct vt_exchange *exchange, struct vt_error *e
   while (!exchange->over) {
     uint32_t begin, end;
     vt_exchange_begin(exchange, exchange->step, 0, &begin, &end);
-    enum vt_status status = vt_exchange_blocks(exchange, VT_OK, error);
+    enum vt_status status = exchange->parts.dealt ? vt_exchange_fetch(exchange, NULL, VT_OK, error)
+                                                  : vt_exchange_blocks(exchange, VT_OK, error);
     if (status == VT_ERROR_INTERRUPTED && exchange->over) return VT_OK;
     VT_TRY(status);
   }
   return VT_OK;
+}
+
+/* ---- the way back ------------------------------------------------------------------------------------------------ */
+
+/* From rank 0's view to the first rank of each machine, which puts it where its ranks share it. */
+static enum vt_status deal_table(struct vt_exchange *exchange, const struct collection *tables, unsigned char *piece,
+                                 struct vt_error *error) {
+  const struct vt_machine *machine = exchange->machine;
+  if (machine->order != 0) {
+    if (!vt_machine_leads(machine)) return VT_OK;
+    struct walk walk = walk_of(exchange, tables->from, machine->begin, machine->end);
+    return receive_walk(exchange, &walk, 0, error);
+  }
+  for (uint32_t row = 0; row < tables->from->rows; row++)
+    if (vt_table_holds(tables->from, row))
+      memcpy(vt_table_held_row(tables->from, row), vt_table_row(tables->to, row), exchange->row_bytes);
+  for (int number = 1; number < machine->machines; number++) {
+    struct walk walk = walk_of(exchange, tables->to, machine->begins[number], machine->begins[number + 1]);
+    VT_TRY(send_walk(exchange, &walk, machine->at[machine->begins[number]], piece, error));
+  }
+  return VT_OK;
+}
+
+enum vt_status vt_exchange_deal(struct vt_exchange *exchange, struct vt_error *error) {
+  struct collection tables[4];
+  size_t count = list_tables(exchange, true, tables);
+  unsigned char *piece;
+  VT_TRY(take_piece(exchange, &piece, error));
+  enum vt_status status = VT_OK;
+  for (size_t k = 0; k < count && status == VT_OK; k++) status = deal_table(exchange, &tables[k], piece, error);
+  vt_free_aligned(piece);
+  return status;
 }

@@ -115,7 +115,7 @@ static uint32_t list_touched(const struct vt_merger *merger, struct vt_merger_sc
 /* Asks for the row and its copies ahead of time: they lie anywhere, and the kernel would wait for each line. */
 static void prefetch_touched(const struct vt_merger *merger, const struct vt_merger_scratch *scratch, uint32_t at) {
   const struct touched *touched = &scratch->touched[at];
-  vt_prefetch_row(vt_table_row(merger->table, touched->row), merger->table->width);
+  vt_prefetch_row(vt_table_held_row(merger->table, touched->row), merger->table->width);
   if (merger->stamps != NULL && merger->stamps[touched->row] != merger->stamp)
     vt_prefetch_row(vt_table_row(merger->start, touched->row), merger->table->width);
   uint32_t copy = touched->first;
@@ -125,7 +125,7 @@ static void prefetch_touched(const struct vt_merger *merger, const struct vt_mer
 
 /* The row as it is before the merge, in the table. */
 static float *row_before(struct vt_merger *merger, uint32_t row) {
-  float *data = vt_table_row(merger->table, row);
+  float *data = vt_table_held_row(merger->table, row);
   if (merger->stamps != NULL && merger->stamps[row] != merger->stamp) {
     memcpy(data, vt_table_row(merger->start, row), merger->table->width * sizeof *data);
     merger->stamps[row] = merger->stamp;
@@ -137,7 +137,7 @@ static float *row_before(struct vt_merger *merger, uint32_t row) {
 static void merge_row(struct vt_merger *merger, struct vt_merge_totals *totals, uint32_t row,
                       const float *const *copies, size_t count) {
   struct vt_merge merge = {.row = row_before(merger, row),
-                           .squares = merger->squares == NULL ? NULL : vt_table_row(merger->squares, row),
+                           .squares = merger->squares == NULL ? NULL : vt_table_held_row(merger->squares, row),
                            .rate = merger->rate,
                            .copies = copies,
                            .copy_count = count,

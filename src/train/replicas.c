@@ -94,14 +94,14 @@ static const float *find_copy(const struct vt_replicas *replicas, uint32_t repli
 
 void vt_replicas_join(struct vt_replicas *replicas, int worker, struct vt_merger *merger,
                       struct vt_merger_scratch *scratch, int table, uint32_t shard) {
-  const uint32_t rows = replicas->tables[table].rows, run = UINT32_C(1) << VT_SHARD_RUN_BITS;
+  const uint32_t rows = replicas->tables[table].rows;
   const float **copies = replicas->gathered + (size_t)worker * replicas->count;
   uint32_t *cursors = replicas->cursors + (size_t)worker * replicas->count;
   for (uint32_t r = 0; r < replicas->count; r++)
     cursors[r] = is_here(replicas, r) ? 0 : replicas->sets[table][r]->shard_start[shard];
   vt_merger_begin(merger, shard);
-  for (uint32_t begin = shard * run; begin < rows; begin += VT_SHARD_STRIDE) {
-    for (uint32_t row = begin; row < begin + run && row < rows; row++) {
+  for (uint32_t begin = shard * VT_SHARD_RUN; begin < rows; begin += VT_SHARD_STRIDE) {
+    for (uint32_t row = begin; row < begin + VT_SHARD_RUN && row < rows; row++) {
       size_t count = 0;
       for (uint32_t r = 0; r < replicas->count; r++) {
         uint32_t end = is_here(replicas, r) ? 0 : replicas->sets[table][r]->shard_start[shard + 1];
@@ -119,11 +119,11 @@ void vt_replicas_join(struct vt_replicas *replicas, int worker, struct vt_merger
 static uint32_t walk(const struct vt_replicas *replicas, uint32_t replica, int table, uint32_t first, uint32_t end,
                      uint32_t *ids, float *data) {
   const struct vt_table *moved = &replicas->moved[table][replica];
-  const uint32_t *stamps = replicas->stamps[table][replica], run = UINT32_C(1) << VT_SHARD_RUN_BITS;
+  const uint32_t *stamps = replicas->stamps[table][replica];
   uint32_t count = 0;
   for (uint32_t shard = first; shard < end; shard++) {
-    for (uint32_t begin = shard * run; begin < moved->rows; begin += VT_SHARD_STRIDE) {
-      for (uint32_t row = begin; row < begin + run && row < moved->rows; row++) {
+    for (uint32_t begin = shard * VT_SHARD_RUN; begin < moved->rows; begin += VT_SHARD_STRIDE) {
+      for (uint32_t row = begin; row < begin + VT_SHARD_RUN && row < moved->rows; row++) {
         if (stamps[row] != replicas->stamp) continue;
         if (ids != NULL) {
           ids[count] = row;

@@ -35,7 +35,7 @@ void vt_sparse_train_blocks(void *context, int worker) {
     uint32_t b = engine->own_begin + vt_sparse_next(engine);
     if (b >= engine->own_end) return;
     struct vt_block *block = &engine->blocks[b];
-    for (int t = 0; t < VT_TABLE_COUNT; t++) vt_working_set_clear(&block->sets[t]);
+    for (int t = 0; t < VT_TABLE_COUNT && !engine->dealt; t++) vt_working_set_clear(&block->sets[t]);
     engine->objective->block(&engine->setup, engine->scratch[worker], block);
     for (int t = 0; t < VT_TABLE_COUNT; t++) vt_working_set_sort(&block->sets[t]);
     if (engine->exchange != NULL && engine->base.options.replicas == 0) vt_exchange_pack(engine->exchange, b);
@@ -195,6 +195,10 @@ static enum vt_status one_superstep(struct vt_sparse *engine, struct vt_error *e
   if (engine->exchange != NULL)
     vt_exchange_begin(engine->exchange, engine->base.state.step + 1, engine->block_count, &engine->own_begin,
                       &engine->own_end);
+  if (engine->dealt) {
+    vt_sparse_look_away(engine);
+    VT_TRY(vt_sparse_fetch(engine, error));
+  }
   vt_sparse_run_together(engine, vt_sparse_train_blocks, VT_EXCHANGE_BLOCKS);
   if (engine->exchange != NULL) VT_TRY(vt_exchange_blocks(engine->exchange, VT_OK, error));
   VT_TRY(merge_blocks(engine, error));
@@ -217,7 +221,11 @@ static enum vt_status superstep(struct vt_engine *base, struct vt_error *error) 
 /* ---- with other ranks ------------------------------------------------------------------------------------------ */
 
 static enum vt_status collect(struct vt_engine *base, struct vt_error *error) {
-  return vt_exchange_collect(((struct vt_sparse *)base)->exchange, error);
+  struct vt_sparse *engine = (struct vt_sparse *)base;
+  if (!engine->dealt) return vt_exchange_collect(engine->exchange, true, error);
+  vt_sparse_look(engine, true);
+  if (engine->lost.status != VT_OK) *error = engine->lost;
+  return engine->lost.status;
 }
 
 static enum vt_status stop(struct vt_engine *base, struct vt_error *error) {
@@ -228,6 +236,7 @@ static enum vt_status stop(struct vt_engine *base, struct vt_error *error) {
 static enum vt_status spread(struct vt_engine *base, struct vt_error *error) {
   struct vt_sparse *engine = (struct vt_sparse *)base;
   struct vt_engine_part parts[VT_ENGINE_PARTS_MAX];
+  if (engine->dealt) return vt_exchange_deal(engine->exchange, error);
   size_t count = vt_engine_parts(base, parts);
   for (size_t k = 0; k < count; k++) {
     size_t bytes = (size_t)parts[k].rows * parts[k].stride_bytes;
@@ -256,9 +265,11 @@ static void pay_rows(void *context, size_t begin, size_t end) {
   }
 }
 
-/* What observers see of the tables: themselves, or the copy with all decay applied, made when first asked for. */
+/* What observers see of the tables: themselves, or the copy with all decay applied, or the views of tables that are dealt,
+ * made when first asked for. */
 static const struct vt_table *seen_tables(struct vt_sparse *engine) {
-  if (engine->base.options.l2 == 0) return engine->tables;
+  if (engine->dealt) vt_sparse_look(engine, false);
+  if (engine->base.options.l2 == 0) return engine->dealt ? engine->views : engine->tables;
   if (!engine->paid_is_current) share_rows(engine, pay_rows);
   engine->paid_is_current = true;
   return engine->paid;
@@ -279,9 +290,11 @@ static size_t parts(struct vt_engine *base, struct vt_engine_part parts[VT_ENGIN
   static const char *const squares_names[VT_TABLE_COUNT] = {"input_squares", "output_squares"};
   static const char *const paid_names[VT_TABLE_COUNT] = {"input_paid", "output_paid"};
   struct vt_engine_part *at = parts;
-  for (int t = 0; t < VT_TABLE_COUNT; t++) *at++ = table_part(names[t], &engine->tables[t]);
+  const struct vt_table *tables = engine->dealt ? engine->views : engine->tables;
+  const struct vt_table *squares = engine->dealt ? engine->views + VT_TABLE_COUNT : engine->squares;
+  for (int t = 0; t < VT_TABLE_COUNT; t++) *at++ = table_part(names[t], &tables[t]);
   for (int t = 0; t < VT_TABLE_COUNT && engine->base.options.optimizer == VT_OPTIMIZER_ADAGRAD; t++)
-    *at++ = table_part(squares_names[t], &engine->squares[t]);
+    *at++ = table_part(squares_names[t], &squares[t]);
   if (engine->base.options.l2 == 0) return (size_t)(at - parts);
   *at++ = (struct vt_engine_part){"decay_product", VT_PART_F64, &engine->decay.product, 1, 1, sizeof(double)};
   for (int t = 0; t < VT_TABLE_COUNT; t++)

@@ -1,6 +1,7 @@
 /*
  * sparse.h: the parts of the sparse engine, for the files that it is made of: sparse.c (supersteps, and what others see
- * of it), sparse_create.c (making and freeing), sparse_rounds.c (replicas that train apart). Nobody else includes it.
+ * of it), sparse_create.c (making and freeing), sparse_rounds.c (replicas that train apart), sparse_dealt.c (tables that no
+ * machine holds whole). Nobody else includes it.
  */
 #ifndef VECTRAIL_TRAIN_SPARSE_H
 #define VECTRAIL_TRAIN_SPARSE_H
@@ -8,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "base/pool.h"
+#include "base/scratch.h"
 #include "train/anchor.h"
 #include "train/blocks.h"
 #include "train/engine_type.h"
@@ -43,6 +45,15 @@ struct vt_sparse {
   uint32_t own_begin;                                 /* of them those that may be trained here, ... */
   uint32_t own_end;                                   /* ... all but where other machines train too */
   const struct vt_working_set **sets[VT_TABLE_COUNT]; /* the same, by table */
+
+  /* Where tables are dealt to machines, on rank 0: what observers see, tables and then squares, in a file; and at which
+   * step it was as it is. */
+  bool dealt;
+  struct vt_scratch view_file;
+  struct vt_table views[2 * VT_TABLE_COUNT];
+  bool views_are_current;
+  bool squares_are_current;
+  struct vt_error lost; /* when the rows were to be looked at; VT_OK: nothing was */
 
   struct vt_anchor anchor;      /* of a training that goes on with a run */
   struct vt_replicas replicas;  /* options.replicas; else none */
@@ -84,6 +95,16 @@ enum vt_status vt_sparse_fail_diverged(const struct vt_sparse *engine, int table
 /* Sums up the superstep, or the round, in block and shard order, and reports a row that left the numbers. */
 enum vt_status vt_sparse_account(struct vt_sparse *engine, const struct vt_block *blocks, uint32_t count,
                                  struct vt_error *error);
+
+/* sparse_dealt.c: where tables are dealt. Makes the views, on rank 0, with the start in them. */
+enum vt_status vt_sparse_open_views(struct vt_sparse *engine, struct vt_error *error);
+void vt_sparse_close_views(struct vt_sparse *engine);
+/* On rank 0, at a boundary: the views are as the tables are, where nothing is lost (engine->lost). */
+void vt_sparse_look(struct vt_sparse *engine, bool squares);
+/* The tables have changed. */
+void vt_sparse_look_away(struct vt_sparse *engine);
+/* Takes the slots of this rank's blocks and has their rows brought. */
+enum vt_status vt_sparse_fetch(struct vt_sparse *engine, struct vt_error *error);
 
 /* sparse_rounds.c: in place of a superstep, where options.replicas > 0: sync_every supersteps of each replica, and then
  * all are joined (replicas.h). */

@@ -11,6 +11,15 @@ static size_t block_bytes(const struct vt_sparse *engine, const uint32_t capacit
   return bytes;
 }
 
+/* Whole, or this machine's part of it. */
+static struct vt_table take_table(const struct vt_sparse *engine, uint32_t rows, struct vt_arena *arena) {
+  const struct vt_machine *machine = &engine->machine;
+  int size = vt_ranks_size(machine->ranks);
+  if (!engine->dealt) return vt_table_take(rows, engine->base.options.dim, arena);
+  return vt_table_take_dealt(rows, engine->base.options.dim, vt_deal(VT_SHARDS, size, machine->begin),
+                             vt_deal(VT_SHARDS, size, machine->end), arena);
+}
+
 /* Everything that the ranks of a machine share, in the same places on all of them. sets: what this rank's blocks copy
  * into; replicas train at the same time, so each rank has its own then. */
 static void take_shared(struct vt_sparse *engine, const uint32_t capacities[VT_TABLE_COUNT], struct vt_arena *arena,
@@ -19,8 +28,8 @@ static void take_shared(struct vt_sparse *engine, const uint32_t capacities[VT_T
   uint32_t rows = (uint32_t)vt_vocab_size(engine->base.vocab);
   int ranks = options->replicas > 0 ? vt_machine_ranks(&engine->machine) : 1;
   for (int t = 0; t < VT_TABLE_COUNT; t++) {
-    engine->tables[t] = vt_table_take(rows, options->dim, arena);
-    if (options->optimizer == VT_OPTIMIZER_ADAGRAD) engine->squares[t] = vt_table_take(rows, options->dim, arena);
+    engine->tables[t] = take_table(engine, rows, arena);
+    if (options->optimizer == VT_OPTIMIZER_ADAGRAD) engine->squares[t] = take_table(engine, rows, arena);
   }
   if (options->l2 != 0) vt_decay_take(&engine->decay, rows, arena);
   for (int rank = 0; rank < ranks; rank++) {
@@ -52,6 +61,7 @@ static enum vt_status create_shared(struct vt_sparse *engine, struct vt_error *e
   for (uint32_t b = 0; b < options->blocks; b++) {
     for (int t = 0; t < VT_TABLE_COUNT; t++) {
       vt_working_set_init(&engine->blocks[b].sets[t], &engine->tables[t], capacities[t], sets);
+      engine->blocks[b].sets[t].from_elsewhere = engine->dealt;
       sets += vt_working_set_bytes(&engine->tables[t], capacities[t]);
     }
   }
@@ -64,7 +74,8 @@ static void start_rows(struct vt_sparse *engine) {
   uint32_t begin, end;
   vt_sparse_share_of_rows(engine, &begin, &end);
   for (uint32_t row = begin; row < end; row++)
-    vt_table_start_row(engine->base.options.seed, row, input->dim, vt_table_row(input, row));
+    if (vt_table_holds(input, row))
+      vt_table_start_row(engine->base.options.seed, row, input->dim, vt_table_held_row(input, row));
   if (engine->base.options.l2 != 0) vt_decay_start(&engine->decay, begin, end);
 }
 
@@ -143,6 +154,8 @@ static enum vt_status create_exchange(struct vt_sparse *engine, struct vt_error 
       .decay = options->l2 == 0 ? NULL : &engine->decay,
       .replicas = apart ? replicas : NULL,
       .mergers = engine->mergers,
+      .dealt = engine->dealt,
+      .views = engine->views[0].data == NULL ? NULL : engine->views,
   };
   for (int t = 0; t < VT_TABLE_COUNT; t++) parts.sets[t] = apart ? replicas->sets[t] : engine->sets[t];
   return vt_exchange_create(&parts, &engine->exchange, error);
@@ -190,6 +203,7 @@ enum vt_status vt_sparse_join(struct vt_engine *base, struct vt_error *error) {
   struct vt_sparse *engine = (struct vt_sparse *)base;
   struct vt_ranks *ranks = vt_ranks_size(base->options.ranks) > 1 ? base->options.ranks : NULL;
   VT_TRY(vt_machine_find(ranks, &engine->machine, error));
+  engine->dealt = base->options.deal_tables && engine->machine.machines > 1;
   /* The tables' shape is known before their place is. */
   struct vt_arena measure = {0};
   for (int t = 0; t < VT_TABLE_COUNT; t++)
@@ -199,6 +213,7 @@ enum vt_status vt_sparse_join(struct vt_engine *base, struct vt_error *error) {
   VT_TRY(status);
   VT_TRY(create_shared(engine, error));
   status = create_mergers(engine, error);
+  if (status == VT_OK) status = vt_sparse_open_views(engine, error);
   if (status == VT_OK) status = create_exchange(engine, error);
   if (status == VT_OK) start_rows(engine);
   return ranks != NULL ? vt_ranks_agree(ranks, status, error) : status;
@@ -233,6 +248,7 @@ void vt_sparse_release(struct vt_engine *base) {
   }
   vt_anchor_release(&engine->anchor);
   vt_exchange_free(engine->exchange);
+  vt_sparse_close_views(engine);
   vt_replicas_release(&engine->replicas);
   vt_free(engine->blocks);
   vt_ledger_free(engine->base.ledger);

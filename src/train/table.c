@@ -21,6 +21,18 @@ struct vt_table vt_table_take(uint32_t rows, uint32_t dim, struct vt_arena *aren
   return (struct vt_table){.data = data, .rows = rows, .dim = dim, .width = width};
 }
 
+struct vt_table vt_table_take_dealt(uint32_t rows, uint32_t dim, uint32_t begin, uint32_t end, struct vt_arena *arena) {
+  const size_t rounds = (rows + VT_SHARD_STRIDE - 1) / VT_SHARD_STRIDE, held = rounds * (end - begin) * VT_SHARD_RUN;
+  size_t width = vt_kernel_width(dim);
+  return (struct vt_table){.data = vt_arena_take(arena, held * width * sizeof(float)),
+                           .rows = rows,
+                           .dim = dim,
+                           .width = width,
+                           .dealt = true,
+                           .shard_begin = begin,
+                           .shard_end = end};
+}
+
 void vt_table_release(struct vt_table *table) {
   vt_free_aligned(table->data);
   *table = (struct vt_table){0};

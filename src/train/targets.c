@@ -143,6 +143,17 @@ struct vt_centre *vt_centres_next(struct vt_centres *centres) {
   return &centres->two[which];
 }
 
+/* The rows of negative sampling are all asked for before the first centre; those of paths as the centres come. */
+void vt_targets_plan(const struct vt_objective_setup *setup, struct vt_targets_scratch *scratch, struct vt_block *block,
+                     struct vt_token *tokens, uint32_t *contexts, struct vt_centres *centres) {
+  vt_targets_begin(setup, scratch, block);
+  uint32_t count = vt_window_tokens(setup, block, tokens);
+  vt_targets_gather(setup, block, tokens, count);
+  if (setup->options->loss == VT_LOSS_NEGATIVE_SAMPLING) return;
+  vt_centres_begin(centres, setup, scratch, block, tokens, count, contexts);
+  while (vt_centres_next(centres) != NULL) continue;
+}
+
 int vt_targets_fill(const struct vt_targets *targets, int first, const struct vt_block *block, struct vt_step *step) {
   int count = targets->count - first;
   if (count > VT_STEP_OUTPUTS_MAX) count = VT_STEP_OUTPUTS_MAX;

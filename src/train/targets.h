@@ -70,6 +70,10 @@ void vt_centres_begin(struct vt_centres *centres, const struct vt_objective_setu
 /* Valid until the next call; NULL at the end. */
 struct vt_centre *vt_centres_next(struct vt_centres *centres);
 
+/* All of the above, for an objective's plan: takes the slots of a block in the order of its training. Room as there. */
+void vt_targets_plan(const struct vt_objective_setup *setup, struct vt_targets_scratch *scratch, struct vt_block *block,
+                     struct vt_token *tokens, uint32_t *contexts, struct vt_centres *centres);
+
 /* Fills a step with as many targets as it takes, from `first` on; returns how many. */
 int vt_targets_fill(const struct vt_targets *targets, int first, const struct vt_block *block, struct vt_step *step);
 /* - sum over the step's scores of log sigma(score) or log sigma(-score), by label. */

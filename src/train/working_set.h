@@ -15,24 +15,10 @@
 
 #include "base/error.h"
 #include "train/decay.h"
+#include "train/shards.h"
 #include "train/table.h"
 
-#define VT_SHARDS 64        /* parts of a table that merge independently; fixed, whatever the threads */
-#define VT_SHARD_RUN_BITS 4 /* 16 neighbouring rows share a shard: a cache line of the merge's index */
 #define VT_NO_SLOT UINT32_MAX
-
-static inline uint32_t vt_shard_of(uint32_t row) { return (row >> VT_SHARD_RUN_BITS) % VT_SHARDS; }
-
-/* The rows of a shard lie in runs of 1 << VT_SHARD_RUN_BITS, so far apart. */
-#define VT_SHARD_STRIDE ((uint32_t)VT_SHARDS << VT_SHARD_RUN_BITS)
-
-/* How many rows of a table of `rows` are in a shard. */
-static inline uint32_t vt_shard_rows(uint32_t shard, uint32_t rows) {
-  const uint32_t run = UINT32_C(1) << VT_SHARD_RUN_BITS;
-  uint32_t rest = rows % VT_SHARD_STRIDE, begin = shard << VT_SHARD_RUN_BITS;
-  uint32_t last = rest <= begin ? 0 : rest - begin;
-  return rows / VT_SHARD_STRIDE * run + (last < run ? last : run);
-}
 
 struct vt_working_set {
   const struct vt_table *table;
@@ -52,6 +38,7 @@ struct vt_working_set {
   const uint32_t *stamps;
   uint32_t stamp;
   const struct vt_table *moved;
+  bool from_elsewhere; /* the rows are filled in by others: nothing is copied from the table, which holds only some */
 };
 
 /* Memory that a set needs: all sets of an engine share one allocation, so that it is backed by huge pages; working
@@ -70,7 +57,7 @@ static inline const float *vt_working_set_source(const struct vt_working_set *se
   return vt_table_row(moved ? set->moved : set->table, id);
 }
 
-/* The slot of a row of the table, copied in at its first call. */
+/* The slot of a row of the table, copied in at its first call, unless it comes from elsewhere. */
 static inline uint32_t vt_working_set_slot(struct vt_working_set *set, uint32_t id) {
   uint32_t at = (id * UINT32_C(2654435769)) >> set->index_shift;
   for (;;) {
@@ -82,6 +69,7 @@ static inline uint32_t vt_working_set_slot(struct vt_working_set *set, uint32_t 
   uint32_t slot = set->count++;
   set->index[at] = slot;
   set->ids[slot] = id;
+  if (set->from_elsewhere) return slot;
   float *row = set->rows + (size_t)slot * set->stride;
   size_t width = set->table->width;
   memcpy(row, vt_working_set_source(set, id), width * sizeof *row);
@@ -95,7 +83,7 @@ static inline uint32_t vt_working_set_slot(struct vt_working_set *set, uint32_t 
 
 /* Asks the cache for the table's row, if the set will have to copy it. */
 static inline void vt_working_set_prefetch(const struct vt_working_set *set, uint32_t id) {
-  vt_prefetch_row(vt_working_set_source(set, id), set->table->width);
+  if (!set->from_elsewhere) vt_prefetch_row(vt_working_set_source(set, id), set->table->width);
 }
 
 static inline float *vt_working_set_row(const struct vt_working_set *set, uint32_t slot) {

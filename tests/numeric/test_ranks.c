@@ -105,25 +105,32 @@ static void expect_all(const struct job *job, int ranks, enum vt_status status) 
 
 /* ---- the same bits ----------------------------------------------------------------------------------------------- */
 
+static void compare_with(struct job *job, const char *alone, struct vtt_folder *folder, int ranks, int machines) {
+  struct vt_train_options *train = &job->request.train;
+  char name[48];
+  snprintf(name, sizeof name, "run%dx%dx%d%s", ranks, train->threads, machines, train->deal_tables ? "dealt" : "");
+  job->request.run_path = vtt_path(folder, name);
+  vtt_ranks_run(ranks, machines, take_part, job);
+  expect_all(job, ranks, VT_OK);
+  compare_runs(alone, job->request.run_path);
+}
+
+/* all: every number of ranks, threads and machines; otherwise every second one. */
 static void check_bits(void (*set)(struct vt_train_request *request), uint32_t sentences, bool all) {
   struct vtt_folder *folder = vtt_folder_create();
   const char *corpus = vtt_planted_corpus(folder, "corpus.txt", sentences, 1), *alone = vtt_path(folder, "alone");
   struct job job = {0};
   request_init(&job.request, &corpus, alone);
   set(&job.request);
+  const bool deals = job.request.train.deal_tables;
+  job.request.train.deal_tables = false;
   assert_int_equal(vt_train(&job.request, NULL, &job.error[0]), VT_OK);
+  job.request.train.deal_tables = deals;
   for (int ranks = 1; ranks <= RANKS_MAX; ranks++) {
     for (int threads = 1; threads <= 2; threads++) {
-      for (int machines = 1; machines <= ranks; machines++) {
-        if (!all && (ranks + threads + machines) % 2 == 0) continue;
-        char name[32];
-        snprintf(name, sizeof name, "run%dx%dx%d", ranks, threads, machines);
-        job.request.run_path = vtt_path(folder, name);
-        job.request.train.threads = job.request.corpus.threads = threads;
-        vtt_ranks_run(ranks, machines, take_part, &job);
-        expect_all(&job, ranks, VT_OK);
-        compare_runs(alone, job.request.run_path);
-      }
+      job.request.train.threads = job.request.corpus.threads = threads;
+      for (int machines = 1; machines <= ranks; machines++)
+        if (all || (ranks + threads + machines) % 2 == 1) compare_with(&job, alone, folder, ranks, machines);
     }
   }
   vtt_folder_remove(folder);
@@ -142,6 +149,32 @@ static void with_replicas(struct vt_train_request *request) {
   request->train.replicas = RANKS_MAX;
   request->train.sync_every = 2;
   request->train.blocks = 2;
+}
+
+static void dealt(struct vt_train_request *request) {
+  request->train.deal_tables = true;
+  request->record.output = true;
+}
+static void dealt_with_paths(struct vt_train_request *request) {
+  with_paths(request);
+  dealt(request);
+}
+static void dealt_with_cbow(struct vt_train_request *request) {
+  with_cbow(request);
+  dealt(request);
+}
+static void dealt_with_adagrad(struct vt_train_request *request) {
+  with_adagrad(request);
+  dealt(request);
+  request->train.held_out = 0.1;
+}
+
+static void tables_that_are_dealt_change_no_bit(void **state) {
+  (void)state;
+  check_bits(dealt, 800, true);
+  check_bits(dealt_with_paths, 300, false);
+  check_bits(dealt_with_cbow, 300, false);
+  check_bits(dealt_with_adagrad, 300, false);
 }
 
 static void ranks_give_the_bits_of_one_process(void **state) {
@@ -189,6 +222,7 @@ static void check_going_on(void (*set)(struct vt_train_request *request), int be
   vt_resume_request_init(&job.resume);
   job.resume.run_path = path;
   job.resume.threads = 1;
+  job.resume.deal_tables = job.request.train.deal_tables;
   job.resumes = true;
   vtt_ranks_run(after, machines, take_part, &job);
   expect_all(&job, after, VT_OK);
@@ -208,6 +242,7 @@ static void a_run_goes_on_with_another_number_of_ranks(void **state) {
     check_going_on(with_adagrad_and_decay, 2, 1, machines);
     check_going_on(with_adagrad_and_decay, 1, 4, machines);
     check_going_on(with_replicas, 3, 2, machines);
+    check_going_on(dealt_with_adagrad, 3, 4, machines);
   }
 }
 
@@ -277,6 +312,11 @@ static void what_ranks_cannot_do_is_refused(void **state) {
   refuse(folder, &job, 2, VT_ERROR_ARGUMENT, "only what plain sgd does");
   job.request.train.optimizer = VT_OPTIMIZER_SGD;
   job.request.train.replicas = 0;
+  job.request.train.deal_tables = true;
+  job.request.train.l2 = 0.1;
+  refuse(folder, &job, 2, VT_ERROR_UNSUPPORTED, "tables are dealt");
+  job.request.train.deal_tables = false;
+  job.request.train.l2 = 0;
   job.request.record.ledger = &word;
   job.request.record.ledger_count = 1;
   refuse(folder, &job, 2, VT_ERROR_UNSUPPORTED, "ledger");
@@ -289,7 +329,7 @@ static void what_ranks_cannot_do_is_refused(void **state) {
   vtt_folder_remove(folder);
 }
 
-static void check_diverging(int machines, uint32_t replicas) {
+static void check_diverging(int machines, uint32_t replicas, bool deals) {
   struct vtt_folder *folder = vtt_folder_create();
   const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 500, 1);
   struct job job = {0};
@@ -297,6 +337,7 @@ static void check_diverging(int machines, uint32_t replicas) {
   job.request.train.epochs = 1000;
   job.request.train.lr = 1000;
   job.request.train.replicas = replicas;
+  job.request.train.deal_tables = deals;
   vtt_ranks_run(3, machines, take_part, &job);
   expect_all(&job, 3, VT_ERROR_DIVERGED);
   assert_string_equal(job.error[0].message, job.error[2].message);
@@ -310,8 +351,9 @@ static void check_diverging(int machines, uint32_t replicas) {
 static void all_diverge_together(void **state) {
   (void)state;
   for (int machines = 1; machines <= 3; machines++) {
-    check_diverging(machines, 0);
-    check_diverging(machines, 3);
+    check_diverging(machines, 0, false);
+    check_diverging(machines, 0, true);
+    check_diverging(machines, 3, false);
   }
 }
 
@@ -345,6 +387,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(collective_calls),
       cmocka_unit_test(ranks_give_the_bits_of_one_process),
+      cmocka_unit_test(tables_that_are_dealt_change_no_bit),
       cmocka_unit_test(a_run_goes_on_with_another_number_of_ranks),
       cmocka_unit_test(ranks_that_differ_are_refused),
       cmocka_unit_test(what_ranks_cannot_do_is_refused),

@@ -128,10 +128,16 @@ static void train_block(const struct vt_objective_setup *setup, struct vt_object
   if (scratch->booking) vt_block_ledger_end(setup->ledger, block->ledger);
 }
 
+static void plan_block(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch,
+                       struct vt_block *block) {
+  vt_targets_plan(setup, scratch->targets_scratch, block, scratch->tokens, scratch->contexts, &scratch->centres);
+}
+
 const struct vt_objective vt_objective_cbow = {
     .name = "cbow",
     .capacities = capacities,
     .scratch_create = scratch_create,
     .scratch_free = scratch_free,
     .block = train_block,
+    .plan = plan_block,
 };

@@ -63,6 +63,9 @@ struct vt_objective {
                                    struct vt_objective_scratch **scratch, struct vt_error *error);
   void (*scratch_free)(struct vt_objective_scratch *scratch); /* accepts NULL */
   void (*block)(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch, struct vt_block *block);
+  /* Takes the slots that `block` will take, in its order, and trains nothing; what is in the rows does not matter. The
+   * random stream and the counts are then to be set back. */
+  void (*plan)(const struct vt_objective_setup *setup, struct vt_objective_scratch *scratch, struct vt_block *block);
 };
 
 /* After a step: the copies of frozen rows among the given ones are as the table has them, as if they had not moved. */
