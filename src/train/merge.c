@@ -29,7 +29,8 @@ struct vt_merger_scratch {
 
 enum vt_status vt_merger_init(struct vt_merger *merger, struct vt_table *table, const struct vt_kernel *kernel,
                               struct vt_error *error) {
-  *merger = (struct vt_merger){.table = table, .kernel = kernel};
+  *merger = (struct vt_merger){
+      .table = table, .kernel = kernel, .cap = VT_MERGE_CAP, .cap_share = VT_MERGE_CAP_SHARE};
   merger->touch = vt_alloc_zero(table->rows, sizeof *merger->touch);
   if (merger->touch == NULL) return VT_FAIL_MEMORY(error, table->rows * sizeof *merger->touch);
   return VT_OK;
@@ -142,8 +143,8 @@ static void merge_row(struct vt_merger *merger, struct vt_merge_totals *totals, 
                            .copies = copies,
                            .copy_count = count,
                            .width = merger->table->width,
-                           .cap = VT_MERGE_CAP,
-                           .cap_share = VT_MERGE_CAP_SHARE};
+                           .cap = merger->cap,
+                           .cap_share = merger->cap_share};
   merger->kernel->merge(&merge);
   if (!merge.finite) {
     if (row < totals->bad_row) totals->bad_row = row;

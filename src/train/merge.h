@@ -38,6 +38,8 @@ struct vt_merger {
   const struct vt_kernel *kernel;
   struct vt_table *squares; /* AdaGrad's sums; NULL with SGD */
   float rate;               /* of this superstep, with AdaGrad */
+  float cap;                /* of a row's step [VT_MERGE_CAP]: this or ... */
+  float cap_share;          /* ... so much of the row's length [VT_MERGE_CAP_SHARE] */
   struct vt_decay *decay;   /* NULL without L2: rows pay what they owe before they are merged */
   int role;                 /* of the table, for the decay */
   /* Of a replica that trains apart: a row that has not this stamp is still as it is in `start`, and comes from there. */

@@ -63,6 +63,8 @@ void vt_replicas_begin(struct vt_replicas *replicas, uint32_t replica, struct vt
     mergers[t].start = &replicas->tables[t];
     mergers[t].stamps = stamps;
     mergers[t].stamp = replicas->stamp;
+    mergers[t].cap = VT_MERGE_CAP;
+    mergers[t].cap_share = VT_MERGE_CAP_SHARE;
   }
 }
 
@@ -71,6 +73,8 @@ void vt_replicas_end(struct vt_replicas *replicas, struct vt_merger mergers[VT_T
     mergers[t].table = &replicas->tables[t];
     mergers[t].start = NULL;
     mergers[t].stamps = NULL;
+    mergers[t].cap = VT_REPLICAS_CAP;
+    mergers[t].cap_share = VT_REPLICAS_CAP_SHARE;
   }
 }
 

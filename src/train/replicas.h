@@ -2,13 +2,15 @@
  * replicas.h: for slow networks, training that is brought together now and then instead of at every superstep.
  *
  * A round gives each of N replicas of the tables K supersteps of the text of its own, one replica's behind the other's;
- * each starts from the same tables and merges its supersteps as usual. Then the replicas are joined by the rule that
- * joins blocks (merge.h): a row takes the sum of what the replicas did to it, in their order, its length capped,
+ * each starts from the same tables and merges its supersteps as usual. Then the replicas are joined as blocks are
+ * (merge.h), with a cap of twice the length: a row takes the sum of what the replicas did to it, in their order,
  *
- *   row = start + cap(sum over replicas of (theirs - start))
+ *   row = start + cap(sum over replicas of (theirs - start)),    of a length up to max(1, 0.4 |row|)
  *
  * This is local SGD (Stich 2019) with a sum in place of its mean: means halve the way of every word that two replicas
- * meet, and cost far more accuracy (docs/scaling.md). A round is one step of the run.
+ * meet. Frequent words, which both move the same way and far, would overshoot by the plain sum, and a tighter cap, or
+ * one that weighs moves by how far they agree, holds words back that should go on: docs/scaling.md has what each rule
+ * cost. A round is one step of the run.
  *
  * The number of replicas is a setting of the run: ranks share them out, and any number of ranks gives the same bits.
  * They are not those of exact training.
@@ -28,6 +30,9 @@
 #include "base/error.h"
 #include "train/merge.h"
 #include "train/objective/objective.h"
+
+#define VT_REPLICAS_CAP 1.0F
+#define VT_REPLICAS_CAP_SHARE 0.4F
 
 struct vt_replicas {
   uint32_t count;
@@ -57,7 +62,7 @@ void vt_replicas_release(struct vt_replicas *replicas); /* accepts an all-zero o
  * it. */
 void vt_replicas_begin(struct vt_replicas *replicas, uint32_t replica, struct vt_block *blocks, uint32_t block_count,
                        struct vt_merger mergers[VT_TABLE_COUNT]);
-/* No replica trains any more: the mergers are the tables'. */
+/* No replica trains any more: the mergers are the tables', for the join. */
 void vt_replicas_end(struct vt_replicas *replicas, struct vt_merger mergers[VT_TABLE_COUNT]);
 
 /* Joins a shard of a table. Different shards at once, by different workers. */
