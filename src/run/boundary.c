@@ -78,7 +78,8 @@ static enum vt_status record_snapshot(struct vt_session *session, bool last, str
                                       .rows = input->rows,
                                       .dim = input->dim,
                                       .stride = input->width,
-                                      .pool = vt_engine_pool(session->engine)};
+                                      .pool = vt_engine_pool(session->engine),
+                                      .in_files = session->settings.train.deal_tables};
   if (record->output) {
     source.output = vt_engine_table(session->engine, VT_TABLE_OUTPUT)->data;
     if (!vt_engine_biases(session->engine, source.biases, &source.bias_stride))
@@ -242,7 +243,7 @@ static enum vt_status take_periodic_checkpoint(struct vt_session *session, struc
                                                struct vt_error *error) {
   struct vt_error reason;
   enum vt_status status = VT_ERROR_MEMORY;
-  if (vt_checkpoint_bytes(&checkpoint) <= CHECKPOINT_COPY_BYTES)
+  if (vt_checkpoint_bytes(&checkpoint) <= CHECKPOINT_COPY_BYTES && !session->settings.train.deal_tables)
     status = vt_recorder_checkpoint(session->recorder, &checkpoint, false, &reason);
   double began = vt_clock_seconds(), held_up = 0;
   if (status == VT_ERROR_MEMORY) {

@@ -197,6 +197,7 @@ static void note_failure(struct vt_recorder *recorder, const struct vt_error *fa
 }
 
 static void keep_spent(struct vt_recorder *recorder, struct item *item) {
+  if (item->snapshot->in_files) return; /* files are given back at once */
   pthread_mutex_lock(&recorder->mutex);
   struct vt_snapshot *other = recorder->spent;
   recorder->spent = item->snapshot;

@@ -67,16 +67,44 @@ static enum vt_status take_biases(struct vt_snapshot *snapshot, const struct vt_
   return VT_OK;
 }
 
+/* As pack, to a place in a file. */
+static enum vt_status pack_in_file(const float *table, enum vt_dtype dtype, const struct vt_snapshot_source *source,
+                                   struct vt_scratch *file, void **out, struct vt_error *error) {
+  if (table == NULL) return VT_OK;
+  size_t bytes = source->rows * source->dim * vt_dtype_bytes(dtype);
+  VT_TRY(vt_scratch_open(NULL, file, error));
+  VT_TRY(vt_scratch_room(file, bytes, out, error));
+  return pack(table, dtype, source, out, &bytes, error);
+}
+
+static enum vt_status pack_tables(struct vt_snapshot *snapshot, const struct vt_snapshot_source *source,
+                                  struct vt_error *error) {
+  const float *const tables[] = {source->input, source->output};
+  void **const places[] = {&snapshot->input, &snapshot->output};
+  for (int t = 0; t < 2; t++) {
+    if (source->in_files)
+      VT_TRY(pack_in_file(tables[t], snapshot->dtype, source, &snapshot->files[t], places[t], error));
+    else
+      VT_TRY(pack(tables[t], snapshot->dtype, source, places[t], &snapshot->bytes[t], error));
+  }
+  return VT_OK;
+}
+
 enum vt_status vt_snapshot_take(uint64_t step, enum vt_dtype dtype, const struct vt_snapshot_source *source,
                                 struct vt_snapshot *spent, struct vt_snapshot **out, struct vt_error *error) {
+  if (spent != NULL && (spent->in_files || source->in_files)) {
+    vt_snapshot_free(spent);
+    spent = NULL;
+  }
   struct vt_snapshot *snapshot = spent == NULL ? vt_alloc_zero(1, sizeof *snapshot) : spent;
   if (snapshot == NULL) return VT_FAIL_MEMORY(error, sizeof *snapshot);
+  snapshot->in_files = source->in_files;
+  for (int t = 0; t < 2; t++) snapshot->files[t].descriptor = -1;
   snapshot->step = step;
   snapshot->dtype = dtype;
   snapshot->rows = source->rows;
   snapshot->dim = source->dim;
-  enum vt_status status = pack(source->input, dtype, source, &snapshot->input, &snapshot->bytes[0], error);
-  if (status == VT_OK) status = pack(source->output, dtype, source, &snapshot->output, &snapshot->bytes[1], error);
+  enum vt_status status = pack_tables(snapshot, source, error);
   if (status == VT_OK) status = take_biases(snapshot, source, error);
   if (status != VT_OK) {
     vt_snapshot_free(snapshot);
@@ -89,8 +117,9 @@ enum vt_status vt_snapshot_take(uint64_t step, enum vt_dtype dtype, const struct
 void vt_snapshot_free(struct vt_snapshot *snapshot) {
   if (snapshot == NULL) return;
   for (int t = 0; t < 2; t++) vt_free(snapshot->biases[t]);
-  vt_free_aligned(snapshot->input);
-  vt_free_aligned(snapshot->output);
+  for (int t = 0; t < 2 && snapshot->in_files; t++) vt_scratch_release(&snapshot->files[t]);
+  if (!snapshot->in_files) vt_free_aligned(snapshot->input);
+  if (!snapshot->in_files) vt_free_aligned(snapshot->output);
   vt_free(snapshot);
 }
 

@@ -4,10 +4,12 @@
 #ifndef VECTRAIL_RUN_SNAPSHOT_H
 #define VECTRAIL_RUN_SNAPSHOT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/pool.h"
+#include "base/scratch.h"
 #include "run/safetensors.h"
 
 #define VT_SNAPSHOT_NAME_BYTES 64
@@ -21,6 +23,8 @@ struct vt_snapshot {
   float *biases[2];    /* rows each, of input and output; or NULL */
   size_t rows;
   size_t dim;
+  bool in_files; /* input and output lie in temporary files and not in memory */
+  struct vt_scratch files[2];
 };
 
 /* What a snapshot is taken of: tables of rows x dim floats, rows `stride` floats apart, and the biases of row r at
@@ -34,6 +38,7 @@ struct vt_snapshot_source {
   size_t dim;
   size_t stride;
   struct vt_pool *pool; /* whose threads pack it together; NULL: the calling thread alone */
+  bool in_files;        /* the tables exceed this machine's memory: so is the snapshot to lie in temporary files */
 };
 
 /* Packs the tables; biases stay in F32 whatever the tables are in. spent: a snapshot that is needed no more, whose
