@@ -119,8 +119,21 @@ static bool map(struct vt_machine_memory *memory, int descriptor) {
   return true;
 }
 
+/* The system would take pages from others to the last before it refuses a file in memory; what it says it has is asked
+ * for first. */
+static bool has_room(size_t bytes) {
+  char line[128];
+  uint64_t kibibytes = UINT64_MAX / 1024;
+  FILE *file = fopen("/proc/meminfo", "re");
+  while (file != NULL && fgets(line, sizeof line, file) != NULL)
+    if (strncmp(line, "MemAvailable:", 13) == 0) kibibytes = strtoull(line + 13, NULL, 10);
+  if (file != NULL) (void)fclose(file);
+  return bytes <= kibibytes * 1024;
+}
+
 static bool make(struct vt_machine_memory *memory, struct offer *offer) {
   struct stat info;
+  if (!has_room(memory->bytes)) return false;
   int descriptor = memfd_create("vectrail", MFD_CLOEXEC);
   if (descriptor < 0) return false;
   /* The pages are taken now: what there is no room for is said here and not by a signal later. */

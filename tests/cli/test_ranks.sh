@@ -49,6 +49,37 @@ for case in "2 2" "3 1" "4 2"; do
   same "run$ranks"
 done
 
+# ---- on several machines, as far as they know -----------------------------------------------------------------------
+# Rank r takes itself to be on machine r % MACHINES: rows are sent between those, and not within.
+apart() { # MACHINES RANKS ARGUMENTS...: of the command
+  local machines=$1 ranks=$2
+  shift 2
+  # shellcheck disable=SC2016 # it is the ranks' shell that counts
+  together -n "$ranks" sh -c "export VECTRAIL_MACHINE=\$((OMPI_COMM_WORLD_RANK % $machines)); exec \"\$@\"" sh \
+    "$VECTRAIL" "$@"
+}
+for case in "2 2 1" "2 3 2" "4 4 1"; do
+  read -r machines ranks threads <<<"$case"
+  apart "$machines" "$ranks" train text.txt --run "apart$ranks" --threads "$threads" --json "${settings[@]}"
+  expect_status 0
+  same "apart$ranks"
+  apart "$machines" "$ranks" train text.txt --run "dealt$ranks" --threads "$threads" --deal-tables --json "${settings[@]}"
+  expect_status 0
+  same "dealt$ranks"
+done
+apart 2 2 train text.txt --run other --deal-tables --sync periodic "${settings[@]}"
+expect_status 1
+expect_err_has "tables are dealt to machines where every superstep is brought together"
+expect_no_file other
+
+# ---- more memory than there is --------------------------------------------------------------------------------------
+seq 100000 | paste -d ' ' - - - - - - - - >wide.txt
+together -n 2 "$VECTRAIL" train wide.txt --run other --min-count 1 --dim 4096 --block-tokens 65536 --blocks 4096
+expect_status 1
+expect_err_has "bytes for the tables and 4096 blocks"
+[ "$(grep -c '^vectrail: ' "$captured/err")" -eq 1 ] || fail "one rank should report"
+expect_no_file other
+
 # ---- a lost rank -----------------------------------------------------------------------------------------------------
 lose_a_rank() { # RANKS ARGUMENTS...: of the command; one process is killed once there is a checkpoint
   local ranks=$1 job victims
