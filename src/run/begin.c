@@ -173,8 +173,19 @@ static enum vt_status resolve_watch(struct vt_session *session, struct vt_error 
                                &session->ledger, &session->ledger_count, error);
 }
 
+/* together: with the other ranks, of which each then hears how this one fared so far. */
+static enum vt_status encode(struct vt_session *session, const struct vt_train_request *request,
+                             const struct vt_corpus_options *options, const char *path, bool together,
+                             enum vt_status status, struct vt_error *error) {
+  if (together) status = vt_team_agree(session, status, error);
+  VT_TRY(status);
+  if (together) return vt_team_encode(session, request, options, path, error);
+  return vt_corpus_encode(request->inputs, request->input_count, options, path, &session->vocab, &session->corpus,
+                          &session->report, error);
+}
+
 static enum vt_status read_corpus(struct vt_session *session, const struct vt_train_request *request,
-                                  const char *staging, struct vt_error *error) {
+                                  const char *staging, bool together, struct vt_error *error) {
   char *encoded = vt_path_join(staging, VT_RUN_CORPUS), *tokenizer = vt_path_join(staging, VT_RUN_TOKENIZER);
   struct vt_corpus_options options = request->corpus;
   options.tokenizer_out = tokenizer;
@@ -186,9 +197,7 @@ static enum vt_status read_corpus(struct vt_session *session, const struct vt_tr
   enum vt_status status = VT_OK;
   if (session->input_hashes == NULL || encoded == NULL || tokenizer == NULL)
     status = VT_FAIL_MEMORY(error, request->input_count * sizeof *session->input_hashes);
-  else
-    status = vt_corpus_encode(request->inputs, request->input_count, &options, encoded, &session->vocab,
-                              &session->corpus, &session->report, error);
+  status = encode(session, request, &options, encoded, together, status, error);
   vt_free(encoded);
   vt_free(tokenizer);
   VT_TRY(status);
@@ -222,21 +231,22 @@ static enum vt_status write_database(struct vt_session *session, const struct vt
 }
 
 static enum vt_status read_text(struct vt_session *session, const struct vt_train_request *request, const char *staging,
-                                struct vt_error *error) {
-  VT_TRY(vt_run_lock_take(staging, &session->lock, error));
-  return (request->counts != NULL ? read_counts : read_corpus)(session, request, staging, error);
+                                bool together, struct vt_error *error) {
+  if (request->counts != NULL) return read_counts(session, request, staging, error);
+  return read_corpus(session, request, staging, together, error);
 }
 
 /* With other ranks, each of the points at which all go on or none does. */
 static enum vt_status build(struct vt_session *session, const struct vt_train_request *request, const char *staging,
-                            struct vt_error *error) {
+                            bool together, struct vt_error *error) {
   bool finished = false;
   session->folder = staging;
-  VT_TRY(vt_team_share(session, staging, &finished, read_text(session, request, staging, error), error));
+  enum vt_status status = read_text(session, request, staging, together, error);
+  VT_TRY(vt_team_share(session, staging, &finished, status, error));
   VT_TRY(vt_team_agree(session, resolve_watch(session, error), error));
   VT_TRY(vt_team_agree(session, vt_session_prepare(session, error), error));
   VT_TRY(vt_engine_spread(session->engine, error));
-  enum vt_status status = write_database(session, request, staging, error);
+  status = write_database(session, request, staging, error);
   if (status == VT_OK) status = vt_run_folder_install(staging, request->run_path, request->force, error);
   session->folder = request->run_path;
   if (status == VT_OK) {
@@ -249,13 +259,12 @@ static enum vt_status build(struct vt_session *session, const struct vt_train_re
 static enum vt_status begin(struct vt_session *session, const struct vt_train_request *request,
                             struct vt_error *error) {
   char *staging = NULL;
+  bool together = false;
   enum vt_status status = vt_run_folder_stage(request->run_path, request->force, &staging, error);
-  if (status != VT_OK) {
-    bool finished = false;
-    return vt_team_share(session, request->run_path, &finished, status, error);
-  }
-  status = build(session, request, staging, error);
-  if (status != VT_OK) {
+  if (status == VT_OK) status = vt_run_lock_take(staging, &session->lock, error);
+  status = vt_team_plan_reading(session, request, &together, status, error);
+  if (status == VT_OK) status = build(session, request, staging, together, error);
+  if (status != VT_OK && staging != NULL) {
     vt_recorder_free(session->recorder);
     session->recorder = NULL;
     vt_run_folder_abandon(staging);
@@ -298,7 +307,7 @@ enum vt_status vt_session_begin(struct vt_session *session, const struct vt_trai
   if (request->train.loss == VT_LOSS_QUADRATIC && request->train.start == 0)
     session->settings.train.start = VT_QUADRATIC_START;
   VT_TRY(vt_team_same(session, request, check_request(request, &session->settings, error), error));
-  return vt_team_follows(session) ? vt_team_follow(session, error) : lead(session, request, error);
+  return vt_team_follows(session) ? vt_team_follow(session, request, error) : lead(session, request, error);
 }
 
 enum vt_status vt_train(const struct vt_train_request *request, struct vt_train_result *result,

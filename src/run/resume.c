@@ -338,7 +338,7 @@ enum vt_status vt_resume(const struct vt_resume_request *request, struct vt_trai
   bool finished = false;
   VT_TRY(vt_team_same(&session, NULL, VT_OK, error));
   enum vt_status status =
-      vt_team_follows(&session) ? vt_team_follow(&session, error) : lead(&session, request, &finished, result, error);
+      vt_team_follows(&session) ? vt_team_follow(&session, NULL, error) : lead(&session, request, &finished, result, error);
   if (!finished) vt_session_result(&session, status, result);
   vt_session_release(&session);
   return status;

@@ -260,9 +260,20 @@ enum vt_status vt_team_share(struct vt_session *session, const char *folder, boo
   return vt_team_agree(session, status, error);
 }
 
-enum vt_status vt_team_follow(struct vt_session *session, struct vt_error *error) {
+/* What rank 0 has read, or all have. */
+static enum vt_status follow_reading(struct vt_session *session, const struct vt_train_request *request,
+                                     bool *finished, struct vt_error *error) {
+  bool together = false;
+  enum vt_status status = VT_OK;
+  if (request != NULL) VT_TRY(vt_team_plan_reading(session, request, &together, VT_OK, error));
+  if (together) status = vt_team_help_reading(session, request, error);
+  return vt_team_share(session, NULL, finished, status, error);
+}
+
+enum vt_status vt_team_follow(struct vt_session *session, const struct vt_train_request *request,
+                              struct vt_error *error) {
   bool finished = false;
-  VT_TRY(vt_team_share(session, NULL, &finished, VT_OK, error));
+  VT_TRY(follow_reading(session, request, &finished, error));
   if (finished) return vt_team_agree(session, VT_OK, error);
   VT_TRY(vt_team_agree(session, VT_OK, error));
   enum vt_status status =

@@ -5,7 +5,9 @@
  * engine and nothing to record. Both pass the same points, at each of which all go on or all end with the same error:
  *
  *   1. the requests are the same (vt_team_same)
- *   2. rank 0 has made or found the run and read the text; the others are handed what it has (vt_team_share)
+ *   2. rank 0 has a folder to begin the run in, and says who is to read the text (vt_team_plan_reading)
+ *      all read it, a part each, or rank 0 does
+ *      rank 0 has made or found the run; the others are handed what it has (vt_team_share)
  *   3. rank 0 knows the words that it was asked to watch (vt_team_agree)
  *   4. the engines are made, all of them or none (vt_engine_create, vt_team_agree, vt_engine_spread)
  *   5. the record is open (vt_team_agree)
@@ -30,11 +32,21 @@ enum vt_status vt_team_agree(struct vt_session *session, enum vt_status status, 
 enum vt_status vt_team_same(struct vt_session *session, const struct vt_train_request *request, enum vt_status status,
                             struct vt_error *error);
 
+/* Whether all ranks read the text of a training that begins. status: rank 0's so far. */
+enum vt_status vt_team_plan_reading(struct vt_session *session, const struct vt_train_request *request, bool *together,
+                                    enum vt_status status, struct vt_error *error);
+/* Where they do, on rank 0: as vt_corpus_encode, into the session; and on the others. */
+enum vt_status vt_team_encode(struct vt_session *session, const struct vt_train_request *request,
+                              const struct vt_corpus_options *options, const char *path, struct vt_error *error);
+enum vt_status vt_team_help_reading(struct vt_session *session, const struct vt_train_request *request,
+                                    struct vt_error *error);
+
 /* folder: where rank 0's encoded corpus lies. finished: of rank 0; told to the others, who then need nothing else. */
 enum vt_status vt_team_share(struct vt_session *session, const char *folder, bool *finished, enum vt_status status,
                              struct vt_error *error);
 
-/* On the ranks but 0, once the requests are the same: all the rest of vt_train or vt_resume. */
-enum vt_status vt_team_follow(struct vt_session *session, struct vt_error *error);
+/* On the ranks but 0, once the requests are the same: all the rest of vt_train or, with request NULL, of vt_resume. */
+enum vt_status vt_team_follow(struct vt_session *session, const struct vt_train_request *request,
+                              struct vt_error *error);
 
 #endif

@@ -16,8 +16,12 @@
 #define _POSIX_C_SOURCE 200809L
 #include "text/chunks.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "text/input.h"
@@ -27,8 +31,19 @@
 #define HEAD_BYTES ((size_t)64 << 10)
 #define WINDOW_BYTES ((size_t)VT_TOKENS_CUT_WINDOW_BYTES)
 
+/* Of several, which read a part of the text each. */
+struct vt_chunks_part {
+  uint64_t number;
+  uint64_t count; /* 0: all is read */
+  int descriptor; /* of the input that is open, of so many bytes; -1: none is */
+  uint64_t size;
+  uint64_t before;     /* bytes of the inputs before it */
+  uint64_t seen;       /* how far a reader of all would have read ahead */
+  uint64_t handed_out; /* stretches */
+};
+
 struct vt_chunks {
-  pthread_mutex_t mutex;
+  pthread_mutex_t mutex; /* around everything */
   const char *const *inputs;
   size_t input_count;
   enum vt_token_rule rule;
@@ -45,6 +60,7 @@ struct vt_chunks {
   uint64_t stored_closed; /* stored bytes of the inputs read to their end */
   uint64_t text_bytes;    /* handed out */
   bool drained;           /* the open input has nothing behind what is pending */
+  struct vt_chunks_part part;
   size_t pending_start;   /* text read ahead: pending[start, end) */
   size_t pending_end;
   unsigned char pending[HEAD_BYTES];
@@ -169,6 +185,89 @@ static void close_input(struct vt_chunks *chunks) {
   chunks->current++;
 }
 
+/* ---- a part of plain inputs -------------------------------------------------------------------------------------- */
+
+/* The head is looked at as ever; from there on the file is read at places. */
+static enum vt_status open_part(struct vt_chunks *chunks, struct vt_error *error) {
+  struct vt_chunks_part *part = &chunks->part;
+  const char *path = chunks->inputs[chunks->current];
+  struct stat status;
+  VT_TRY(open_next(chunks, error));
+  vt_input_close(chunks->open);
+  chunks->open = NULL;
+  part->descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  if (part->descriptor < 0 || fstat(part->descriptor, &status) != 0)
+    return VT_FAIL(error, VT_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
+  part->size = (uint64_t)status.st_size;
+  part->seen = HEAD_BYTES;
+  return VT_OK;
+}
+
+static void close_part(struct vt_chunks *chunks) {
+  struct vt_chunks_part *part = &chunks->part;
+  if (part->descriptor >= 0) (void)close(part->descriptor);
+  part->descriptor = -1;
+  part->before += part->size;
+  chunks->current++;
+}
+
+static enum vt_status read_at(const struct vt_chunks *chunks, unsigned char *to, size_t bytes, uint64_t offset,
+                              struct vt_error *error) {
+  for (size_t done = 0; done < bytes;) {
+    ssize_t got = pread(chunks->part.descriptor, to + done, bytes - done, (off_t)(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0)
+      return VT_FAIL(error, VT_ERROR_IO, "%s: cannot read at byte %llu: %s", chunks->inputs[chunks->current],
+                     (unsigned long long)(offset + done), got < 0 ? strerror(errno) : "it has become shorter");
+    done += (size_t)got;
+  }
+  return VT_OK;
+}
+
+/* Where the stretch at chunks->offset ends, by the rules of read_stretch: the end of the input is known there only when
+ * it was read beyond, and `seen` is how far that would have been read. */
+static enum vt_status measure_stretch(struct vt_chunks *chunks, unsigned char *buffer, struct vt_chunk *chunk,
+                                      struct vt_error *error) {
+  struct vt_chunks_part *part = &chunks->part;
+  size_t bytes, target = chunks->chunk_bytes, cut = 0;
+  for (;;) {
+    uint64_t end = chunks->offset + target;
+    if (part->seen <= part->size && end > part->seen) part->seen = end;
+    bytes = (size_t)((end < part->size ? end : part->size) - chunks->offset);
+    chunk->last = part->seen > part->size && chunks->offset + bytes == part->size;
+    if (chunk->last) break;
+    size_t low = bytes > WINDOW_BYTES ? bytes - WINDOW_BYTES : 0;
+    VT_TRY(read_at(chunks, buffer + low, bytes - low, chunks->offset + low, error));
+    cut = vt_tokens_cut(chunks->rule, buffer, bytes);
+    if (cut > 0 || bytes >= WINDOW_BYTES) break;
+    target = bytes + WINDOW_BYTES;
+  }
+  chunk->input = chunks->current;
+  chunk->offset = chunks->offset;
+  chunk->bytes = !chunk->last && cut > 0 ? cut : bytes;
+  return VT_OK;
+}
+
+/* The next stretch of the part; *found is false behind the last one. */
+static enum vt_status find_stretch(struct vt_chunks *chunks, unsigned char *buffer, struct vt_chunk *chunk, bool *found,
+                                   struct vt_error *error) {
+  struct vt_chunks_part *part = &chunks->part;
+  const uint64_t piece = chunks->stored_total / part->count + 1;
+  for (*found = false; !*found && chunks->current < chunks->input_count;) {
+    if (part->descriptor < 0) VT_TRY(open_part(chunks, error));
+    VT_TRY(measure_stretch(chunks, buffer, chunk, error));
+    uint64_t owner = (part->before + chunks->offset) / piece;
+    *found = owner == part->number;
+    if (owner > part->number) chunks->current = chunks->input_count; /* nothing of it comes any more */
+    if (*found) VT_TRY(read_at(chunks, buffer, chunk->bytes, chunk->offset, error));
+    chunks->offset += chunk->bytes;
+    if (*found) chunks->text_bytes += chunk->bytes;
+    if (chunk->last && owner <= part->number) close_part(chunks);
+  }
+  if (*found) chunk->index = part->handed_out++;
+  return VT_OK;
+}
+
 static enum vt_status next_locked(struct vt_chunks *chunks, unsigned char *buffer, struct vt_chunk *chunk, bool *more,
                                   struct vt_error *error) {
   *more = false;
@@ -177,18 +276,26 @@ static enum vt_status next_locked(struct vt_chunks *chunks, unsigned char *buffe
   /* A little of compressed text can be a lot of text. */
   const char *name = vt_input_name(chunks->inputs[chunks->current]);
   enum vt_status status = vt_input_check_interrupt(chunks->interrupt, name, error);
-  if (status == VT_OK) status = read_stretch(chunks, buffer, chunk, error);
+  bool found = true;
+  if (status == VT_OK)
+    status = chunks->part.count > 0 ? find_stretch(chunks, buffer, chunk, &found, error)
+                                    : read_stretch(chunks, buffer, chunk, error);
   if (status != VT_OK) {
     chunks->failed = true;
     return status;
   }
+  if (!found) return VT_OK;
   *more = true;
-  if (chunk->last) close_input(chunks);
+  if (chunk->last && chunks->part.count == 0) close_input(chunks);
   if (chunks->progress != NULL) {
     uint64_t stored = chunks->stored_closed + (chunks->open != NULL ? vt_input_stored_bytes(chunks->open) : 0);
     chunks->progress(chunks->progress_context, stored, chunks->stored_total);
   }
   return VT_OK;
+}
+
+void vt_chunks_take_part(struct vt_chunks *chunks, uint64_t part, uint64_t parts) {
+  chunks->part = (struct vt_chunks_part){.number = part, .count = parts, .descriptor = -1};
 }
 
 enum vt_status vt_chunks_next(struct vt_chunks *chunks, unsigned char *buffer, struct vt_chunk *chunk, bool *more,
@@ -243,6 +350,7 @@ enum vt_status vt_chunks_create(const char *const *inputs, size_t input_count, e
 void vt_chunks_free(struct vt_chunks *chunks) {
   if (chunks == NULL) return;
   vt_input_close(chunks->open);
+  if (chunks->part.count > 0 && chunks->part.descriptor >= 0) (void)close(chunks->part.descriptor);
   (void)pthread_mutex_destroy(&chunks->mutex);
   vt_free(chunks);
 }
@@ -252,5 +360,6 @@ size_t vt_chunks_buffer_bytes(const struct vt_chunks *chunks) {
 }
 
 struct vt_chunks_total vt_chunks_total(const struct vt_chunks *chunks) {
+  if (chunks->part.count > 0) return (struct vt_chunks_total){chunks->stored_total, chunks->stored_total};
   return (struct vt_chunks_total){chunks->stored_closed, chunks->text_bytes};
 }

@@ -2,14 +2,15 @@
  * encode.c: text in, vocabulary and encoded corpus out.
  *
  * The steps, each in a file of its own: chunks.c reads, count.c tokenises, counts and puts word numbers away, tally.c
- * makes the vocabulary, phrases.c joins words before it does, remap.c writes the ids. The text is read once, so pipes
+ * makes the vocabulary, phrases.c joins words before it does, remap.c writes the ids; encode_together.c is the
+ * same for several processes. The text is read once, so pipes
  * work like files. With 100 MB of English reviews and 2 threads counting takes three fifths of the time, the vocabulary
  * an eighth, writing a quarter; syncing would come on top. A pass for phrases takes twice as long as all of it.
  *
  * Memory does not grow with the text, but for some 80 bytes a stretch of CHUNK_BYTES: tables of distinct words, buffers
  * for each thread, and the word numbers up to SPILL_MEMORY_BYTES, beyond which they go to disk.
  */
-#include "text/encode.h"
+#include "text/encode_internal.h"
 
 #include <string.h>
 
@@ -33,14 +34,7 @@
 /* Three million pairs in one round. */
 #define PAIR_TABLE_BYTES ((size_t)64 << 20)
 
-/* What an encoding holds on its way; release frees whatever there is. */
-struct encoding {
-  struct vt_pool *pool;
-  struct vt_chunks *chunks;
-  struct vt_spill *spill;
-  struct vt_count count;
-  struct vt_tally tally;
-};
+const struct vt_encode_sizes vt_encode_default_sizes = {CHUNK_BYTES, SPILL_MEMORY_BYTES, PAIR_TABLE_BYTES};
 
 static const char *const rule_names[] = {"words", "space", "letters", "bpe"};
 
@@ -60,7 +54,7 @@ void vt_corpus_options_init(struct vt_corpus_options *options) {
       .tokens = VT_TOKENS_WORDS, .min_count = 5, .bpe_tokens = 8192, .phrase_threshold = 100, .threads = 1};
 }
 
-static enum vt_status check_options(const struct vt_corpus_options *options, size_t input_count,
+enum vt_status vt_encoding_check(const struct vt_corpus_options *options, size_t input_count,
                                     struct vt_error *error) {
   if (input_count == 0)
     return VT_FAIL_HELP(error, VT_ERROR_EMPTY, "pass at least one file, or \"-\" for standard input",
@@ -84,7 +78,7 @@ static enum vt_status check_options(const struct vt_corpus_options *options, siz
   return VT_OK;
 }
 
-static void release(struct encoding *encoding) {
+void vt_encoding_release(struct vt_encoding *encoding) {
   vt_tally_release(&encoding->tally);
   vt_count_release(&encoding->count);
   vt_spill_free(encoding->spill);
@@ -92,8 +86,7 @@ static void release(struct encoding *encoding) {
   vt_pool_free(encoding->pool);
 }
 
-/* Refuses an input of which too much is not UTF-8; counts what was replaced. */
-static enum vt_status judge_inputs(const struct vt_count *count, struct vt_corpus_report *report,
+enum vt_status vt_encoding_judge(const struct vt_count *count, struct vt_corpus_report *report,
                                    struct vt_error *error) {
   uint64_t bytes = 0, bad_bytes = 0;
   for (size_t i = 0; i < count->record_count; i++) {
@@ -117,7 +110,7 @@ static enum vt_status judge_inputs(const struct vt_count *count, struct vt_corpu
 }
 
 /* Stretches are cut by the text alone, so their hashes, one after the other, are a hash of it. */
-static void hash_inputs(const struct vt_count *count, size_t input_count, uint64_t *hashes) {
+void vt_encoding_hash(const struct vt_count *count, size_t input_count, uint64_t *hashes) {
   for (size_t i = 0; i < input_count; i++) hashes[i] = UINT64_C(0x9e3779b97f4a7c15);
   for (size_t i = 0; i < count->record_count; i++) {
     const struct vt_count_record *record = &count->records[i];
@@ -125,21 +118,30 @@ static void hash_inputs(const struct vt_count *count, size_t input_count, uint64
   }
 }
 
-static enum vt_status write_stream(struct encoding *encoding, struct vt_output *output, struct vt_output *lines,
-                                   struct vt_remap_total *total, struct vt_error *error) {
-  struct vt_corpus_header header = {0};
-  VT_TRY(vt_output_write(output, &header, sizeof header, error));
-  VT_TRY(vt_remap_run(&encoding->count, &encoding->tally, encoding->pool, output, lines, total, error));
-  header.entries = total->entries;
-  header.tokens = total->tokens;
-  header.sentences = total->sentences;
-  header.fingerprint = total->fingerprint;
-  header.vocab_size = (uint32_t)vt_vocab_size(encoding->tally.vocab);
+enum vt_status vt_encoding_begin_file(struct vt_output *output, struct vt_error *error) {
+  const struct vt_corpus_header header = {0};
+  return vt_output_write(output, &header, sizeof header, error);
+}
+
+enum vt_status vt_encoding_end_file(struct vt_output *output, const struct vt_remap_total *total, size_t words,
+                                    struct vt_error *error) {
+  struct vt_corpus_header header = {.entries = total->entries,
+                                    .tokens = total->tokens,
+                                    .sentences = total->sentences,
+                                    .fingerprint = total->fingerprint,
+                                    .vocab_size = (uint32_t)words};
   vt_corpus_header_seal(&header);
   return vt_output_rewrite(output, 0, &header, sizeof header, error);
 }
 
-static enum vt_status write_corpus(struct encoding *encoding, const char *path, const struct vt_corpus_options *options,
+static enum vt_status write_stream(struct vt_encoding *encoding, struct vt_output *output, struct vt_output *lines,
+                                   struct vt_remap_total *total, struct vt_error *error) {
+  VT_TRY(vt_encoding_begin_file(output, error));
+  VT_TRY(vt_remap_run(&encoding->count, &encoding->tally, encoding->pool, output, lines, total, error));
+  return vt_encoding_end_file(output, total, vt_vocab_size(encoding->tally.vocab), error);
+}
+
+static enum vt_status write_corpus(struct vt_encoding *encoding, const char *path, const struct vt_corpus_options *options,
                                    struct vt_remap_total *total, struct vt_error *error) {
   struct vt_output *output, *lines = NULL;
   VT_TRY(vt_output_open(path, &output, error));
@@ -157,10 +159,22 @@ static enum vt_status write_corpus(struct encoding *encoding, const char *path, 
   return status;
 }
 
-static enum vt_status encode(struct encoding *encoding, const char *const *inputs, size_t input_count,
+void vt_encoding_report(const struct vt_encoding *encoding, const struct vt_remap_total *total,
+                        struct vt_corpus_report *report) {
+  struct vt_chunks_total read = vt_chunks_total(encoding->chunks);
+  report->input_bytes = read.stored_bytes;
+  report->text_bytes = read.text_bytes;
+  report->lines = total->sentences;
+  report->tokens_read = encoding->tally.tokens_read;
+  report->types_read = encoding->tally.types_read;
+  report->tokens = total->tokens;
+  report->phrases = encoding->tally.phrases;
+}
+
+static enum vt_status encode(struct vt_encoding *encoding, const char *const *inputs, size_t input_count,
                              const struct vt_corpus_options *options, const struct vt_encode_sizes *sizes,
                              const char *path, struct vt_corpus_report *report, struct vt_error *error) {
-  VT_TRY(check_options(options, input_count, error));
+  VT_TRY(vt_encoding_check(options, input_count, error));
   if (options->tokens == VT_TOKENS_BPE)
     return vt_bpe_corpus_encode(inputs, input_count, options, path, &encoding->tally.vocab, report, error);
   VT_TRY(vt_chunks_create(inputs, input_count, options->tokens, sizes->chunk_bytes, options->progress,
@@ -169,22 +183,15 @@ static enum vt_status encode(struct encoding *encoding, const char *const *input
   VT_TRY(vt_spill_create(path, sizes->spill_memory_bytes, &encoding->spill, error));
   VT_TRY(vt_count_init(&encoding->count, inputs, options, encoding->chunks, encoding->spill, error));
   VT_TRY(vt_count_run(&encoding->count, encoding->pool, error));
-  VT_TRY(judge_inputs(&encoding->count, report, error));
-  if (options->input_hashes != NULL) hash_inputs(&encoding->count, input_count, options->input_hashes);
+  VT_TRY(vt_encoding_judge(&encoding->count, report, error));
+  if (options->input_hashes != NULL) vt_encoding_hash(&encoding->count, input_count, options->input_hashes);
   VT_TRY(vt_tally_merge(&encoding->tally, &encoding->count, encoding->pool, error));
   if (options->phrases > 0)
     VT_TRY(vt_phrases_join(&encoding->count, &encoding->tally, encoding->pool, sizes->pair_table_bytes, error));
   VT_TRY(vt_tally_choose(&encoding->tally, &encoding->count, encoding->pool, error));
   struct vt_remap_total total = {0};
   VT_TRY(write_corpus(encoding, path, options, &total, error));
-  struct vt_chunks_total read = vt_chunks_total(encoding->chunks);
-  report->input_bytes = read.stored_bytes;
-  report->text_bytes = read.text_bytes;
-  report->lines = total.sentences;
-  report->tokens_read = encoding->tally.tokens_read;
-  report->types_read = encoding->tally.types_read;
-  report->tokens = total.tokens;
-  report->phrases = encoding->tally.phrases;
+  vt_encoding_report(encoding, &total, report);
   return VT_OK;
 }
 
@@ -193,7 +200,7 @@ enum vt_status vt_corpus_encode_sized(const char *const *inputs, size_t input_co
                                       const char *encoded_path, struct vt_vocab **vocab, struct vt_corpus **corpus,
                                       struct vt_corpus_report *report, struct vt_error *error) {
   double start = vt_clock_seconds();
-  struct encoding encoding = {0};
+  struct vt_encoding encoding = {0};
   struct vt_corpus_report seen = {0};
   enum vt_status status = encode(&encoding, inputs, input_count, options, sizes, encoded_path, &seen, error);
   if (status == VT_OK) status = vt_corpus_open(encoded_path, corpus, error);
@@ -201,7 +208,7 @@ enum vt_status vt_corpus_encode_sized(const char *const *inputs, size_t input_co
     *vocab = encoding.tally.vocab;
     encoding.tally.vocab = NULL;
   }
-  release(&encoding);
+  vt_encoding_release(&encoding);
   seen.seconds = vt_clock_seconds() - start;
   if (status == VT_OK && report != NULL) *report = seen;
   return status;
@@ -210,6 +217,6 @@ enum vt_status vt_corpus_encode_sized(const char *const *inputs, size_t input_co
 enum vt_status vt_corpus_encode(const char *const *inputs, size_t input_count, const struct vt_corpus_options *options,
                                 const char *encoded_path, struct vt_vocab **vocab, struct vt_corpus **corpus,
                                 struct vt_corpus_report *report, struct vt_error *error) {
-  static const struct vt_encode_sizes sizes = {CHUNK_BYTES, SPILL_MEMORY_BYTES, PAIR_TABLE_BYTES};
-  return vt_corpus_encode_sized(inputs, input_count, options, &sizes, encoded_path, vocab, corpus, report, error);
+  return vt_corpus_encode_sized(inputs, input_count, options, &vt_encode_default_sizes, encoded_path, vocab, corpus,
+                                report, error);
 }

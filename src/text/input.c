@@ -314,6 +314,17 @@ static enum vt_status read_compressed(struct vt_input *input, unsigned char *dat
   return VT_OK;
 }
 
+enum vt_status vt_input_is_plain(const char *path, bool *plain, struct vt_error *error) {
+  struct vt_input *input;
+  struct stat status;
+  *plain = false;
+  if (strcmp(path, "-") == 0 || stat(path, &status) != 0 || !S_ISREG(status.st_mode)) return VT_OK;
+  VT_TRY(vt_input_open(path, NULL, &input, error));
+  *plain = input->format == FORMAT_PLAIN;
+  vt_input_close(input);
+  return VT_OK;
+}
+
 enum vt_status vt_input_read(struct vt_input *input, unsigned char *data, size_t capacity, size_t *bytes,
                              struct vt_error *error) {
   if (input->format != FORMAT_PLAIN) return read_compressed(input, data, capacity, bytes, error);

@@ -20,6 +20,9 @@ const char *vt_input_name(const char *path);
  * readable or a directory. *stored_bytes is its size, 0 where that is not known (a pipe). */
 enum vt_status vt_input_check(const char *path, uint64_t *stored_bytes, struct vt_error *error);
 
+/* Whether an input is a regular file that is not compressed: one whose bytes stand where its text does. */
+enum vt_status vt_input_is_plain(const char *path, bool *plain, struct vt_error *error);
+
 /* Opens an input; "-" is standard input. gzip, zstd and xz are told by their first bytes. path must live as long as
  * the input. Once *interrupt is not zero, reading it is VT_ERROR_INTERRUPTED (interrupt may be NULL). Free with
  * vt_input_close (accepts NULL). */

@@ -105,6 +105,9 @@ static enum vt_status write_in_turn(struct remap *remap, const struct mapped *ma
   *position = turn->total.entries;
   mapped->ids[0] = VT_CORPUS_END;
   turn->open = mapped->open || (turn->open && !closes && mapped->sentences == 0);
+  if (!turn->total.begun) turn->total.leads = mapped->leading_end;
+  turn->total.begun = turn->total.begun || mapped->leading_end || mapped->entries > 0;
+  turn->total.open = turn->open;
   turn->total.entries += *entries;
   turn->total.sentences += mapped->sentences + closes;
   turn->total.tokens += mapped->entries - mapped->sentences;

@@ -4,6 +4,7 @@
 #ifndef VECTRAIL_TEXT_REMAP_H
 #define VECTRAIL_TEXT_REMAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/file.h"
@@ -16,6 +17,11 @@ struct vt_remap_total {
   uint64_t tokens;
   uint64_t sentences;
   uint64_t fingerprint; /* vt_corpus_hash_entries of all of them */
+  /* For whoever puts it behind other text: whether there is any word or line end in it, whether a line end comes before
+   * the first word, and whether its last sentence is open. */
+  bool begun;
+  bool leads;
+  bool open;
 };
 
 /* Writes the ids of all stretches to output, in order; to lines, which may be NULL, where the line of each sentence

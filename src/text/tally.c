@@ -197,6 +197,36 @@ enum vt_status vt_tally_merge(struct vt_tally *tally, struct vt_count *count, st
   return status;
 }
 
+enum vt_status vt_tally_add(struct vt_count *count, const uint64_t *counts, size_t words, const char *texts,
+                            size_t bytes, struct vt_error *error) {
+  struct vt_word_table *table = &count->workers[0].table;
+  size_t at = 0;
+  for (size_t k = 0; k < words; k++) {
+    const char *end = at < bytes ? memchr(texts + at, 0, bytes - at) : NULL;
+    size_t length = end == NULL ? 0 : (size_t)(end - (texts + at));
+    uint32_t id;
+    if (length == 0 || length > VT_WORD_BYTES_MAX)
+      return VT_FAIL(error, VT_ERROR_CORRUPT, "another rank sent words that are none");
+    VT_TRY(vt_word_table_add(table, (const unsigned char *)texts + at, length, &id, error));
+    table->words[id].canonical = id;
+    table->words[id].count += counts[k];
+    at += length + 1;
+  }
+  return VT_OK;
+}
+
+enum vt_status vt_tally_added(struct vt_tally *tally, const struct vt_count *count, struct vt_error *error) {
+  const struct vt_word_table *table = &count->workers[0].table;
+  tally->types_read = tally->tokens_read = 0;
+  for (size_t id = 0; id < table->size; id++) {
+    if (!is_counted(table, id)) continue;
+    tally->types_read++;
+    tally->tokens_read += table->words[id].count;
+  }
+  tally->spellings = table->size;
+  return tally->types_read == 0 ? fail_none(count->options, 0, error) : VT_OK;
+}
+
 enum vt_status vt_tally_choose(struct vt_tally *tally, struct vt_count *count, struct vt_pool *pool,
                                struct vt_error *error) {
   const struct vt_corpus_options *options = count->options;
@@ -206,7 +236,8 @@ enum vt_status vt_tally_choose(struct vt_tally *tally, struct vt_count *count, s
   for (size_t id = 0; id < table->size; id++) final[id] = VT_TALLY_OUTSIDE;
   enum vt_status status = options->vocab != NULL ? recount_given(tally, table, options->vocab, final, error)
                                                  : choose_counted(tally, table, options, final, error);
-  if (status == VT_OK) {
+  /* Where no word is chosen all are outside: a part of a text may be without any. */
+  if (status == VT_OK || status == VT_ERROR_EMPTY) {
     for (size_t id = tally->spellings; id < table->size; id++) tally->phrases += final[id] != VT_TALLY_OUTSIDE;
     struct round round = {.tally = tally, .final = final};
     vt_pool_run(pool, finish, &round);

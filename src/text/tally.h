@@ -33,6 +33,13 @@ struct vt_tally {
  * no word. On failure, too, release it. */
 enum vt_status vt_tally_merge(struct vt_tally *tally, struct vt_count *count, struct vt_pool *pool,
                               struct vt_error *error);
+/* Words that another process counted, into the table of worker 0: texts[bytes], one behind the other with a terminator
+ * each, and how often each occurs there. To be called after the merge, which may have been VT_ERROR_EMPTY. */
+enum vt_status vt_tally_add(struct vt_count *count, const uint64_t *counts, size_t words, const char *texts,
+                            size_t bytes, struct vt_error *error);
+/* When all were added: what was read in all. VT_ERROR_EMPTY: there is no word. */
+enum vt_status vt_tally_added(struct vt_tally *tally, const struct vt_count *count, struct vt_error *error);
+
 /* Chooses the vocabulary by the options, leads the maps to its ids, and empties the table. VT_ERROR_EMPTY: no word
  * reaches min_count, or none is in the vocabulary that was given. */
 enum vt_status vt_tally_choose(struct vt_tally *tally, struct vt_count *count, struct vt_pool *pool,
