@@ -364,7 +364,8 @@ static void explain_element(const struct full *engine, size_t k, double before, 
   const double *h = engine->squares[VT_TABLE_INPUT], *m = engine->moments[VT_TABLE_INPUT], number = (double)state->step;
   *factor = -state->lr;
   if (h != NULL && m == NULL) *factor = -state->lr / (sqrt(h[k]) + EPSILON);
-  if (m != NULL) *factor = -state->lr / (1 - pow(BETA_1, number)) / (sqrt(h[k] / (1 - pow(BETA_2, number))) + EPSILON);
+  if (h != NULL && m != NULL)
+    *factor = -state->lr / (1 - pow(BETA_1, number)) / (sqrt(h[k] / (1 - pow(BETA_2, number))) + EPSILON);
   *decay = (m == NULL ? *factor : -state->lr) * 2 * engine->base.options.l2 * before;
   *held = m == NULL ? 0 : *factor * (m[k] - engine->gradients[VT_TABLE_INPUT][k]);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The reading commands: tables for people, JSON for programs, the same numbers in both.
 . "${SOURCE:?}/tests/cli/lib.sh"
-make_corpus text.txt 1500
+make_corpus text.txt "$(or_fewer 1500 400)"
 "$VECTRAIL" train text.txt --run run "${small[@]}" --float32 --quiet || fail "the text should train"
 last=$("$VECTRAIL" info run --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["last_step"]["step"])')
 

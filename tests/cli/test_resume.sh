@@ -4,7 +4,7 @@
 . "${SOURCE:?}/tests/cli/lib.sh"
 KILLS=${KILLS:-3}
 RANDOM=${SEED:-4711}
-make_corpus text.txt 6000
+make_corpus text.txt "$(or_fewer 6000 1500)"
 # shellcheck disable=SC2054 # the words to watch are one argument
 settings=(--dim 48 --window 3 --sample 0 --epochs 6 --lr 0.05 --block-tokens 256 --blocks 4 --snapshots 12 --watch king,apple)
 

@@ -2,7 +2,7 @@
 # Training: what it prints and writes; that names of options do not matter and values do; the same bits at any number
 # of threads.
 . "${SOURCE:?}/tests/cli/lib.sh"
-make_corpus text.txt 1500
+make_corpus text.txt "$(or_fewer 1500 400)"
 
 vectrail train text.txt --run run "${small[@]}" --json
 expect_status 0
