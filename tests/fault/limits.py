@@ -3,7 +3,7 @@
 
     limits.py VECTRAIL LIMITS [--tokens N] [--scale S] [--only PART]
 
-Parts: tokens (three decades up to N, a table of time and memory), line (1 GB), rows (a database of 10 GB), vocabulary (10
+Parts: tokens (three decades up to N: a table of time and memory), line (1 GB), rows (a database of 10 GB), vocabulary (10
 million words), dimension (4,096), words (of 1 KB), snapshots (1,000). --scale 0.1 makes the large ones a tenth as large.
 """
 import argparse
@@ -31,7 +31,7 @@ def train(vectrail, folder, text, *options):
 
 
 def tokens(arguments, folder):
-    for decade in (100, 10, 1):
+    for decade in (1000, 100, 10, 1):
         count = arguments.tokens // decade
         print("tokens:", call(arguments.limits, "tokens", str(count), "1000000", folder).strip(), flush=True)
 
