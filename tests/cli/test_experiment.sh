@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# label: long
 # vectrail experiment: the generated text holds what was planted in it; a text of one's own is asked what is named.
 . "${SOURCE:?}/tests/cli/lib.sh"
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# label: long
 # Memory, writes, syncs, names and threads that fail, at every place of every command (tests/fault/faults.py). Here some of
 # them, drawn anew with each SEED; `make soak` tries all.
 : "${SOURCE:?}" "${BUILD:?}" "${VECTRAIL:?}"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# label: long
 # Networks as a user trains them: the same bits at any number of threads and after a stop; all reading commands; errors.
 . "${SOURCE:?}/tests/cli/lib.sh"
 make_corpus text.txt 400

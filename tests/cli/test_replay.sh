@@ -1,4 +1,5 @@
 #!/bin/bash
+# label: long
 # replay: what was not recorded, recorded afterwards; what it refuses, and that it leaves no trace then.
 . "${SOURCE:?}/tests/cli/lib.sh"
 

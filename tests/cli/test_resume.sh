@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# label: long
 # Going on with a run that was killed, interrupted, or ran out of disk: it ends as if nothing had happened. KILLS says how
 # many runs are killed at random instants; `make soak` asks for thirty.
 . "${SOURCE:?}/tests/cli/lib.sh"

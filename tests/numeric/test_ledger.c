@@ -1,5 +1,5 @@
-/* The ledger (label: threads): v(T) = v(0) + its sum, for every objective, with the cap and the decay at work, the same
- * bits at any number of threads and across a stop; and its sources are those that a text allows. */
+/* The ledger (label: threads, label: long): v(T) = v(0) + its sum, for every objective, with the cap and the decay at
+ * work, the same bits at any number of threads and across a stop; and its sources are those that a text allows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

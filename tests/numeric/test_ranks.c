@@ -1,5 +1,6 @@
-/* Several ranks that train one run together (label: threads): they give the bits of one process, end together, and go
- * on in other numbers. The ranks are threads here; tests/cli/test_ranks.sh has them as processes under MPI. */
+/* Several ranks that train one run together (label: threads, label: long): they give the bits of one process, end
+ * together, and go on in other numbers. The ranks are threads here; tests/cli/test_ranks.sh has them as processes under
+ * MPI. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* Replays (label: threads): every objective comes to the same bits; what is recorded afterwards is what would have been
- * recorded then; a ledger by document speaks of the lines of the text. */
+/* Replays (label: threads, label: long): every objective comes to the same bits; what is recorded afterwards is what
+ * would have been recorded then; a ledger by document speaks of the lines of the text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* Going on with a run (label: threads): wherever it was stopped, and with however many threads it goes on, it ends as
- * if it had never been stopped; what cannot be gone on with is refused and left as it is. */
+/* Going on with a run (label: threads, label: long): wherever it was stopped, and with however many threads it goes on,
+ * it ends as if it had never been stopped; what cannot be gone on with is refused and left as it is. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <setjmp.h>

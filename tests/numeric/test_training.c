@@ -1,5 +1,5 @@
-/* Training as a whole (label: threads): the same bits at any number of threads, every token trained, divergence
- * told. */
+/* Training as a whole (label: threads, label: long): the same bits at any number of threads, every token trained,
+ * divergence told. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
