@@ -1,6 +1,6 @@
 /*
- * arena.h: many arrays in one piece of memory. They are taken twice: from an arena without memory, to know how many bytes
- * it takes, and from one that has them.
+ * arena.h: many arrays in one piece of memory. They are taken twice: from an arena without memory, to know how many
+ * bytes it takes, and from one that has them.
  */
 #ifndef VECTRAIL_BASE_ARENA_H
 #define VECTRAIL_BASE_ARENA_H

@@ -26,8 +26,8 @@ enum vt_status vt_scratch_write(const struct vt_scratch *scratch, const void *da
                                 struct vt_error *error);
 /* Maps the first bytes of what was written, for reading; a mapping before is replaced. */
 enum vt_status vt_scratch_map(struct vt_scratch *scratch, size_t bytes, struct vt_error *error);
-/* Makes the file so long, zeroed, and maps it for reading and writing: memory that the system can take back, for it can be
- * read again. *data is valid until the scratch is released. VT_ERROR_IO where there is no room. */
+/* Makes the file so long, zeroed, and maps it for reading and writing: memory that the system can take back, for it can
+ * be read again. *data is valid until the scratch is released. VT_ERROR_IO where there is no room. */
 enum vt_status vt_scratch_room(struct vt_scratch *scratch, size_t bytes, void **data, struct vt_error *error);
 /* What was read of the mapping no longer counts as memory of this process. */
 void vt_scratch_forget(const struct vt_scratch *scratch, size_t from, size_t to);

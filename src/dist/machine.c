@@ -6,8 +6,8 @@
  * huge pages when told to (MADV_COLLAPSE), also where its own setting leaves shared memory in small ones; without them
  * training loses a third of its speed to address translation (train/working_set.h).
  *
- * The gate is a counter that the last rank to come turns into the next generation. Whoever waits spins for a moment, and
- * then sleeps in the kernel, looking up now and then whether the others are still alive.
+ * The gate is a counter that the last rank to come turns into the next generation. Whoever waits spins for a moment,
+ * and then sleeps in the kernel, looking up now and then whether the others are still alive.
  */
 #define _GNU_SOURCE /* memfd_create, MAP_FIXED */
 #include "dist/machine.h"
@@ -72,7 +72,8 @@ static void count_anew(struct vt_machine *machine, const struct identity *all, b
     if (machine->orders[r] >= 0) continue;
     machine->begins[machine->machines++] = order;
     for (int other = r; other < size; other++) {
-      if (other != r && (alone || machine->orders[other] >= 0 || memcmp(&all[r], &all[other], sizeof *all) != 0)) continue;
+      if (other != r && (alone || machine->orders[other] >= 0 || memcmp(&all[r], &all[other], sizeof *all) != 0))
+        continue;
       machine->orders[other] = order;
       machine->at[order++] = other;
     }
@@ -97,9 +98,7 @@ struct offer {
   void *data; /* where all are threads of one process */
 };
 
-static size_t whole_pages(size_t bytes) {
-  return (bytes + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
-}
+static size_t whole_pages(size_t bytes) { return (bytes + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES; }
 
 /* Huge pages need a place that they fit at. */
 static bool map(struct vt_machine_memory *memory, int descriptor) {
@@ -162,9 +161,7 @@ static bool take(struct vt_machine_memory *memory, const struct offer *offer) {
   return taken;
 }
 
-static bool is_one_process(const struct vt_machine *machine) {
-  return vt_ranks_transport(machine->ranks)->one_process;
-}
+static bool is_one_process(const struct vt_machine *machine) { return vt_ranks_transport(machine->ranks)->one_process; }
 
 static enum vt_status share_as_leader(struct vt_machine *machine, size_t bytes, struct vt_machine_memory *memory,
                                       struct offer *offer, struct vt_error *error) {
@@ -197,8 +194,9 @@ static enum vt_status share_as_follower(struct vt_machine *machine, size_t bytes
     return VT_OK;
   }
   memory->bytes = (size_t)offer.bytes;
-  return take(memory, &offer) ? VT_OK
-                              : VT_FAIL(error, VT_ERROR_IO, "cannot map the memory of another rank: %s", strerror(errno));
+  return take(memory, &offer)
+             ? VT_OK
+             : VT_FAIL(error, VT_ERROR_IO, "cannot map the memory of another rank: %s", strerror(errno));
 }
 
 enum vt_status vt_machine_share(struct vt_machine *machine, size_t bytes, struct vt_machine_memory *memory,
@@ -294,11 +292,22 @@ static void sleep_on(atomic_uint *word, unsigned seen) {
 
 static void wake_all(atomic_uint *word) { (void)syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0); }
 
+/* A process that nobody has buried yet has ended too. */
+static bool has_ended(pid_t process) {
+  char path[64], line[256];
+  if (kill(process, 0) != 0) return errno == ESRCH;
+  snprintf(path, sizeof path, "/proc/%ld/stat", (long)process);
+  FILE *file = fopen(path, "re");
+  const char *name_end = file != NULL && fgets(line, sizeof line, file) != NULL ? strrchr(line, ')') : NULL;
+  if (file != NULL) (void)fclose(file);
+  return name_end != NULL && strncmp(name_end, ") Z", 3) == 0;
+}
+
 /* The rank of one that has ended; -1: all are there. */
 static int find_ended(const struct vt_machine *machine) {
   for (int order = machine->begin; order < machine->end; order++) {
     int32_t process = atomic_load(&machine->gate->state->processes[order - machine->begin]);
-    if (process != 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH) return machine->at[order];
+    if (process != 0 && has_ended((pid_t)process)) return machine->at[order];
   }
   return -1;
 }
@@ -338,8 +347,8 @@ static enum vt_status open_gate(struct vt_machine *machine, struct vt_error *err
   status = vt_ranks_agree(machine->ranks, status, error);
   size_t count = (size_t)vt_machine_ranks(machine);
   if (status == VT_OK)
-    status = vt_machine_share(machine, sizeof *gate->state + count * sizeof gate->state->processes[0], &gate->memory,
-                              error);
+    status =
+        vt_machine_share(machine, sizeof *gate->state + count * sizeof gate->state->processes[0], &gate->memory, error);
   if (status != VT_OK) {
     vt_free(gate);
     return status;

@@ -1,8 +1,8 @@
 /*
  * machine.h: which ranks run on one machine, and what those can do faster than by messages: look at the same memory.
  *
- * Ranks find each other's machines out by what the system says of itself (or by VECTRAIL_MACHINE, a name, where ranks of
- * one machine are to behave as if they were on several, or must not share memory). They are counted anew, machine by
+ * Ranks find each other's machines out by what the system says of itself (or by VECTRAIL_MACHINE, a name, where ranks
+ * of one machine are to behave as if they were on several, or must not share memory). They are counted anew, machine by
  * machine: a rank's `order`. So the ranks of a machine are neighbours, and what is dealt by order lies together there.
  *
  * Where memory cannot be shared, every rank is a machine of its own: nothing but speed and memory is lost.
@@ -24,9 +24,9 @@ struct vt_machine {
   int order;              /* of this rank */
   int begin;              /* the orders of this machine: begin .. end */
   int end;
-  int *orders;   /* by rank */
-  int *at;       /* by order: the rank */
-  int *begins;   /* by machine, and the end of the last */
+  int *orders;                  /* by rank */
+  int *at;                      /* by order: the rank */
+  int *begins;                  /* by machine, and the end of the last */
   struct vt_machine_gate *gate; /* NULL where there is one rank */
 };
 

@@ -22,8 +22,8 @@ struct vt_box {
 struct vt_transport {
   int rank; /* of this process, 0 .. size-1 */
   int size;
-  /* Of a test: the ranks are threads of one process, so that a pointer of one is one of all; the name of the machine that
-   * this rank is to take itself to be on. */
+  /* Of a test: the ranks are threads of one process, so that a pointer of one is one of all; the name of the machine
+   * that this rank is to take itself to be on. */
   bool one_process;
   const char *machine;
   char reason[256];

@@ -328,7 +328,8 @@ enum vt_status vt_resume(const struct vt_resume_request *request, struct vt_trai
       .folder = request->run_path,
       .ranks = request->ranks,
       .lock = -1,
-      .settings = {.train = {.kernel = request->kernel, .threads = request->threads,
+      .settings = {.train = {.kernel = request->kernel,
+                             .threads = request->threads,
                              .ranks = request->ranks,
                              .deal_tables = request->deal_tables}},
       .on_progress = request->progress,
@@ -337,8 +338,8 @@ enum vt_status vt_resume(const struct vt_resume_request *request, struct vt_trai
   };
   bool finished = false;
   VT_TRY(vt_team_same(&session, NULL, VT_OK, error));
-  enum vt_status status =
-      vt_team_follows(&session) ? vt_team_follow(&session, NULL, error) : lead(&session, request, &finished, result, error);
+  enum vt_status status = vt_team_follows(&session) ? vt_team_follow(&session, NULL, error)
+                                                    : lead(&session, request, &finished, result, error);
   if (!finished) vt_session_result(&session, status, result);
   vt_session_release(&session);
   return status;

@@ -261,8 +261,8 @@ enum vt_status vt_team_share(struct vt_session *session, const char *folder, boo
 }
 
 /* What rank 0 has read, or all have. */
-static enum vt_status follow_reading(struct vt_session *session, const struct vt_train_request *request,
-                                     bool *finished, struct vt_error *error) {
+static enum vt_status follow_reading(struct vt_session *session, const struct vt_train_request *request, bool *finished,
+                                     struct vt_error *error) {
   bool together = false;
   enum vt_status status = VT_OK;
   if (request != NULL) VT_TRY(vt_team_plan_reading(session, request, &together, VT_OK, error));

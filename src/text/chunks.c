@@ -61,7 +61,7 @@ struct vt_chunks {
   uint64_t text_bytes;    /* handed out */
   bool drained;           /* the open input has nothing behind what is pending */
   struct vt_chunks_part part;
-  size_t pending_start;   /* text read ahead: pending[start, end) */
+  size_t pending_start; /* text read ahead: pending[start, end) */
   size_t pending_end;
   unsigned char pending[HEAD_BYTES];
 };

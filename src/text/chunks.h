@@ -37,10 +37,10 @@ enum vt_status vt_chunks_create(const char *const *inputs, size_t input_count, e
                                 struct vt_chunks **chunks, struct vt_error *error);
 void vt_chunks_free(struct vt_chunks *chunks);
 
-/* To be called before the first stretch is asked for, where all inputs are plain (vt_input_is_plain): only the stretches
- * of part `part` of `parts` are handed out, numbered from 0; they are those that all of them would be. What lies between
- * is not read but for a window where each stretch ends. A stretch belongs to the part that its place in all the bytes
- * falls into. */
+/* To be called before the first stretch is asked for, where all inputs are plain (vt_input_is_plain): only the
+ * stretches of part `part` of `parts` are handed out, numbered from 0; they are those that all of them would be. What
+ * lies between is not read but for a window where each stretch ends. A stretch belongs to the part that its place in
+ * all the bytes falls into. */
 void vt_chunks_take_part(struct vt_chunks *chunks, uint64_t part, uint64_t parts);
 /* How large the buffer of vt_chunks_next must be; the last VT_SCAN_PADDING_BYTES of it are never filled. */
 size_t vt_chunks_buffer_bytes(const struct vt_chunks *chunks);

@@ -54,8 +54,7 @@ void vt_corpus_options_init(struct vt_corpus_options *options) {
       .tokens = VT_TOKENS_WORDS, .min_count = 5, .bpe_tokens = 8192, .phrase_threshold = 100, .threads = 1};
 }
 
-enum vt_status vt_encoding_check(const struct vt_corpus_options *options, size_t input_count,
-                                    struct vt_error *error) {
+enum vt_status vt_encoding_check(const struct vt_corpus_options *options, size_t input_count, struct vt_error *error) {
   if (input_count == 0)
     return VT_FAIL_HELP(error, VT_ERROR_EMPTY, "pass at least one file, or \"-\" for standard input",
                         "no input was given");
@@ -87,7 +86,7 @@ void vt_encoding_release(struct vt_encoding *encoding) {
 }
 
 enum vt_status vt_encoding_judge(const struct vt_count *count, struct vt_corpus_report *report,
-                                   struct vt_error *error) {
+                                 struct vt_error *error) {
   uint64_t bytes = 0, bad_bytes = 0;
   for (size_t i = 0; i < count->record_count; i++) {
     const struct vt_count_record *record = &count->records[i];
@@ -141,8 +140,9 @@ static enum vt_status write_stream(struct vt_encoding *encoding, struct vt_outpu
   return vt_encoding_end_file(output, total, vt_vocab_size(encoding->tally.vocab), error);
 }
 
-static enum vt_status write_corpus(struct vt_encoding *encoding, const char *path, const struct vt_corpus_options *options,
-                                   struct vt_remap_total *total, struct vt_error *error) {
+static enum vt_status write_corpus(struct vt_encoding *encoding, const char *path,
+                                   const struct vt_corpus_options *options, struct vt_remap_total *total,
+                                   struct vt_error *error) {
   struct vt_output *output, *lines = NULL;
   VT_TRY(vt_output_open(path, &output, error));
   enum vt_status status = VT_OK;

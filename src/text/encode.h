@@ -30,8 +30,8 @@ struct vt_encode_team {
 /* Whether inputs can be read in parts: plain files, no phrases, no pieces of words. */
 enum vt_status vt_corpus_can_be_shared(const char *const *inputs, size_t input_count,
                                        const struct vt_corpus_options *options, bool *can, struct vt_error *error);
-/* As vt_corpus_encode_sized, by all ranks together: vocabulary, corpus and report are those of one process, and rank 0's
- * alone; the others may pass NULL for them. encoded_path: of rank 0; of the others, a place for a temporary file.
+/* As vt_corpus_encode_sized, by all ranks together: vocabulary, corpus and report are those of one process, and rank
+ * 0's alone; the others may pass NULL for them. encoded_path: of rank 0; of the others, a place for a temporary file.
  * options->input_hashes must be given. */
 enum vt_status vt_corpus_encode_together(const char *const *inputs, size_t input_count,
                                          const struct vt_corpus_options *options, const struct vt_encode_sizes *sizes,

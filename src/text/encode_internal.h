@@ -23,8 +23,7 @@ void vt_encoding_release(struct vt_encoding *encoding); /* accepts an all-zero o
 
 enum vt_status vt_encoding_check(const struct vt_corpus_options *options, size_t input_count, struct vt_error *error);
 /* Refuses an input of which too much is not UTF-8; counts what was replaced. */
-enum vt_status vt_encoding_judge(const struct vt_count *count, struct vt_corpus_report *report,
-                                 struct vt_error *error);
+enum vt_status vt_encoding_judge(const struct vt_count *count, struct vt_corpus_report *report, struct vt_error *error);
 void vt_encoding_hash(const struct vt_count *count, size_t input_count, uint64_t *hashes);
 /* The head of an encoded corpus: room for it, and it itself. */
 enum vt_status vt_encoding_begin_file(struct vt_output *output, struct vt_error *error);

@@ -1,8 +1,8 @@
 /*
  * encode_together.c: a text that several processes read a part of each.
  *
- * The inputs are cut into the stretches that one process would cut (chunks.c), and each rank reads those that begin in its
- * part. Then, in this order, each of the steps being over on all ranks before the next begins:
+ * The inputs are cut into the stretches that one process would cut (chunks.c), and each rank reads those that begin in
+ * its part. Then, in this order, each of the steps being over on all ranks before the next begins:
  *
  *   1. each rank tokenises and counts its stretches
  *   2. rank 0 gets what is known of each stretch, and judges and hashes the inputs by it
@@ -88,8 +88,7 @@ static enum vt_status append_records(struct vt_count *all, const struct vt_count
 /* Those of all ranks, in the order of the text; failures of rank 0 wait until all have sent. */
 static enum vt_status judge(struct together *t, size_t input_count, struct vt_error *error) {
   const struct vt_count *own = &t->encoding.count;
-  if (!leads(t))
-    return t->team->send(t->team->context, own->records, own->record_count * sizeof *own->records, error);
+  if (!leads(t)) return t->team->send(t->team->context, own->records, own->record_count * sizeof *own->records, error);
   struct vt_count all = {.inputs = own->inputs};
   enum vt_status status = append_records(&all, own->records, own->record_count, error);
   for (int from = 1; from < t->team->size; from++) {

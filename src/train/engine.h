@@ -134,8 +134,9 @@ const char *vt_engine_kernel_name(const struct vt_engine *engine);
 
 /* ---- several processes (options.ranks) --------------------------------------------------------------------------- */
 
-/* All ranks make the same engine; vt_engine_create is collective there, and fails on all or on none. Rank 0 runs it with its observers and then stops it; the others follow, without any,
- * and return when rank 0 has stopped, or all have failed. All of this does nothing where there is one process. */
+/* All ranks make the same engine; vt_engine_create is collective there, and fails on all or on none. Rank 0 runs it
+ * with its observers and then stops it; the others follow, without any, and return when rank 0 has stopped, or all have
+ * failed. All of this does nothing where there is one process. */
 
 /* On rank 0, at a boundary, before its parts are looked at: makes them complete. */
 enum vt_status vt_engine_collect(struct vt_engine *engine, struct vt_error *error);

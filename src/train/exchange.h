@@ -5,13 +5,13 @@
  * touch: they work on them as threads do. Between machines rows are sent. The blocks of a superstep are dealt to the
  * ranks by number, the shards of the tables likewise. In a superstep
  *
- *   1. each rank trains its blocks and sends the copies of the rows they touched to the ranks of other machines that own
- *      those rows; those of its own machine see them;
+ *   1. each rank trains its blocks and sends the copies of the rows they touched to the ranks of other machines that
+ * own those rows; those of its own machine see them;
  *   2. each rank merges the rows it owns, with the copies of all blocks in block order, exactly as one process would;
  *   3. each rank sends the rows it has merged to one rank of each other machine, which puts them into the tables there.
  *
- * Before 2 and after 3 the ranks of a machine wait for each other. Where there is one machine, its ranks take blocks and
- * shards from counters in common, whoever is free, and nothing is sent at all.
+ * Before 2 and after 3 the ranks of a machine wait for each other. Where there is one machine, its ranks take blocks
+ * and shards from counters in common, whoever is free, and nothing is sent at all.
  *
  * Tables may be dealt to the machines, each of which then holds the rows of its ranks' shards alone. A superstep then
  * begins with each rank finding out which rows its blocks will touch, and having them sent by their owners
@@ -69,7 +69,8 @@ struct vt_exchange_parts {
   struct vt_decay *decay;                             /* NULL without L2 */
   struct vt_replicas *replicas;                       /* NULL where every superstep is brought together */
   struct vt_merger *mergers;                          /* VT_TABLE_COUNT */
-  /* The tables are dealt to the machines: rows are asked for before a superstep, and merged rows stay where they are. */
+  /* The tables are dealt to the machines: rows are asked for before a superstep, and merged rows stay where they are.
+   */
   bool dealt;
   struct vt_table *views; /* with it, on rank 0: the tables whole, as observers see them; then squares, if there are */
 };
@@ -83,22 +84,23 @@ void vt_exchange_free(struct vt_exchange *exchange); /* accepts NULL */
 /* ---- in a superstep, in this order --------------------------------------------------------------------------------
  */
 
-/* The blocks of `count` that this rank trains, or takes part in training: begin .. end. Forgets the superstep before. */
+/* The blocks of `count` that this rank trains, or takes part in training: begin .. end. Forgets the superstep before.
+ */
 void vt_exchange_begin(struct vt_exchange *exchange, uint64_t step, uint32_t count, uint32_t *begin, uint32_t *end);
 /* The counters by which blocks and shards are taken, where the ranks of a machine take them together; at 0 when they
  * are. NULL: what is this rank's is nobody else's. */
 enum vt_exchange_phase { VT_EXCHANGE_BLOCKS, VT_EXCHANGE_SHARDS };
 atomic_uint *vt_exchange_counter(struct vt_exchange *exchange, enum vt_exchange_phase phase);
 /* Collective, where tables are dealt: fills the sets of this rank's blocks, whose slots have been taken, with the rows
- * that they hold, from wherever they are. In place of vt_exchange_blocks it is then here that the others learn what rank
- * 0 wants. local: this rank's failure so far, with its error. */
+ * that they hold, from wherever they are. In place of vt_exchange_blocks it is then here that the others learn what
+ * rank 0 wants. local: this rank's failure so far, with its error. */
 enum vt_status vt_exchange_fetch(struct vt_exchange *exchange, struct vt_pool *pool, enum vt_status local,
                                  struct vt_error *error);
 /* Hands on a trained and sorted block, or a replica; any number of threads, different blocks. */
 void vt_exchange_pack(struct vt_exchange *exchange, uint32_t block);
 /* Collective: brings to the others what was packed and takes in what they have; then sets[t][b] holds, of every block,
- * at least the rows that this rank owns, and every block what it told of itself. local: this rank's failure so far, with
- * its error. */
+ * at least the rows that this rank owns, and every block what it told of itself. local: this rank's failure so far,
+ * with its error. */
 enum vt_status vt_exchange_blocks(struct vt_exchange *exchange, enum vt_status local, struct vt_error *error);
 /* The shards of each table that this rank merges, or takes part in merging: begin .. end. */
 void vt_exchange_shards(const struct vt_exchange *exchange, uint32_t *begin, uint32_t *end);
@@ -107,14 +109,15 @@ enum vt_status vt_exchange_reserve(struct vt_exchange *exchange, struct vt_error
 /* Hands on a shard that was merged last with this scratch; any number of threads, different shards. */
 void vt_exchange_merged(struct vt_exchange *exchange, int table, uint32_t shard,
                         const struct vt_merger_scratch *scratch);
-/* Collective: brings the merged rows to the others and takes in theirs, and what their merges did (vt_merger_totals). */
+/* Collective: brings the merged rows to the others and takes in theirs, and what their merges did (vt_merger_totals).
+ */
 enum vt_status vt_exchange_rows(struct vt_exchange *exchange, enum vt_status local, struct vt_error *error);
 
 /* ---- at a boundary ------------------------------------------------------------------------------------------------
  */
 
-/* On rank 0: makes the squares complete there. Where tables are dealt, the views; with squares false those of the tables
- * alone. */
+/* On rank 0: makes the squares complete there. Where tables are dealt, the views; with squares false those of the
+ * tables alone. */
 enum vt_status vt_exchange_collect(struct vt_exchange *exchange, bool squares, struct vt_error *error);
 /* Collective, where tables are dealt: what the views of rank 0 hold goes to those who own it. */
 enum vt_status vt_exchange_deal(struct vt_exchange *exchange, struct vt_error *error);

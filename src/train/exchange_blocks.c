@@ -1,8 +1,8 @@
 /*
  * exchange_blocks.c: the first half of a superstep: the copies of touched rows go to those who own the rows.
  *
- * A message holds, of one block, the rows that one rank owns. Within the machine nothing is copied: a block's sets lie in
- * shared memory, and it tells only how many rows they hold and where each shard begins.
+ * A message holds, of one block, the rows that one rank owns. Within the machine nothing is copied: a block's sets lie
+ * in shared memory, and it tells only how many rows they hold and where each shard begins.
  */
 #include <string.h>
 
@@ -241,9 +241,8 @@ static enum vt_status round_of_blocks(struct vt_exchange *exchange, enum vt_stat
   struct vt_exchange_failure message;
   *outcome = (struct vt_exchange_outcome){.zero = KIND_NOTHING};
   if (exchange->sends)
-    VT_TRY(local == VT_OK
-               ? send_blocks(exchange, &nothing, error)
-               : vt_exchange_send_failure(exchange, vt_exchange_is_elsewhere, &message, local, own, error));
+    VT_TRY(local == VT_OK ? send_blocks(exchange, &nothing, error)
+                          : vt_exchange_send_failure(exchange, vt_exchange_is_elsewhere, &message, local, own, error));
   VT_TRY(vt_exchange_take_blocks(exchange, true, outcome, error));
   vt_exchange_note_own(exchange, outcome, local, own);
   return vt_exchange_meet(exchange, KIND_NOTHING, outcome, error);

@@ -2,8 +2,9 @@
  * exchange_fetch.c: where tables are dealt to the machines, the rows that a rank's blocks are about to touch come from
  * their owners: a request to each rank of the other machines, and a reply. What this machine holds is copied.
  *
- * Blocks share most of their frequent words, so a row is asked for once a rank. A request lists ids by owner; `place` says
- * where in the list of its table a row stands, and needs no clearing: a place that the row does not stand at is none.
+ * Blocks share most of their frequent words, so a row is asked for once a rank. A request lists ids by owner; `place`
+ * says where in the list of its table a row stands, and needs no clearing: a place that the row does not stand at is
+ * none.
  */
 #include <string.h>
 
@@ -152,9 +153,8 @@ static enum vt_status round_of_requests(struct vt_exchange *exchange, enum vt_st
                                         struct vt_exchange_outcome *outcome, struct vt_error *error) {
   struct vt_exchange_failure message;
   *outcome = (struct vt_exchange_outcome){.zero = KIND_NOTHING};
-  VT_TRY(local == VT_OK
-             ? send_boxes(exchange, error)
-             : vt_exchange_send_failure(exchange, vt_exchange_is_elsewhere, &message, local, own, error));
+  VT_TRY(local == VT_OK ? send_boxes(exchange, error)
+                        : vt_exchange_send_failure(exchange, vt_exchange_is_elsewhere, &message, local, own, error));
   for (int k = 1; k < exchange->size; k++) {
     int from = (exchange->machine->order + k) % exchange->size;
     if (vt_exchange_is_elsewhere(exchange, from)) VT_TRY(take_request(exchange, from, outcome, error));

@@ -78,7 +78,7 @@ struct vt_exchange {
   int size; /* ranks in all */
   size_t row_bytes;
   bool over;
-  bool sends;      /* there are other machines */
+  bool sends;       /* there are other machines */
   unsigned meeting; /* the number of the next: which slot is to be written */
 
   uint64_t step;
@@ -92,11 +92,12 @@ struct vt_exchange {
   size_t slot_bytes;
   uint32_t slots;
   size_t *segments; /* slots x (size + 1): where the message for each order begins in its slot */
-  struct vt_working_set *received[VT_TABLE_COUNT];   /* by block */
-  const struct vt_working_set **own[VT_TABLE_COUNT]; /* by block: what sets[] holds where it is trained on this machine */
-  uint32_t *identity;                                /* 0, 1, 2 ... */
-  struct vt_box *boxes;                              /* by block */
-  struct vt_box *firsts;                             /* by order: heads without a block, rows */
+  struct vt_working_set *received[VT_TABLE_COUNT]; /* by block */
+  const struct vt_working_set *
+      *own[VT_TABLE_COUNT]; /* by block: what sets[] holds where it is trained on this machine */
+  uint32_t *identity;       /* 0, 1, 2 ... */
+  struct vt_box *boxes;     /* by block */
+  struct vt_box *firsts;    /* by order: heads without a block, rows */
 
   struct vt_exchange_wanted_rows *wanted; /* NULL where tables are whole */
 
@@ -153,8 +154,8 @@ enum vt_status vt_exchange_fail(struct vt_exchange *exchange, const struct vt_ex
 enum vt_status vt_exchange_take_blocks(struct vt_exchange *exchange, bool wanted, struct vt_exchange_outcome *outcome,
                                        struct vt_error *error);
 
-/* In a round that began with a wish of rank 0: does it. *goes_on: there will be another round; otherwise there was none,
- * or the training is over, which is VT_ERROR_INTERRUPTED. */
+/* In a round that began with a wish of rank 0: does it. *goes_on: there will be another round; otherwise there was
+ * none, or the training is over, which is VT_ERROR_INTERRUPTED. */
 enum vt_status vt_exchange_answer(struct vt_exchange *exchange, const struct vt_exchange_outcome *outcome,
                                   bool *goes_on, struct vt_error *error);
 

@@ -127,7 +127,8 @@ static bool take_chunk(struct vt_exchange *exchange, int from, const struct vt_b
       chunk.shard >= vt_deal(VT_SHARDS, exchange->size, from + 1))
     return false;
   struct vt_table *table = &exchange->parts.tables[chunk.table];
-  if (chunk.rows > (exchange->parts.dealt ? 0 : table->rows) || chunk_bytes(exchange, chunk.rows) > box->bytes - *at) return false;
+  if (chunk.rows > (exchange->parts.dealt ? 0 : table->rows) || chunk_bytes(exchange, chunk.rows) > box->bytes - *at)
+    return false;
   const uint32_t *ids = (const uint32_t *)(const void *)(box->data + *at + sizeof chunk);
   const unsigned char *rows = box->data + *at + sizeof chunk + vt_whole_lines(chunk.rows * sizeof *ids);
   struct vt_decay *decay = exchange->parts.decay;

@@ -1,6 +1,6 @@
 /*
- * exchange_wish.c: what rank 0 wants of the others at a boundary, which they learn where they wait for its first message
- * of the next superstep; and the way back, when a run is gone on with.
+ * exchange_wish.c: what rank 0 wants of the others at a boundary, which they learn where they wait for its first
+ * message of the next superstep; and the way back, when a run is gone on with.
  *
  * What is collected goes through pieces of bounded size, one owner after the other.
  */
@@ -50,9 +50,10 @@ static size_t list_tables(const struct vt_exchange *exchange, bool squares, stru
   for (int t = 0; t < VT_TABLE_COUNT && parts->dealt; t++)
     tables[count++] = (struct collection){&parts->tables[t], parts->views == NULL ? NULL : &parts->views[t]};
   for (int t = 0; t < VT_TABLE_COUNT && squares && parts->squares != NULL; t++)
-    tables[count++] = (struct collection){
-        &parts->squares[t],
-        !parts->dealt ? &parts->squares[t] : parts->views == NULL ? NULL : &parts->views[VT_TABLE_COUNT + t]};
+    tables[count++] =
+        (struct collection){&parts->squares[t], !parts->dealt          ? &parts->squares[t]
+                                                : parts->views == NULL ? NULL
+                                                                       : &parts->views[VT_TABLE_COUNT + t]};
   return count;
 }
 

@@ -29,8 +29,7 @@ struct vt_merger_scratch {
 
 enum vt_status vt_merger_init(struct vt_merger *merger, struct vt_table *table, const struct vt_kernel *kernel,
                               struct vt_error *error) {
-  *merger = (struct vt_merger){
-      .table = table, .kernel = kernel, .cap = VT_MERGE_CAP, .cap_share = VT_MERGE_CAP_SHARE};
+  *merger = (struct vt_merger){.table = table, .kernel = kernel, .cap = VT_MERGE_CAP, .cap_share = VT_MERGE_CAP_SHARE};
   merger->touch = vt_alloc_zero(table->rows, sizeof *merger->touch);
   if (merger->touch == NULL) return VT_FAIL_MEMORY(error, table->rows * sizeof *merger->touch);
   return VT_OK;

@@ -42,11 +42,12 @@ struct vt_merger {
   float cap_share;          /* ... so much of the row's length [VT_MERGE_CAP_SHARE] */
   struct vt_decay *decay;   /* NULL without L2: rows pay what they owe before they are merged */
   int role;                 /* of the table, for the decay */
-  /* Of a replica that trains apart: a row that has not this stamp is still as it is in `start`, and comes from there. */
+  /* Of a replica that trains apart: a row that has not this stamp is still as it is in `start`, and comes from there.
+   */
   uint32_t *stamps; /* by row; else NULL */
   uint32_t stamp;
   const struct vt_table *start;
-  uint32_t *touch;          /* by row: its place in the list of its shard, if that place holds the row */
+  uint32_t *touch; /* by row: its place in the list of its shard, if that place holds the row */
   struct vt_merge_totals shards[VT_SHARDS];
 };
 
@@ -68,8 +69,8 @@ enum vt_status vt_merger_scratch_reserve_rows(struct vt_merger_scratch *scratch,
 void vt_merger_shard(struct vt_merger *merger, struct vt_merger_scratch *scratch,
                      const struct vt_working_set *const *sets, size_t set_count, uint32_t shard);
 
-/* The same by hand, for copies that lie elsewhere than in sets: begin with a shard, add its rows, end it. copies: `count`
- * of them, at least 1, in their order. */
+/* The same by hand, for copies that lie elsewhere than in sets: begin with a shard, add its rows, end it. copies:
+ * `count` of them, at least 1, in their order. */
 void vt_merger_begin(struct vt_merger *merger, uint32_t shard);
 void vt_merger_add(struct vt_merger *merger, struct vt_merger_scratch *scratch, uint32_t shard, uint32_t row,
                    const float *const *copies, size_t count);

@@ -15,8 +15,8 @@
  * The number of replicas is a setting of the run: ranks share them out, and any number of ranks gives the same bits.
  * They are not those of exact training.
  *
- * A replica has a table of its own only for the rows that it has moved in this round, which a stamp tells; all others it
- * reads where all replicas started. So nothing is copied when a round begins or ends: a row is taken over when it is
+ * A replica has a table of its own only for the rows that it has moved in this round, which a stamp tells; all others
+ * it reads where all replicas started. So nothing is copied when a round begins or ends: a row is taken over when it is
  * first merged, and the join reads the start and what the replicas made of it, and writes the start.
  *
  * Memory: for each replica of this machine both tables once more, and 8 bytes a row.
@@ -43,8 +43,8 @@ struct vt_replicas {
   /* By replica, of those of this machine: what it has moved, and the stamps by row. */
   struct vt_table *moved[VT_TABLE_COUNT];
   uint32_t **stamps[VT_TABLE_COUNT];
-  /* What each has trained; the sets of those elsewhere, their rows in ascending order in each shard, are filled in by the
-   * exchange. */
+  /* What each has trained; the sets of those elsewhere, their rows in ascending order in each shard, are filled in by
+   * the exchange. */
   struct vt_block *blocks;
   const struct vt_working_set **sets[VT_TABLE_COUNT];
   const float **gathered; /* workers x count */

@@ -265,8 +265,8 @@ static void pay_rows(void *context, size_t begin, size_t end) {
   }
 }
 
-/* What observers see of the tables: themselves, or the copy with all decay applied, or the views of tables that are dealt,
- * made when first asked for. */
+/* What observers see of the tables: themselves, or the copy with all decay applied, or the views of tables that are
+ * dealt, made when first asked for. */
 static const struct vt_table *seen_tables(struct vt_sparse *engine) {
   if (engine->dealt) vt_sparse_look(engine, false);
   if (engine->base.options.l2 == 0) return engine->dealt ? engine->views : engine->tables;

@@ -1,7 +1,7 @@
 /*
  * sparse.h: the parts of the sparse engine, for the files that it is made of: sparse.c (supersteps, and what others see
- * of it), sparse_create.c (making and freeing), sparse_rounds.c (replicas that train apart), sparse_dealt.c (tables that no
- * machine holds whole). Nobody else includes it.
+ * of it), sparse_create.c (making and freeing), sparse_rounds.c (replicas that train apart), sparse_dealt.c (tables
+ * that no machine holds whole). Nobody else includes it.
  */
 #ifndef VECTRAIL_TRAIN_SPARSE_H
 #define VECTRAIL_TRAIN_SPARSE_H
@@ -59,7 +59,7 @@ struct vt_sparse {
   struct vt_replicas replicas;  /* options.replicas; else none */
   struct vt_exchange *exchange; /* with the other ranks; NULL where there are none */
   struct vt_pool *pool;
-  double pull;      /* of the anchor, in this superstep */
+  double pull;            /* of the anchor, in this superstep */
   uint32_t replica_begin; /* those that are trained here, in a round; and the rate of the round's first block */
   uint32_t replica_end;
   double first_lr;

@@ -38,8 +38,8 @@ static void take_shared(struct vt_sparse *engine, const uint32_t capacities[VT_T
   }
   if (options->replicas > 0) vt_replicas_take(&engine->replicas, arena);
   if (engine->machine.ranks != NULL)
-    vt_exchange_lay_out(&engine->common, &engine->machine,
-                        options->replicas > 0 ? options->replicas : options->blocks, arena);
+    vt_exchange_lay_out(&engine->common, &engine->machine, options->replicas > 0 ? options->replicas : options->blocks,
+                        arena);
 }
 
 /* Collective. */

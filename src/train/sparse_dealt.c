@@ -2,8 +2,8 @@
  * sparse_dealt.c: tables that are dealt to machines: the rows of a superstep are brought before it, and rank 0 sees the
  * whole tables, when it looks, in a file.
  *
- * The file has no name and lies below TMPDIR. What was looked at is no longer this process's memory afterwards; the system
- * keeps as much of it as it has room for.
+ * The file has no name and lies below TMPDIR. What was looked at is no longer this process's memory afterwards; the
+ * system keeps as much of it as it has room for.
  */
 #include "train/sparse.h"
 

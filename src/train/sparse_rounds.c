@@ -40,8 +40,7 @@ static void join_shards(void *context, int worker) {
 static enum vt_status train_replica(struct vt_sparse *engine, uint32_t replica, bool own, struct vt_error *error) {
   struct vt_block *sum = &engine->replicas.blocks[replica];
   enum vt_status status = VT_OK;
-  if (own)
-    vt_replicas_begin(&engine->replicas, replica, engine->blocks, engine->base.options.blocks, engine->mergers);
+  if (own) vt_replicas_begin(&engine->replicas, replica, engine->blocks, engine->base.options.blocks, engine->mergers);
   for (uint32_t k = 0; k < engine->base.options.sync_every && engine->base.state.position < engine->base.entries; k++) {
     vt_sparse_lay_out(engine);
     if (replica == 0 && k == 0) engine->first_lr = engine->base.state.lr;

@@ -49,7 +49,6 @@ void vt_working_set_init(struct vt_working_set *set, const struct vt_table *tabl
   set->by_shard = (uint32_t *)(void *)at;
   at += layout.list_bytes;
   set->index = (uint32_t *)(void *)at;
-  vt_working_set_clear(set);
 }
 
 void vt_working_set_clear(struct vt_working_set *set) {

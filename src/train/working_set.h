@@ -44,7 +44,8 @@ struct vt_working_set {
 /* Memory that a set needs: all sets of an engine share one allocation, so that it is backed by huge pages; working
  * sets in small pages lose a third of the speed to address translation. capacity: distinct rows at most. */
 size_t vt_working_set_bytes(const struct vt_table *table, uint32_t capacity);
-/* memory: so many bytes, aligned to a cache line, owned by the caller and alive as long as the set. */
+/* memory: so many bytes, aligned to a cache line, owned by the caller and alive as long as the set; it is not touched,
+ * for ranks may share it. The set is to be cleared before it is used. */
 void vt_working_set_init(struct vt_working_set *set, const struct vt_table *table, uint32_t capacity, void *memory);
 /* Forgets all rows. */
 void vt_working_set_clear(struct vt_working_set *set);

@@ -108,6 +108,27 @@ if [ "$status" -ne 0 ] || [ -e lost/checkpoint.safetensors ]; then
 fi
 same lost
 
+# mpirun can be told to leave the others alone. Then whoever waits for the lost one notices, and ends.
+rm -rf lost
+timeout 60 mpirun --enable-recovery -n 2 "$VECTRAIL" train text.txt --run lost --threads 1 "${settings[@]}" --epochs 100000 \
+  >/dev/null 2>&1 </dev/null &
+job=$!
+for ((tries = 0; tries < 1000; tries++)); do
+  [ -e lost/run.db ] && break
+  sleep 0.01
+done
+mapfile -t victims < <(pgrep -f "^$VECTRAIL train .*lost")
+[ "${#victims[@]}" -eq 2 ] || fail "there should be two ranks, and not ${#victims[@]}"
+kill -9 "${victims[1]}"
+for ((tries = 0; tries < 200; tries++)); do
+  kill -0 "${victims[0]}" 2>/dev/null || break
+  sleep 0.1
+done
+kill -0 "${victims[0]}" 2>/dev/null && fail "the other rank should have ended"
+kill "$job" 2>/dev/null
+wait "$job"
+rm -rf lost
+
 # ---- refused at the start --------------------------------------------------------------------------------------------
 remember
 together -n 1 "$VECTRAIL" train text.txt --run other "${settings[@]}" : \

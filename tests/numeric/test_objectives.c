@@ -91,6 +91,7 @@ static struct world *world_create(enum vt_model model, enum vt_loss loss, bool c
     w->memory[t] = vt_alloc_aligned(1, vt_working_set_bytes(&w->tables[t], capacities[t]));
     assert_non_null(w->memory[t]);
     vt_working_set_init(&w->block.sets[t], &w->tables[t], capacities[t], w->memory[t]);
+    vt_working_set_clear(&w->block.sets[t]);
   }
   w->block.ids = sentence;
   w->block.end = 4;

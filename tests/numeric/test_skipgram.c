@@ -111,6 +111,7 @@ static struct world *world_create(uint32_t words, uint32_t dim, uint32_t window,
     w->memory[t] = vt_alloc_aligned(1, vt_working_set_bytes(&w->tables[t], capacities[t]));
     assert_non_null(w->memory[t]);
     vt_working_set_init(&w->block.sets[t], &w->tables[t], capacities[t], w->memory[t]);
+    vt_working_set_clear(&w->block.sets[t]);
   }
   w->block.ids = ids;
   w->block.end = entries;

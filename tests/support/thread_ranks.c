@@ -70,7 +70,7 @@ static bool receive(struct vt_transport *transport, int from, struct vt_box *box
   pthread_mutex_unlock(&network->mutex);
   box->bytes = 0;
   if (!transport->grow(box, message->bytes)) abort();
-  memcpy(box->data, message->data, message->bytes);
+  if (message->bytes > 0) memcpy(box->data, message->data, message->bytes);
   box->bytes = message->bytes;
   free(message);
   return true;

@@ -8,8 +8,8 @@
 #include "vectrail/ranks.h"
 
 /* Calls work(context, ranks) on `size` threads, each with ranks of its own that it must not leave, and returns when all
- * are back and have left. They take themselves to be on so many machines, dealt to them in turn. A rank that would abort
- * all processes fails the test. */
+ * are back and have left. They take themselves to be on so many machines, dealt to them in turn. A rank that would
+ * abort all processes fails the test. */
 void vtt_ranks_run(int size, int machines, void (*work)(void *context, struct vt_ranks *ranks), void *context);
 
 #endif

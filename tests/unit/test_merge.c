@@ -38,6 +38,7 @@ static void world_init(struct world *w) {
     w->memory[b] = vt_alloc_aligned(1, vt_working_set_bytes(&w->table, 300));
     assert_non_null(w->memory[b]);
     vt_working_set_init(&w->sets[b], &w->table, 300, w->memory[b]);
+    vt_working_set_clear(&w->sets[b]);
     w->list[b] = &w->sets[b];
     for (int touch = 0; touch < 280; touch++) {
       /* Low rows are touched by most sets, and again by the same one. */

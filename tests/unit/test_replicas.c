@@ -1,5 +1,6 @@
 /* Replicas by hand: a row that both move takes the sum of what they did, a row that one moves keeps all of it, and
- * each replica starts from the same tables, whether the other one lies in this machine's memory or has come as a message.
+ * each replica starts from the same tables, whether the other one lies in this machine's memory or has come as a
+ * message.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,6 +49,7 @@ static void make(struct fixture *fixture) {
     fixture->set_memory[t] = vt_alloc_aligned(1, vt_working_set_bytes(&fixture->tables[t], ROWS));
     assert_non_null(fixture->set_memory[t]);
     vt_working_set_init(&fixture->block.sets[t], &fixture->tables[t], ROWS, fixture->set_memory[t]);
+    vt_working_set_clear(&fixture->block.sets[t]);
   }
   assert_int_equal(vt_merger_scratch_reserve_rows(fixture->scratch, vt_shard_rows(0, ROWS), NULL), VT_OK);
 }
@@ -145,8 +147,7 @@ static void rows_of_a_shard(void **state) {
   for (uint32_t rows = 0; rows < 3 * VT_SHARD_STRIDE; rows += 7) {
     uint32_t counted[VT_SHARDS] = {0};
     for (uint32_t row = 0; row < rows; row++) counted[vt_shard_of(row)]++;
-    for (uint32_t shard = 0; shard < VT_SHARDS; shard++)
-      assert_int_equal(vt_shard_rows(shard, rows), counted[shard]);
+    for (uint32_t shard = 0; shard < VT_SHARDS; shard++) assert_int_equal(vt_shard_rows(shard, rows), counted[shard]);
   }
 }
 
