@@ -32,7 +32,8 @@ export class WordBox {
     this.element = h("div", { class: "word-box" }, this.input, key ? h("kbd", { "aria-hidden": "true" }, key) : null, this.list);
     this.input.addEventListener("input", () => this.look());
     this.input.addEventListener("keydown", (event) => this.key(event));
-    this.input.addEventListener("blur", () => setTimeout(() => this.close(), 150));
+    // Late, so that a word can be clicked; whoever is back by then has a list of his own.
+    this.input.addEventListener("blur", () => setTimeout(() => document.activeElement !== this.input && this.close(), 150));
     this.rename();
   }
 

@@ -192,7 +192,9 @@ step("draws the words along two directions that are named", async ({ context, sh
   await page.keyboard.press("Enter"); // the button that shows it
   await sooner(async () => assert.match(await page.textContent(".axes .problem"), /“qqq” is not among the [\d,]+ words/));
   assert.ok(await page.evaluate(() => document.activeElement === document.querySelector(".axes input")), "stands at the word that is wrong");
+  await page.evaluate(() => { const box = document.querySelector(".axes input"); box.blur(); box.focus(); });
   await page.fill(".axes input", four[0]);
+  await page.waitForTimeout(300); // what it found stays, though the box was left a moment ago
   await page.keyboard.press("Enter"); // the word
   assert.ok(await page.evaluate(() => document.activeElement === document.querySelectorAll(".axes input")[1]), "goes on to the next word");
   await page.locator(".axes button.primary").press("Enter");
