@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/memory.h"
+#include "base/relax.h"
 
 #define SPIN_ROUNDS 2000
 #define VAIN_SPINS 8 /* in a row, after which it is not worth it */
@@ -60,14 +61,6 @@ int vt_pool_processors(void) {
   return count > 0 ? count : 1;
 }
 
-static void relax(void) {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
 /* How many rounds to spin this time. */
 static int rounds_of(const struct vt_pool *pool, struct patience *patience) {
   if (patience->left > 0) return pool->spin;
@@ -90,7 +83,7 @@ static void await_generation(struct vt_pool *pool, uint64_t seen, struct patienc
       spun(patience, false);
       return;
     }
-    relax();
+    vt_relax();
   }
   spun(patience, true);
   pthread_mutex_lock(&pool->mutex);
@@ -179,7 +172,7 @@ void vt_pool_run(struct vt_pool *pool, vt_pool_work *work, void *context) {
       spun(&pool->patience, false);
       return;
     }
-    relax();
+    vt_relax();
   }
   spun(&pool->patience, true);
   pthread_mutex_lock(&pool->mutex);

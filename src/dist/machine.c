@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/relax.h"
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -276,14 +277,6 @@ struct gate_state {
   _Alignas(VT_CACHE_LINE_BYTES) _Atomic int32_t processes[]; /* by order in this machine */
 };
 
-static void relax(void) {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
 /* The word lies in memory that several processes share, so this is no private futex. */
 static void sleep_on(atomic_uint *word, unsigned seen) {
   const struct timespec most = {.tv_nsec = LOOK_UP_NANOSECONDS};
@@ -326,7 +319,7 @@ enum vt_status vt_machine_meet(struct vt_machine *machine, struct vt_error *erro
   int rounds = vt_machine_ranks(machine) <= sysconf(_SC_NPROCESSORS_ONLN) ? SPIN_ROUNDS : 0;
   for (int k = 0; k < rounds; k++) {
     if (atomic_load_explicit(&state->generation, memory_order_acquire) != generation) return VT_OK;
-    relax();
+    vt_relax();
   }
   atomic_fetch_add(&state->sleepers, 1);
   int ended = -1;
