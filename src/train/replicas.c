@@ -3,6 +3,8 @@
 
 #include "base/memory.h"
 
+#define PREFETCH_AHEAD 3 /* rows */
+
 enum vt_status vt_replicas_init(struct vt_replicas *replicas, struct vt_table *tables, uint32_t count,
                                 uint32_t here_begin, uint32_t here_end, int workers, struct vt_error *error) {
   *replicas = (struct vt_replicas){.count = count, .here_begin = here_begin, .here_end = here_end, .tables = tables};
@@ -96,6 +98,25 @@ static const float *find_copy(const struct vt_replicas *replicas, uint32_t repli
   return *cursor < end && set->ids[*cursor] == row ? vt_working_set_row(set, *cursor) : NULL;
 }
 
+/* Asks for a row and what the replicas of this machine made of it ahead of time: the join writes every row that any of
+ * them moved, and would wait for each. */
+static void prefetch_moved(const struct vt_replicas *replicas, int table, uint32_t row) {
+  const struct vt_table *start = &replicas->tables[table];
+  bool any = false;
+  for (uint32_t r = replicas->here_begin; r < replicas->here_end; r++) {
+    if (replicas->stamps[table][r][row] != replicas->stamp) continue;
+    vt_prefetch_row(vt_table_row(&replicas->moved[table][r], row), start->width);
+    any = true;
+  }
+  if (any) vt_prefetch_row(vt_table_row(start, row), start->width);
+}
+
+/* The row that a shard's walk over runs reaches PREFETCH_AHEAD rows later. */
+static uint32_t row_ahead(uint32_t row) {
+  const uint32_t ahead = row + PREFETCH_AHEAD;
+  return ahead % VT_SHARD_RUN >= PREFETCH_AHEAD ? ahead : ahead - VT_SHARD_RUN + VT_SHARD_STRIDE;
+}
+
 void vt_replicas_join(struct vt_replicas *replicas, int worker, struct vt_merger *merger,
                       struct vt_merger_scratch *scratch, int table, uint32_t shard) {
   const uint32_t rows = replicas->tables[table].rows;
@@ -107,6 +128,7 @@ void vt_replicas_join(struct vt_replicas *replicas, int worker, struct vt_merger
   for (uint32_t begin = shard * VT_SHARD_RUN; begin < rows; begin += VT_SHARD_STRIDE) {
     for (uint32_t row = begin; row < begin + VT_SHARD_RUN && row < rows; row++) {
       size_t count = 0;
+      if (row_ahead(row) < rows) prefetch_moved(replicas, table, row_ahead(row));
       for (uint32_t r = 0; r < replicas->count; r++) {
         uint32_t end = is_here(replicas, r) ? 0 : replicas->sets[table][r]->shard_start[shard + 1];
         copies[count] = find_copy(replicas, r, table, row, &cursors[r], end);
