@@ -2,7 +2,8 @@
 # What takes too long for `make test`: each part is a test of there with larger numbers. Says what came of each; exit 1 where
 # one failed.
 # usage: tools/soak.sh BUILD [PART...]    parts: kills resume faults flips server limits; all of them without
-#   KILLS (500), CUTS (200), FLIPS (10000), SECONDS_SERVED (3600), TOKENS (5000000000), SEED (the time)
+#   FAULTS (ways; every: of those that one chain of calls leads to all, not the first and the last), KILLS (500), CUTS (200),
+#   FLIPS (10000), SECONDS_SERVED (3600), TOKENS (5000000000), SEED (the time)
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 build=${1:?the build folder}
@@ -26,7 +27,7 @@ for part in "${parts[@]}"; do
   case $part in
   kills) run kills env KILLS="${KILLS:-500}" CUTS="${CUTS:-200}" bash tests/cli/test_kills.sh ;;
   resume) run resume env KILLS=30 bash tests/cli/test_resume.sh ;;
-  faults) run faults env FAULT_SHARE=1 bash tests/cli/test_faults.sh ;;
+  faults) run faults env FAULTS="${FAULTS:-ways}" bash tests/cli/test_faults.sh ;;
   flips) run flips "$build/tests/fault_flips" "${FLIPS:-10000}" "$SEED" ;;
   server) run server python3 tests/fault/server_load.py "$VECTRAIL" --seconds "${SECONDS_SERVED:-3600}" ;;
   limits) run limits python3 tests/fault/limits.py "$VECTRAIL" "$build/tests/limits" --tokens "${TOKENS:-5000000000}" ;;

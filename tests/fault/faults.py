@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Fails the Nth allocation, write, sync, name, map and thread of each command, and looks at what comes of it.
 
-    faults.py VECTRAIL VECTRAIL_FAULT [--share S] [--kinds N] [--seed N] [--only CASE] [--fault KIND:N] [--jobs N]
+    faults.py VECTRAIL VECTRAIL_FAULT [--ways | --share S] [--kinds N] [--seed N] [--only CASE] [--fault KIND:N] [--jobs N]
 
 Each case is a command in a small folder. Once it runs without faults, and the calls of each kind are counted; then it
-runs again and again, the Nth call failing, for every N (--share 1) or for some drawn at random. Each time one of two
+runs again and again, the Nth call failing, for every N (--share 1), for some drawn at random, or (--ways) for every N but
+of allocations, of which those that one chain of calls leads to are tried the first time and the last. Each time one of two
 things must come of it: the right result, or status 1 with one line of cause and at most one of help, nothing half-
 written, nothing left behind, and no harm to what was there. A training that failed must go on and end with the bits of
 one that did not. A crash, a hang, or a report of a sanitizer is a failure whatever else comes of it.
@@ -239,7 +240,7 @@ def same_answers(expected, found):
 class Tester:
     def __init__(self, arguments, folder):
         self.plain, self.fault = os.path.realpath(arguments.vectrail), os.path.realpath(arguments.vectrail_fault)
-        self.folder = folder
+        self.folder, self.ways = folder, arguments.ways
         self.start = os.path.join(folder, "start")
         os.mkdir(self.start)
         prepare(self.plain, self.start)
@@ -253,6 +254,8 @@ class Tester:
         environment = dict(os.environ, VECTRAIL_FAULT_COUNTS=os.path.join(self.folder, f"counts-{number}"))
         if fault:
             environment["VECTRAIL_FAULT"] = fault
+        elif self.ways:
+            environment["VECTRAIL_FAULT_WAYS"] = os.path.join(self.folder, f"ways-{number}")
         if case.serves:
             return work, serve(self.fault, case, work, environment)
         try:
@@ -265,6 +268,15 @@ class Tester:
     def counts(self, number):
         with open(os.path.join(self.folder, f"counts-{number}"), encoding="utf-8") as file:
             return {kind: int(count) for kind, count in (line.split() for line in file)}
+
+    def turns(self, number):
+        """Of the allocations, those that are a chain of calls' first or last."""
+        first, last = {}, {}
+        with open(os.path.join(self.folder, f"ways-{number}"), encoding="utf-8") as file:
+            for n, way in enumerate(file, 1):
+                first.setdefault(way, n)
+                last[way] = n
+        return sorted({*first.values(), *last.values()})
 
     def results(self, case, work):
         """What a command that ended well has made."""
@@ -357,8 +369,12 @@ class Tester:
         return fault, wrong, outcome
 
 
-def plan(counts, share, kinds, draw):
+def plan(counts, turns, share, kinds, draw):
+    """turns: of the allocations, those to be tried; None: all, or a share of all."""
     for kind, how, onward in draw.sample(FAULTS, kinds):
+        if turns is not None and kind == "alloc":
+            yield from (f"{kind}:{n}{'+' if onward else ''}" for n in turns)
+            continue
         chosen = [n for n in range(1, counts[kind] + 1) if share >= 1 or draw.random() < share]
         if counts[kind] and not chosen:
             chosen = [draw.randint(1, counts[kind])]
@@ -373,6 +389,7 @@ def main():
     parser.add_argument("vectrail")
     parser.add_argument("vectrail_fault")
     parser.add_argument("--share", type=float, default=1, help="of all N, how many are tried")
+    parser.add_argument("--ways", action="store_true", help="allocations by the calls that lead to them")
     parser.add_argument("--kinds", type=int, default=len(FAULTS), help="of the kinds of faults, how many are tried")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", action="append")
@@ -387,7 +404,8 @@ def main():
             if arguments.only and case.name not in arguments.only:
                 continue
             expected, counts = tester.reference(case)
-            faults = [arguments.fault] if arguments.fault else list(plan(counts, arguments.share, arguments.kinds, draw))
+            turns = tester.turns(case.name) if arguments.ways else None
+            faults = [arguments.fault] if arguments.fault else list(plan(counts, turns, arguments.share, arguments.kinds, draw))
             with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
                 jobs = [pool.submit(tester.attempt, case, number, fault, expected)
                         for number, fault in enumerate(faults)]

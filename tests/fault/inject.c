@@ -12,6 +12,8 @@
  *       thread  pthread_create: EAGAIN
  *       kill    not a fault: the process kills itself before its Nth change to a file or a name
  *   VECTRAIL_FAULT_COUNTS=FILE       how many calls of each kind there were, written when the process ends
+ *   VECTRAIL_FAULT_WAYS=FILE         for each allocation, in their order, a number that names the chain of our own calls that
+ *                                    led to it, and the function of a library that they ended in
  *   VECTRAIL_FAULT_SYNCED=FOLDER     what a power cut would leave: each sync of a file copies it there as inode-NUMBER,
  *                                    each sync of a folder lists its names there as folder-NUMBER (powercut.py)
  *
@@ -21,7 +23,9 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -55,8 +59,13 @@ static long armed_at;
 static bool armed_on;    /* later ones, too */
 static bool armed_short; /* writes: less than asked for, no error */
 static int armed_errno;
-static const char *counts_path, *synced_path;
+static const char *counts_path, *synced_path, *ways_path;
 static pthread_mutex_t synced_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+#define WAYS_MAX (1 << 18)
+#define WAY_CALLS 64 /* what goes deeper is taken for the same */
+static uint64_t ways[WAYS_MAX];
+static _Thread_local bool sparing;
 
 static struct {
   ssize_t (*write)(int, const void *, size_t);
@@ -139,26 +148,56 @@ __attribute__((constructor)) static void begin(void) {
   find_all();
   counts_path = getenv("VECTRAIL_FAULT_COUNTS");
   synced_path = getenv("VECTRAIL_FAULT_SYNCED");
+  ways_path = getenv("VECTRAIL_FAULT_WAYS");
   const char *fault = getenv("VECTRAIL_FAULT");
   for (int k = 0; k < KINDS; k++) atomic_store(&counts[k], 0);
   if (fault != NULL) arm(fault);
 }
 
+static void write_ways(const char *path) {
+  const long count = atomic_load(&counts[ALLOC]);
+  int file = below.open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  for (long k = 0; k < count && k < WAYS_MAX && file >= 0; k++) dprintf(file, "%" PRIx64 "\n", ways[k]);
+  if (file >= 0) close(file);
+}
+
 __attribute__((destructor)) static void end(void) {
   armed_kind = -1;
+  const char *path = ways_path;
+  ways_path = NULL;
+  sparing = true; /* dprintf allocates */
+  if (path != NULL) write_ways(path);
   if (counts_path == NULL) return;
   int file = below.open(counts_path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
   for (int k = 0; k < KINDS && file >= 0; k++) dprintf(file, "%s %ld\n", kind_names[k], atomic_load(&counts[k]));
   if (file >= 0) close(file);
 }
 
-static _Thread_local bool sparing;
+/* Within a library ways are not told apart: what it does where memory runs out is for its own tests. */
+static void remember_way(long number) {
+  extern const char __executable_start[], _end[]; /* of the linker */
+  void *calls[WAY_CALLS];
+  sparing = true; /* it allocates when it is called first */
+  const int count = backtrace(calls, WAY_CALLS);
+  sparing = false;
+  uint64_t hash = UINT64_C(14695981039346656037);
+  uintptr_t below_it = 0;
+  for (int k = 0; k < count; k++) {
+    const uintptr_t call = (uintptr_t)calls[k];
+    const bool ours = call >= (uintptr_t)__executable_start && call < (uintptr_t)_end;
+    if (ours) hash = (hash ^ below_it) * UINT64_C(1099511628211);
+    if (ours) hash = (hash ^ call) * UINT64_C(1099511628211);
+    below_it = ours ? 0 : call;
+  }
+  if (number <= WAYS_MAX) ways[number - 1] = hash;
+}
 
 static bool fails(enum kind kind) {
   if (kind != ALLOC) find_all();
   if (sparing) return false;
   long number = atomic_fetch_add(&counts[kind], 1) + 1;
   bool hit = (int)kind == armed_kind && (number == armed_at || (armed_on && number > armed_at));
+  if (kind == ALLOC && ways_path != NULL) remember_way(number);
   if (hit) errno = armed_errno;
   return hit;
 }
