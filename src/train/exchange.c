@@ -1,5 +1,5 @@
 /*
- * exchange.c: making an exchange, and what ranks agree on in each of its rounds.
+ * exchange.c: making an exchange, its rounds, and what ranks agree on in each.
  *
  * A round ends with the same outcome on all ranks. What ranks of other machines say comes in their first messages; what
  * those of this machine say lies in slots, which are read after all have come to the gate.
@@ -128,14 +128,9 @@ bool vt_exchange_is_elsewhere(const struct vt_exchange *exchange, int order) {
   return !vt_machine_has(exchange->machine, order);
 }
 
-enum vt_status vt_exchange_send_all(struct vt_exchange *exchange, vt_exchange_wanted *wanted, const void *data,
-                                    size_t bytes, struct vt_error *error) {
-  for (int k = 1; k < exchange->size; k++) {
-    int to = (exchange->machine->order + k) % exchange->size;
-    if (wanted(exchange, to))
-      VT_TRY(vt_ranks_send(exchange->machine->ranks, exchange->machine->at[to], data, bytes, error));
-  }
-  return VT_OK;
+enum vt_status vt_exchange_send(struct vt_exchange *exchange, int to, const void *data, size_t bytes,
+                                struct vt_error *error) {
+  return vt_ranks_send(exchange->machine->ranks, exchange->machine->at[to], data, bytes, error);
 }
 
 enum vt_status vt_exchange_receive(struct vt_exchange *exchange, int from, struct vt_box *box,
@@ -177,23 +172,9 @@ static struct vt_ranks_failure own_failure(const struct vt_exchange *exchange, e
   return failure;
 }
 
-void vt_exchange_note_own(struct vt_exchange *exchange, struct vt_exchange_outcome *outcome, enum vt_status local,
-                          const struct vt_error *error) {
-  if (local == VT_OK) return;
-  const struct vt_ranks_failure failure = own_failure(exchange, local, error);
-  note_failure(outcome, &failure);
-}
-
-enum vt_status vt_exchange_send_failure(struct vt_exchange *exchange, vt_exchange_wanted *wanted,
-                                        struct vt_exchange_failure *message, enum vt_status local,
-                                        const struct vt_error *error, struct vt_error *own) {
-  *message = (struct vt_exchange_failure){.head = vt_exchange_head(exchange, KIND_FAILED, 1),
-                                          .failure = own_failure(exchange, local, error)};
-  return vt_exchange_send_all(exchange, wanted, message, sizeof *message, own);
-}
-
-enum vt_status vt_exchange_meet(struct vt_exchange *exchange, enum vt_exchange_kind wish,
-                                struct vt_exchange_outcome *outcome, struct vt_error *error) {
+/* Waits for the ranks of this machine, and brings together what each knows. wish: of rank 0. */
+static enum vt_status meet(struct vt_exchange *exchange, enum vt_exchange_kind wish,
+                           struct vt_exchange_outcome *outcome, struct vt_error *error) {
   struct vt_machine *machine = exchange->machine;
   if (machine->gate == NULL) return VT_OK;
   int count = vt_machine_ranks(machine);
@@ -216,12 +197,64 @@ enum vt_status vt_exchange_fail(struct vt_exchange *exchange, const struct vt_ex
   return vt_ranks_failure_raise(&outcome->failure, error);
 }
 
-enum vt_status vt_exchange_answer(struct vt_exchange *exchange, const struct vt_exchange_outcome *outcome,
-                                  bool *goes_on, struct vt_error *error) {
+/* ---- rounds ------------------------------------------------------------------------------------------------------ */
+
+/* Whose turn is k-th, from 1 on: each rank begins behind itself, so that not all turn to the same. */
+static int turn(const struct vt_exchange *exchange, int k) { return (exchange->machine->order + k) % exchange->size; }
+
+/* Sends, takes in what was sent, and waits until the memory of what this rank sent is its own again. */
+static enum vt_status pass(struct vt_exchange *exchange, const struct vt_exchange_round *round,
+                           vt_exchange_send_to *send, struct vt_exchange_outcome *outcome, struct vt_error *error) {
+  for (int k = 1; k < exchange->size; k++) {
+    int to = turn(exchange, k);
+    if (round->is_sent_to(exchange, to)) VT_TRY(send(exchange, to, error));
+  }
+  for (int k = 1; k < exchange->size; k++) {
+    int from = turn(exchange, k);
+    if (round->is_taken_from(exchange, from)) VT_TRY(round->take(exchange, from, outcome, error));
+  }
+  return vt_ranks_settle(exchange->machine->ranks, error);
+}
+
+enum vt_status vt_exchange_pass(struct vt_exchange *exchange, const struct vt_exchange_round *round,
+                                struct vt_error *error) {
+  return pass(exchange, round, round->send, NULL, error);
+}
+
+static enum vt_status send_failure(struct vt_exchange *exchange, int to, struct vt_error *error) {
+  return vt_exchange_send(exchange, to, &exchange->alone, sizeof exchange->alone, error);
+}
+
+enum vt_status vt_exchange_round(struct vt_exchange *exchange, const struct vt_exchange_round *round,
+                                 enum vt_status local, struct vt_exchange_outcome *outcome, struct vt_error *error) {
+  *outcome = (struct vt_exchange_outcome){.zero = KIND_NOTHING};
+  if (local != VT_OK) {
+    exchange->alone = (struct vt_exchange_failure){.head = vt_exchange_head(exchange, KIND_FAILED, 1),
+                                                   .failure = own_failure(exchange, local, error)};
+    note_failure(outcome, &exchange->alone.failure);
+  }
+  if (exchange->sends) VT_TRY(pass(exchange, round, local == VT_OK ? round->send : send_failure, outcome, error));
+  return meet(exchange, round->wish, outcome, error);
+}
+
+/* In a round that began with a wish of rank 0: does it. *goes_on: there will be another round; otherwise there was
+ * none, or the training is over, which is VT_ERROR_INTERRUPTED. */
+static enum vt_status answer(struct vt_exchange *exchange, const struct vt_exchange_outcome *outcome, bool *goes_on,
+                             struct vt_error *error) {
   *goes_on = outcome->zero == KIND_COLLECT || outcome->zero == KIND_COLLECT_ALL;
   if (outcome->failed) return vt_exchange_fail(exchange, outcome, error);
   if (*goes_on) return vt_exchange_give(exchange, outcome->zero == KIND_COLLECT_ALL, error);
   if (outcome->zero != KIND_STOP) return VT_OK;
   exchange->over = true;
   return VT_FAIL(error, VT_ERROR_INTERRUPTED, "rank 0 has ended the training");
+}
+
+enum vt_status vt_exchange_rounds(struct vt_exchange *exchange, const struct vt_exchange_round *round,
+                                  enum vt_status local, struct vt_error *error) {
+  for (bool goes_on = true; goes_on;) {
+    struct vt_exchange_outcome outcome;
+    VT_TRY(vt_exchange_round(exchange, round, local, &outcome, error));
+    VT_TRY(answer(exchange, &outcome, &goes_on, error));
+  }
+  return VT_OK;
 }

@@ -140,19 +140,13 @@ static void hear(struct vt_exchange *exchange) {
 
 /* ---- sending and taking in --------------------------------------------------------------------------------------- */
 
-static enum vt_status send_blocks(struct vt_exchange *exchange, const struct vt_exchange_head *nothing,
-                                  struct vt_error *error) {
+static enum vt_status send_blocks(struct vt_exchange *exchange, int to, struct vt_error *error) {
   if (exchange->own_begin == exchange->own_end)
-    return vt_exchange_send_all(exchange, vt_exchange_is_elsewhere, nothing, sizeof *nothing, error);
-  for (int k = 1; k < exchange->size; k++) {
-    int to = (exchange->machine->order + k) % exchange->size;
-    for (uint32_t slot = 0; slot < exchange->own_end - exchange->own_begin; slot++) {
-      const size_t *segments = exchange->segments + slot * ((size_t)exchange->size + 1);
-      const unsigned char *start = exchange->packed + slot * exchange->slot_bytes + segments[to];
-      if (vt_exchange_is_elsewhere(exchange, to))
-        VT_TRY(vt_ranks_send(exchange->machine->ranks, exchange->machine->at[to], start,
-                             segments[to + 1] - segments[to], error));
-    }
+    return vt_exchange_send(exchange, to, &exchange->alone.head, sizeof exchange->alone.head, error);
+  for (uint32_t slot = 0; slot < exchange->own_end - exchange->own_begin; slot++) {
+    const size_t *segments = exchange->segments + slot * ((size_t)exchange->size + 1);
+    const unsigned char *start = exchange->packed + slot * exchange->slot_bytes + segments[to];
+    VT_TRY(vt_exchange_send(exchange, to, start, segments[to + 1] - segments[to], error));
   }
   return VT_OK;
 }
@@ -224,47 +218,28 @@ static enum vt_status take_rank(struct vt_exchange *exchange, int from, bool wan
   return VT_OK;
 }
 
-enum vt_status vt_exchange_take_blocks(struct vt_exchange *exchange, bool wanted, struct vt_exchange_outcome *outcome,
-                                       struct vt_error *error) {
-  if (!exchange->sends) return VT_OK;
-  for (int k = 1; k < exchange->size; k++) {
-    int from = (exchange->machine->order + k) % exchange->size;
-    if (vt_exchange_is_elsewhere(exchange, from)) VT_TRY(take_rank(exchange, from, wanted, outcome, error));
-  }
-  return vt_ranks_settle(exchange->machine->ranks, error);
+static enum vt_status take_blocks(struct vt_exchange *exchange, int from, struct vt_exchange_outcome *outcome,
+                                  struct vt_error *error) {
+  return take_rank(exchange, from, true, outcome, error);
 }
 
-/* Sends and takes in; outcome: what this round came to, as all ranks see it. */
-static enum vt_status round_of_blocks(struct vt_exchange *exchange, enum vt_status local, const struct vt_error *own,
-                                      struct vt_exchange_outcome *outcome, struct vt_error *error) {
-  struct vt_exchange_head nothing = vt_exchange_head(exchange, KIND_NOTHING, 1);
-  struct vt_exchange_failure message;
-  *outcome = (struct vt_exchange_outcome){.zero = KIND_NOTHING};
-  if (exchange->sends)
-    VT_TRY(local == VT_OK ? send_blocks(exchange, &nothing, error)
-                          : vt_exchange_send_failure(exchange, vt_exchange_is_elsewhere, &message, local, own, error));
-  VT_TRY(vt_exchange_take_blocks(exchange, true, outcome, error));
-  vt_exchange_note_own(exchange, outcome, local, own);
-  return vt_exchange_meet(exchange, KIND_NOTHING, outcome, error);
+enum vt_status vt_exchange_let_go(struct vt_exchange *exchange, int from, struct vt_exchange_outcome *outcome,
+                                  struct vt_error *error) {
+  return take_rank(exchange, from, false, outcome, error);
 }
 
 enum vt_status vt_exchange_blocks(struct vt_exchange *exchange, enum vt_status local, struct vt_error *error) {
+  static const struct vt_exchange_round blocks = {.is_sent_to = vt_exchange_is_elsewhere,
+                                                  .send = send_blocks,
+                                                  .is_taken_from = vt_exchange_is_elsewhere,
+                                                  .take = take_blocks,
+                                                  .wish = KIND_NOTHING};
   uint32_t begin, end;
   of_this_machine(exchange, &begin, &end);
   for (int t = 0; t < VT_TABLE_COUNT; t++)
     for (uint32_t b = begin; b < end; b++) exchange->parts.sets[t][b] = exchange->own[t][b];
-  for (;;) {
-    struct vt_exchange_outcome outcome;
-    struct vt_error network;
-    enum vt_status status = round_of_blocks(exchange, local, error, &outcome, &network);
-    if (status != VT_OK) {
-      *error = network;
-      return status;
-    }
-    bool goes_on;
-    VT_TRY(vt_exchange_answer(exchange, &outcome, &goes_on, error));
-    if (goes_on) continue;
-    hear(exchange);
-    return VT_OK;
-  }
+  exchange->alone.head = vt_exchange_head(exchange, KIND_NOTHING, 1);
+  VT_TRY(vt_exchange_rounds(exchange, &blocks, local, error));
+  hear(exchange);
+  return VT_OK;
 }

@@ -120,14 +120,9 @@ static enum vt_status make_requests(struct vt_exchange *exchange, struct vt_erro
   return VT_OK;
 }
 
-static enum vt_status send_boxes(struct vt_exchange *exchange, struct vt_error *error) {
-  for (int k = 1; k < exchange->size; k++) {
-    int to = (exchange->machine->order + k) % exchange->size;
-    const struct vt_box *box = &exchange->wanted->sent[to];
-    if (vt_exchange_is_elsewhere(exchange, to))
-      VT_TRY(vt_ranks_send(exchange->machine->ranks, exchange->machine->at[to], box->data, box->bytes, error));
-  }
-  return VT_OK;
+static enum vt_status send_box(struct vt_exchange *exchange, int to, struct vt_error *error) {
+  const struct vt_box *box = &exchange->wanted->sent[to];
+  return vt_exchange_send(exchange, to, box->data, box->bytes, error);
 }
 
 static enum vt_status take_request(struct vt_exchange *exchange, int from, struct vt_exchange_outcome *outcome,
@@ -149,28 +144,13 @@ static enum vt_status take_request(struct vt_exchange *exchange, int from, struc
   return VT_OK;
 }
 
-static enum vt_status round_of_requests(struct vt_exchange *exchange, enum vt_status local, const struct vt_error *own,
-                                        struct vt_exchange_outcome *outcome, struct vt_error *error) {
-  struct vt_exchange_failure message;
-  *outcome = (struct vt_exchange_outcome){.zero = KIND_NOTHING};
-  VT_TRY(local == VT_OK ? send_boxes(exchange, error)
-                        : vt_exchange_send_failure(exchange, vt_exchange_is_elsewhere, &message, local, own, error));
-  for (int k = 1; k < exchange->size; k++) {
-    int from = (exchange->machine->order + k) % exchange->size;
-    if (vt_exchange_is_elsewhere(exchange, from)) VT_TRY(take_request(exchange, from, outcome, error));
-  }
-  VT_TRY(vt_ranks_settle(exchange->machine->ranks, error));
-  vt_exchange_note_own(exchange, outcome, local, own);
-  return vt_exchange_meet(exchange, KIND_NOTHING, outcome, error);
-}
-
 /* ---- replies ----------------------------------------------------------------------------------------------------- */
 
 static size_t reply_bytes(const struct vt_exchange *exchange, const struct vt_exchange_head *head) {
   return sizeof *head + ((size_t)head->rows[0] + head->rows[1]) * exchange->row_bytes;
 }
 
-static enum vt_status reply(struct vt_exchange *exchange, int to, struct vt_error *error) {
+static enum vt_status make_reply(struct vt_exchange *exchange, int to, struct vt_error *error) {
   struct vt_box *box = &exchange->wanted->sent[to];
   struct vt_exchange_head request, head = vt_exchange_head(exchange, KIND_REPLY, 1);
   memcpy(&request, exchange->wanted->requests[to].data, sizeof request);
@@ -188,7 +168,9 @@ static enum vt_status reply(struct vt_exchange *exchange, int to, struct vt_erro
   return VT_OK;
 }
 
-static enum vt_status take_reply(struct vt_exchange *exchange, int from, struct vt_error *error) {
+static enum vt_status take_reply(struct vt_exchange *exchange, int from, struct vt_exchange_outcome *outcome,
+                                 struct vt_error *error) {
+  (void)outcome;
   struct vt_exchange_wanted_rows *wanted = exchange->wanted;
   struct vt_box *box = &wanted->replies[from];
   struct vt_exchange_head head;
@@ -201,15 +183,9 @@ static enum vt_status take_reply(struct vt_exchange *exchange, int from, struct 
   return VT_OK;
 }
 
-static enum vt_status round_of_replies(struct vt_exchange *exchange, struct vt_error *error) {
-  for (int to = 0; to < exchange->size; to++)
-    if (vt_exchange_is_elsewhere(exchange, to)) VT_TRY(reply(exchange, to, error));
-  VT_TRY(send_boxes(exchange, error));
-  for (int k = 1; k < exchange->size; k++) {
-    int from = (exchange->machine->order + k) % exchange->size;
-    if (vt_exchange_is_elsewhere(exchange, from)) VT_TRY(take_reply(exchange, from, error));
-  }
-  return vt_ranks_settle(exchange->machine->ranks, error);
+static enum vt_status send_reply(struct vt_exchange *exchange, int to, struct vt_error *error) {
+  VT_TRY(make_reply(exchange, to, error));
+  return send_box(exchange, to, error);
 }
 
 /* Whose row it is. */
@@ -248,23 +224,22 @@ static void fill_sets(void *context, size_t begin, size_t end) {
 
 enum vt_status vt_exchange_fetch(struct vt_exchange *exchange, struct vt_pool *pool, enum vt_status local,
                                  struct vt_error *error) {
+  static const struct vt_exchange_round requests = {.is_sent_to = vt_exchange_is_elsewhere,
+                                                    .send = send_box,
+                                                    .is_taken_from = vt_exchange_is_elsewhere,
+                                                    .take = take_request,
+                                                    .wish = KIND_NOTHING};
+  static const struct vt_exchange_round replies = {.is_sent_to = vt_exchange_is_elsewhere,
+                                                   .send = send_reply,
+                                                   .is_taken_from = vt_exchange_is_elsewhere,
+                                                   .take = take_reply,
+                                                   .wish = KIND_NOTHING};
   if (local == VT_OK) {
     list_wanted(exchange);
     local = make_requests(exchange, error);
   }
-  for (;;) {
-    struct vt_exchange_outcome outcome;
-    struct vt_error network;
-    enum vt_status status = round_of_requests(exchange, local, error, &outcome, &network);
-    if (status != VT_OK) {
-      *error = network;
-      return status;
-    }
-    bool goes_on;
-    VT_TRY(vt_exchange_answer(exchange, &outcome, &goes_on, error));
-    if (goes_on) continue;
-    VT_TRY(round_of_replies(exchange, error));
-    vt_pool_share(pool, exchange->own_end - exchange->own_begin, 1, fill_sets, exchange);
-    return VT_OK;
-  }
+  VT_TRY(vt_exchange_rounds(exchange, &requests, local, error));
+  VT_TRY(vt_exchange_pass(exchange, &replies, error));
+  vt_pool_share(pool, exchange->own_end - exchange->own_begin, 1, fill_sets, exchange);
+  return VT_OK;
 }

@@ -1,7 +1,7 @@
 /*
- * exchange_internal.h: the parts of the exchange, for the files that it is made of: exchange.c (making, and what ranks
- * agree on), exchange_blocks.c and exchange_rows.c (the two halves of a superstep), exchange_wish.c (what rank 0
- * wants). Nobody else includes it.
+ * exchange_internal.h: the parts of the exchange, for the files that it is made of: exchange.c (making, rounds and what
+ * ranks agree on in them), exchange_blocks.c and exchange_rows.c (the two halves of a superstep), exchange_fetch.c
+ * (rows of dealt tables), exchange_wish.c (what rank 0 wants). Nobody else includes it.
  *
  * A message begins with a head of 64 bytes. Rows travel as the tables hold them, `width` floats, in messages whose
  * parts begin at cache lines, so that the merge reads them where they arrived. What comes in is held against what it
@@ -94,10 +94,11 @@ struct vt_exchange {
   size_t *segments; /* slots x (size + 1): where the message for each order begins in its slot */
   struct vt_working_set *received[VT_TABLE_COUNT]; /* by block */
   const struct vt_working_set *
-      *own[VT_TABLE_COUNT]; /* by block: what sets[] holds where it is trained on this machine */
-  uint32_t *identity;       /* 0, 1, 2 ... */
-  struct vt_box *boxes;     /* by block */
-  struct vt_box *firsts;    /* by order: heads without a block, rows */
+      *own[VT_TABLE_COUNT];         /* by block: what sets[] holds where it is trained on this machine */
+  uint32_t *identity;               /* 0, 1, 2 ... */
+  struct vt_box *boxes;             /* by block */
+  struct vt_box *firsts;            /* by order: heads without a block, rows */
+  struct vt_exchange_failure alone; /* a message without rows, while it is sent; of most, the head alone */
 
   struct vt_exchange_wanted_rows *wanted; /* NULL where tables are whole */
 
@@ -127,37 +128,49 @@ enum vt_status vt_exchange_strange(struct vt_exchange *exchange, int from, const
 /* Whoever is wanted, by order: all ranks of other machines; or, of those, one a machine. */
 typedef bool vt_exchange_wanted(const struct vt_exchange *exchange, int order);
 bool vt_exchange_is_elsewhere(const struct vt_exchange *exchange, int order);
-enum vt_status vt_exchange_send_all(struct vt_exchange *exchange, vt_exchange_wanted *wanted, const void *data,
-                                    size_t bytes, struct vt_error *error);
+/* to: a rank's order. The data must stay until the round has ended. */
+enum vt_status vt_exchange_send(struct vt_exchange *exchange, int to, const void *data, size_t bytes,
+                                struct vt_error *error);
 /* A message with its head; from: a rank's order. */
 enum vt_status vt_exchange_receive(struct vt_exchange *exchange, int from, struct vt_box *box,
                                    struct vt_exchange_head *head, struct vt_error *error);
 /* Notes what a first message says of its sender. */
 void vt_exchange_note(struct vt_exchange *exchange, struct vt_exchange_outcome *outcome, int from,
                       const struct vt_exchange_head *head, const struct vt_box *box);
-/* local, a failure of this rank with its error, counts by this rank's number. */
-void vt_exchange_note_own(struct vt_exchange *exchange, struct vt_exchange_outcome *outcome, enum vt_status local,
-                          const struct vt_error *error);
-enum vt_status vt_exchange_send_failure(struct vt_exchange *exchange, vt_exchange_wanted *wanted,
-                                        struct vt_exchange_failure *message, enum vt_status local,
-                                        const struct vt_error *error, struct vt_error *own);
-/* Waits for the ranks of this machine, and brings together what each knows. wish: of rank 0. */
-enum vt_status vt_exchange_meet(struct vt_exchange *exchange, enum vt_exchange_kind wish,
-                                struct vt_exchange_outcome *outcome, struct vt_error *error);
 /* What all do when one has failed. */
 enum vt_status vt_exchange_fail(struct vt_exchange *exchange, const struct vt_exchange_outcome *outcome,
                                 struct vt_error *error);
 
+/* What a round is made of: to whom this rank sends and what, by `send` for one of them; from whom it takes, by `take`
+ * all that one of them sent. */
+typedef enum vt_status vt_exchange_send_to(struct vt_exchange *exchange, int to, struct vt_error *error);
+struct vt_exchange_round {
+  vt_exchange_wanted *is_sent_to;
+  vt_exchange_send_to *send;
+  vt_exchange_wanted *is_taken_from;
+  enum vt_status (*take)(struct vt_exchange *exchange, int from, struct vt_exchange_outcome *outcome,
+                         struct vt_error *error);
+  enum vt_exchange_kind wish; /* of rank 0, to the ranks of its machine; KIND_NOTHING on others */
+};
+
+/* Sends and takes in, and waits for the ranks of this machine; then all ranks know the same outcome, which is no
+ * failure of this call. Where `local` is not VT_OK, *error holds what this rank failed with, and the others get that
+ * instead. */
+enum vt_status vt_exchange_round(struct vt_exchange *exchange, const struct vt_exchange_round *round,
+                                 enum vt_status local, struct vt_exchange_outcome *outcome, struct vt_error *error);
+/* On the other ranks likewise, and does what rank 0 wants, round after round, until it wants nothing more. A failure of
+ * any rank is one of this call; VT_ERROR_INTERRUPTED: rank 0 has ended the training. */
+enum vt_status vt_exchange_rounds(struct vt_exchange *exchange, const struct vt_exchange_round *round,
+                                  enum vt_status local, struct vt_error *error);
+/* The messages alone, where nothing can have failed that others do not know of: `take` has no outcome, nobody waits. */
+enum vt_status vt_exchange_pass(struct vt_exchange *exchange, const struct vt_exchange_round *round,
+                                struct vt_error *error);
+
 /* ---- exchange_blocks.c ------------------------------------------------------------------------------------------- */
 
-/* Takes in the messages of all ranks of other machines; with wanted false they are let go of. */
-enum vt_status vt_exchange_take_blocks(struct vt_exchange *exchange, bool wanted, struct vt_exchange_outcome *outcome,
-                                       struct vt_error *error);
-
-/* In a round that began with a wish of rank 0: does it. *goes_on: there will be another round; otherwise there was
- * none, or the training is over, which is VT_ERROR_INTERRUPTED. */
-enum vt_status vt_exchange_answer(struct vt_exchange *exchange, const struct vt_exchange_outcome *outcome,
-                                  bool *goes_on, struct vt_error *error);
+/* Lets go of what a rank sent in a round of blocks, for rank 0, which wants something else. */
+enum vt_status vt_exchange_let_go(struct vt_exchange *exchange, int from, struct vt_exchange_outcome *outcome,
+                                  struct vt_error *error);
 
 /* ---- exchange_fetch.c -------------------------------------------------------------------------------------------- */
 

@@ -160,39 +160,27 @@ static enum vt_status take_rows(struct vt_exchange *exchange, int from, struct v
   return VT_OK;
 }
 
-static enum vt_status send_rows(struct vt_exchange *exchange, struct vt_error *error) {
+/* All get the same. */
+static enum vt_status send_rows(struct vt_exchange *exchange, int to, struct vt_error *error) {
+  return vt_exchange_send(exchange, to, exchange->merged,
+                          atomic_load_explicit(&exchange->merged_bytes, memory_order_relaxed), error);
+}
+
+static void finish_message(struct vt_exchange *exchange) {
   struct vt_exchange_head head = vt_exchange_head(exchange, KIND_ROWS, 1);
   head.chunks = atomic_load_explicit(&exchange->merged_chunks, memory_order_relaxed);
   memcpy(exchange->merged, &head, sizeof head);
-  return vt_exchange_send_all(exchange, takes_mine, exchange->merged,
-                              atomic_load_explicit(&exchange->merged_bytes, memory_order_relaxed), error);
-}
-
-static enum vt_status round_of_rows(struct vt_exchange *exchange, enum vt_status local, const struct vt_error *own,
-                                    struct vt_exchange_outcome *outcome, struct vt_error *error) {
-  struct vt_exchange_failure message;
-  *outcome = (struct vt_exchange_outcome){0};
-  if (exchange->sends) {
-    VT_TRY(local == VT_OK ? send_rows(exchange, error)
-                          : vt_exchange_send_failure(exchange, takes_mine, &message, local, own, error));
-    for (int k = 1; k < exchange->size; k++) {
-      int from = (exchange->machine->order + k) % exchange->size;
-      if (is_taken_by_me(exchange, from)) VT_TRY(take_rows(exchange, from, outcome, error));
-    }
-    VT_TRY(vt_ranks_settle(exchange->machine->ranks, error));
-  }
-  vt_exchange_note_own(exchange, outcome, local, own);
-  return vt_exchange_meet(exchange, KIND_NOTHING, outcome, error);
 }
 
 enum vt_status vt_exchange_rows(struct vt_exchange *exchange, enum vt_status local, struct vt_error *error) {
+  static const struct vt_exchange_round rows = {.is_sent_to = takes_mine,
+                                                .send = send_rows,
+                                                .is_taken_from = is_taken_by_me,
+                                                .take = take_rows,
+                                                .wish = KIND_NOTHING};
   struct vt_exchange_outcome outcome;
-  struct vt_error network;
-  enum vt_status status = round_of_rows(exchange, local, error, &outcome, &network);
-  if (status != VT_OK) {
-    *error = network;
-    return status;
-  }
+  if (exchange->sends && local == VT_OK) finish_message(exchange);
+  VT_TRY(vt_exchange_round(exchange, &rows, local, &outcome, error));
   if (outcome.failed) return vt_exchange_fail(exchange, &outcome, error);
   for (int t = 0; t < VT_TABLE_COUNT; t++)
     memcpy(exchange->parts.mergers[t].shards, totals_at(exchange, t, 0), sizeof exchange->parts.mergers[t].shards);

@@ -109,13 +109,20 @@ enum vt_status vt_exchange_give(struct vt_exchange *exchange, bool squares, stru
 
 /* ---- on rank 0 --------------------------------------------------------------------------------------------------- */
 
+static enum vt_status send_wish(struct vt_exchange *exchange, int to, struct vt_error *error) {
+  return vt_exchange_send(exchange, to, &exchange->alone.head, sizeof exchange->alone.head, error);
+}
+
 /* Tells a wish of rank 0 to all, in a round in which the others send what they have, and lets go of that. */
 static enum vt_status wish(struct vt_exchange *exchange, enum vt_exchange_kind kind,
                            struct vt_exchange_outcome *outcome, struct vt_error *error) {
-  struct vt_exchange_head head = vt_exchange_head(exchange, kind, 1);
-  VT_TRY(vt_exchange_send_all(exchange, vt_exchange_is_elsewhere, &head, sizeof head, error));
-  VT_TRY(vt_exchange_take_blocks(exchange, false, outcome, error));
-  return vt_exchange_meet(exchange, kind, outcome, error);
+  const struct vt_exchange_round round = {.is_sent_to = vt_exchange_is_elsewhere,
+                                          .send = send_wish,
+                                          .is_taken_from = vt_exchange_is_elsewhere,
+                                          .take = vt_exchange_let_go,
+                                          .wish = kind};
+  exchange->alone.head = vt_exchange_head(exchange, kind, 1);
+  return vt_exchange_round(exchange, &round, VT_OK, outcome, error);
 }
 
 /* What this machine holds of a table. */
