@@ -19,8 +19,8 @@
  *
  * One thread sleeps until a packet comes or is due. A wakeup for each packet would cost more than carrying it, so after
  * one has come the next GRAIN_NS are slept through, and what is due within half of that is due: delays are right to
- * some 50 us, rates exactly, for a packet counts from when it may have come and not from when it was found. It asks for
- * real-time priority, for the ranks beside it never sleep; "late_us" tells how well that went.
+ * some 50 us. The rate is right whatever the grain, for a packet counts from when it may have come, not from when it
+ * was found. It asks for real-time priority, for the ranks beside it never sleep; "late_us" tells how well that went.
  */
 #define _GNU_SOURCE /* setns, ppoll */
 #include <errno.h>
@@ -302,9 +302,9 @@ static struct settings read_settings(int count, char **words) {
       usage();
     }
   }
-  /* What a sender may have under way and as much again; a switch has hardly less than a megabyte. */
-  const double twice = settings.rate / 8 * 2 * settings.delay;
-  if (settings.queue < 0) settings.queue = twice > 1e6 ? twice : 1e6;
+  /* What is under way in a round trip, the usual rule for routers; a switch has hardly less than a megabyte. */
+  const double under_way = settings.rate / 8 * 2 * settings.delay;
+  if (settings.queue < 0) settings.queue = under_way > 1e6 ? under_way : 1e6;
   if (count - optind != 3) usage();
   return settings;
 }

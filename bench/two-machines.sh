@@ -6,8 +6,8 @@
 #   DELAY  each way: 5ms, 500us. With it the link is bench/link.c, for which the kernel needs TUN devices only, and which
 #          tells what it carried; without it a veth pair, with tbf for the rate
 #   LOSS   the share of packets that are lost, each by itself: 0.1%
-# In the environment, of the link with a delay: LINK (build/release/tests/bench_link), MTU (9000), QUEUE in bytes (twice what
-# is under way, 1mb at least), SEED (1). Of both: CONGESTION, the kernel's control of TCP, such as cubic.
+# In the environment, of the link with a delay: LINK (build/release/tests/bench_link), MTU (9000), QUEUE in bytes (what is
+# under way in a round trip, 1mb at least), SEED (1). Of both: CONGESTION, the kernel's control of TCP, such as cubic.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 IFS=, read -r rate delay loss <<<"$1"
@@ -59,9 +59,10 @@ half=$(((ranks + 1) / 2))
 printf '10.77.0.1 slots=%d\n10.77.0.2 slots=%d\n' "$half" "$half" >"$work/hosts"
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 counted() { ip netns exec "${name}a" cat "/sys/class/net/va/statistics/$1_bytes" 2>/dev/null || ip -n "${name}a" -s -j link show va | sed "s/.*\"$1\":{\"bytes\":\([0-9]*\).*/\1/"; }
-# They are one machine to the system; what it shares would not cross the link.
+# They are one machine to the system; what it shares would not cross the link. So would the files by which Open MPI (vader) shares
+# memory: the daemons of both sides give them the same names.
 VECTRAIL_MACHINE=a ip netns exec "${name}a" mpirun --hostfile "$work/hosts" --map-by node -n "$ranks" --bind-to none --oversubscribe \
-  --mca plm_rsh_agent "$work/agent" --mca btl self,vader,tcp --mca btl_tcp_if_include 10.77.0.0/24 \
+  --mca plm_rsh_agent "$work/agent" --mca btl self,tcp --mca btl_tcp_if_include 10.77.0.0/24 \
   --mca oob_tcp_if_include 10.77.0.0/24 --mca pml ob1 "$@"
 echo "crossed: $(counted tx) bytes out of side a, $(counted rx) into it" >&2
 if [ -n "$link" ]; then
