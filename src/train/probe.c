@@ -60,7 +60,6 @@ struct vt_probe {
   struct probe_row *rows;
   struct touch *touches; /* by row */
   float *gradients;      /* one row of scratch a worker */
-  int gradient_workers;
   /* During a measurement. */
   const struct vt_table *tables;
   atomic_size_t next;
@@ -236,7 +235,8 @@ static enum vt_status allocate(struct vt_probe *probe, size_t wanted, const stru
 }
 
 enum vt_status vt_probe_create(const uint32_t *ids, uint64_t entries, uint64_t tokens, bool held_out,
-                               const struct vt_objective_setup *setup, struct vt_probe **out, struct vt_error *error) {
+                               const struct vt_objective_setup *setup, int workers, struct vt_probe **out,
+                               struct vt_error *error) {
   struct vt_probe *probe = vt_alloc_zero(1, sizeof *probe);
   if (probe == NULL) return VT_FAIL_MEMORY(error, sizeof *probe);
   probe->kernel = setup->kernel;
@@ -247,6 +247,11 @@ enum vt_status vt_probe_create(const uint32_t *ids, uint64_t entries, uint64_t t
   size_t wanted = most < VT_PROBE_PAIRS ? (size_t)most : VT_PROBE_PAIRS;
   if (wanted == 0) wanted = 1;
   enum vt_status status = allocate(probe, wanted, setup->options, error);
+  if (status == VT_OK && workers > 0) {
+    const size_t floats = probe->width + 16;
+    probe->gradients = vt_alloc_aligned((size_t)workers, floats * sizeof *probe->gradients);
+    if (probe->gradients == NULL) status = VT_FAIL_MEMORY(error, (size_t)workers * floats * sizeof *probe->gradients);
+  }
   if (status == VT_OK) {
     struct vt_rng rng = vt_rng_make(VT_RNG_PROBE, setup->options->seed, 0, held_out ? 1 : 0);
     draw_items(probe, setup, ids, entries, draw_places(setup, &rng, ids, entries, held_out, wanted, probe->positions));
@@ -343,15 +348,6 @@ static void measure_rows(void *context, int worker) {
     for (size_t row = first; row < end; row++) measure_row(probe, &probe->rows[row], gradient);
 }
 
-/* Scratch for each worker, made at the first measurement. */
-static bool have_gradients(struct vt_probe *probe, int workers) {
-  if (probe->gradients != NULL && probe->gradient_workers >= workers) return true;
-  vt_free_aligned(probe->gradients);
-  probe->gradients = vt_alloc_aligned((size_t)workers, (probe->width + 16) * sizeof *probe->gradients);
-  probe->gradient_workers = workers;
-  return probe->gradients != NULL;
-}
-
 double vt_probe_loss(struct vt_probe *probe, const struct vt_table *tables, struct vt_pool *pool) {
   if (probe->items == 0) return (double)NAN;
   probe->tables = tables;
@@ -364,7 +360,7 @@ double vt_probe_loss(struct vt_probe *probe, const struct vt_table *tables, stru
 
 struct vt_probe_result vt_probe_measure(struct vt_probe *probe, const struct vt_table *tables, struct vt_pool *pool) {
   struct vt_probe_result result = {.loss = NAN, .gradient = NAN};
-  if (probe->items == 0 || !have_gradients(probe, vt_pool_size(pool))) return result;
+  if (probe->items == 0) return result;
   result.loss = vt_probe_loss(probe, tables, pool);
   atomic_store_explicit(&probe->next, 0, memory_order_relaxed);
   vt_pool_run(pool, measure_rows, probe);

@@ -16,9 +16,9 @@ enum vt_status vt_softmax_text_init(struct vt_softmax_text *text, struct vt_engi
   if (engine->counts != NULL) return VT_OK; /* no text to draw pairs from */
   if (engine->held_out.count > 0) {
     setup->held_out = &engine->held_out;
-    VT_TRY(vt_probe_create(engine->ids, engine->entries, tokens, true, setup, &text->held_out_probe, error));
+    VT_TRY(vt_probe_create(engine->ids, engine->entries, tokens, true, setup, 0, &text->held_out_probe, error));
   }
-  VT_TRY(vt_probe_create(engine->ids, engine->entries, tokens, false, setup, &text->probe, error));
+  VT_TRY(vt_probe_create(engine->ids, engine->entries, tokens, false, setup, 0, &text->probe, error));
   engine->probe_pairs = setup->probe_count = vt_probe_pairs(text->probe);
   setup->probe_positions = vt_probe_positions(text->probe);
   return VT_OK;

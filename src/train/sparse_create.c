@@ -167,9 +167,9 @@ static enum vt_status create_probes(struct vt_sparse *engine, struct vt_error *e
   uint64_t tokens = vt_vocab_tokens(base->vocab);
   if (base->held_out.count > 0) {
     setup->held_out = &base->held_out;
-    VT_TRY(vt_probe_create(base->ids, base->entries, tokens, true, setup, &engine->held_out_probe, error));
+    VT_TRY(vt_probe_create(base->ids, base->entries, tokens, true, setup, 0, &engine->held_out_probe, error));
   }
-  VT_TRY(vt_probe_create(base->ids, base->entries, tokens, false, setup, &engine->probe, error));
+  VT_TRY(vt_probe_create(base->ids, base->entries, tokens, false, setup, base->options.threads, &engine->probe, error));
   setup->probe_positions = vt_probe_positions(engine->probe);
   setup->probe_count = vt_probe_pairs(engine->probe);
   return VT_OK;

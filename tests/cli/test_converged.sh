@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# label: threads
 # Training until it has converged; sentences held out; pairs and words watched while it trains.
 . "${SOURCE:?}/tests/cli/lib.sh"
 make_corpus text.txt 1500

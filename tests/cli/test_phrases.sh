@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# label: threads
 # --phrases: words that belong together become one, the same at any number of threads and from any kind of input.
 . "${SOURCE:?}/tests/cli/lib.sh"
 make_corpus plain.txt 1500

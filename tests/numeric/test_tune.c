@@ -135,7 +135,7 @@ static size_t numbers(const struct series *series) { return series->at[0]->rows 
 static void test_anchor_of_tables(void **state) {
   const enum kind kinds[] = {SKIPGRAM, CBOW, TREE, CBOW_TREE};
   (void)state;
-  for (size_t m = 0; m < sizeof kinds / sizeof kinds[0]; m++) {
+  for (size_t m = 0; m < sizeof kinds / sizeof kinds[0]; m += vtt_under_tsan ? 2 : 1) {
     struct place place;
     struct vt_tune_request request;
     struct series plain, held, again;
@@ -172,7 +172,7 @@ static void test_anchor_of_tables(void **state) {
 static void test_anchor_of_gradients(void **state) {
   const enum kind kinds[] = {SOFTMAX, FULL, TRANSFORMER};
   (void)state;
-  for (size_t m = 0; m < sizeof kinds / sizeof kinds[0]; m++) {
+  for (size_t m = 0; m < sizeof kinds / sizeof kinds[0]; m += vtt_under_tsan ? 2 : 1) {
     struct place place;
     struct vt_tune_request request;
     struct series plain, held, again;
@@ -255,7 +255,7 @@ static void test_what_moves(void **state) {
   const enum kind kinds[] = {SKIPGRAM, CBOW, TREE, CBOW_TREE, SOFTMAX, FULL, GLOVE, TRANSFORMER};
   static const char *const frozen[] = {"pear", "king"};
   (void)state;
-  for (size_t m = 0; m < sizeof kinds / sizeof kinds[0]; m++) {
+  for (size_t m = 0; m < sizeof kinds / sizeof kinds[0]; m += vtt_under_tsan ? 2 : 1) {
     struct place place;
     struct vt_tune_request request;
     struct series series;
@@ -321,7 +321,7 @@ static void test_new_words(void **state) {
 static void test_old_loss(void **state) {
   const enum kind kinds[] = {SKIPGRAM, CBOW_TREE, SOFTMAX, FULL, GLOVE, TRANSFORMER};
   (void)state;
-  for (size_t m = 0; m < sizeof kinds / sizeof kinds[0]; m++) {
+  for (size_t m = 0; m < sizeof kinds / sizeof kinds[0]; m += vtt_under_tsan ? 2 : 1) {
     struct place place;
     struct vt_tune_request request;
     struct vt_tune_old old;
@@ -352,7 +352,7 @@ static void test_twice(void **state) {
   const enum kind kinds[] = {SKIPGRAM, TREE};
   static const char third_line[] = "king drone castle harbour and the anchor of a rocket\n";
   (void)state;
-  for (size_t m = 0; m < sizeof kinds / sizeof kinds[0]; m++) {
+  for (size_t m = 0; m < sizeof kinds / sizeof kinds[0]; m += vtt_under_tsan ? 2 : 1) {
     struct place place;
     struct vt_tune_request request;
     struct vt_tune_result result;

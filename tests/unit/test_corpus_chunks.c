@@ -425,5 +425,6 @@ int main(void) {
       cmocka_unit_test(long_runs_of_bad_bytes_are_cut), cmocka_unit_test(threads_change_nothing),
       cmocka_unit_test(progress_goes_to_the_end),
   };
+  VTT_TSAN_RUNS("threads_*");
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -618,5 +618,6 @@ int main(void) {
       cmocka_unit_test(long_words_stay_apart),         cmocka_unit_test(threads_change_nothing),
       cmocka_unit_test(the_table_of_pairs_fills_up),   cmocka_unit_test(refuses_wrong_options),
   };
+  VTT_TSAN_RUNS("threads_*");
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

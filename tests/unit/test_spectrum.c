@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "analysis/spectrum.h"
+#include "support/temporary.h"
 
 enum { N = 600, WANTED = 60 };
 
@@ -138,5 +139,6 @@ int main(void) {
       cmocka_unit_test(same_bits_at_any_number_of_threads),
       cmocka_unit_test(what_cannot_be_is_refused),
   };
+  VTT_TSAN_RUNS("same_bits_*");
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
