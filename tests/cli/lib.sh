@@ -106,6 +106,20 @@ stop_on_the_way() {
   done
 }
 
+# Node with the packages of web/, which are fetched by whoever needs them first; the test is skipped where there are none.
+need_web() {
+  for tool in node npm; do
+    command -v "$tool" >/dev/null || { echo "skipped: there is no $tool here; tools/install-packages.sh test installs it"; exit 77; }
+  done
+  (
+    cd "$SOURCE/web" || exit 1
+    flock 9
+    cmp -s package-lock.json node_modules/.made-from 2>/dev/null && exit 0
+    npm ci --no-audit --no-fund --loglevel=error >"$captured/npm" 2>&1 || { cat "$captured/npm"; exit 1; }
+    cp package-lock.json node_modules/.made-from
+  ) 9<"$SOURCE/web/package-lock.json" || { echo "skipped: the packages of web/ could not be fetched"; exit 77; }
+}
+
 # The files of a run's snapshots, by step.
 snapshots() { find "$1/snapshots" -type f -printf '%f\n' | sort -n; }
 

@@ -1,31 +1,14 @@
 #!/usr/bin/env bash
-# The page: its sources are sound, the built page that is kept is theirs, and it does in a browser what it should.
+# The page does in a browser what it should.
 # label: optimised
 # label: alone
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-for tool in node npm; do
-  command -v "$tool" >/dev/null || { echo "skipped: there is no $tool here; tools/install-packages.sh test installs it"; exit 77; }
-done
+need_web
 chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
 [ -n "$chromium" ] || { echo "skipped: there is no Chromium here; tools/install-packages.sh test installs it"; exit 77; }
 
-cd "$SOURCE/web" || exit 1
-if ! cmp -s package-lock.json node_modules/.made-from 2>/dev/null; then
-  npm ci --no-audit --no-fund --loglevel=error >"$captured/npm" 2>&1 || { cat "$captured/npm"; echo "skipped: the packages of web/ could not be fetched"; exit 77; }
-  cp package-lock.json node_modules/.made-from
-fi
-
-npx --no-install tsc --noEmit -p . || fail "web/src does not compile"
-node tests/unit.mjs >"$captured/unit" 2>&1 || { cat "$captured/unit"; fail "unit tests"; }
-
-node build.mjs "$captured/dist"
-for name in index.html app.js app.css icon.svg; do
-  cmp "$captured/dist/$name" "dist/$name" || fail "web/dist/$name is not what web/src builds: run 'npm run build' in web/"
-done
-
-cd "$work" || exit 1
 # Twelve groups of words; a sentence takes its words from one group, so groups become clusters.
 awk 'BEGIN {
   srand(7); split("ka lo mi nu pe ra so ti vu ze ba do", head, " ")
