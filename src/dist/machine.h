@@ -11,9 +11,15 @@
 #define VECTRAIL_DIST_MACHINE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "dist/ranks.h"
+
+/* Part `rank` of `things` dealt to `size` ranks in one piece each begins here; it ends where the next begins. */
+static inline uint32_t vt_deal(uint32_t things, int size, int rank) {
+  return (uint32_t)((uint64_t)things * (uint64_t)rank / (uint64_t)size);
+}
 
 struct vt_machine_gate; /* where its ranks wait for each other, in memory that they share */
 

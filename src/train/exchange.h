@@ -41,11 +41,6 @@
 #include "train/objective/objective.h"
 #include "train/replicas.h"
 
-/* Part `rank` of `things` dealt to `size` ranks in one piece each begins here; it ends where the next begins. */
-static inline uint32_t vt_deal(uint32_t things, int size, int rank) {
-  return (uint32_t)((uint64_t)things * (uint64_t)rank / (uint64_t)size);
-}
-
 /* In memory that the ranks of the machine share; opaque. */
 struct vt_exchange_common {
   struct vt_exchange_told *told; /* by block */
