@@ -428,7 +428,7 @@ static const struct option options[] = {
      .value = "N",
      AT(train.network.accumulate),
      WHOLE(1, 65536),
-     .help = "batches whose gradients make one step"},
+     .help = "batches whose gradients make one step; ranks share them out"},
     {.kind = OPTION_FLAG,
      .name = "routes",
      AT(train.network.routes),

@@ -28,7 +28,7 @@ awk '
     allowed["text"] = "text/ base/ vectrail/"
     allowed["kernel"] = "kernel/ vectrail/kernel.h vectrail/status.h base/error.h base/half.h"
     allowed["train"] = "train/ base/ text/ kernel/ dist/ vectrail/"
-    allowed["network"] = "network/ base/ text/ kernel/ train/ vectrail/"
+    allowed["network"] = "network/ base/ text/ kernel/ train/ dist/ vectrail/"
     allowed["run"] = "run/ base/ text/ kernel/ train/ network/ dist/ vectrail/"
     allowed["analysis"] = "analysis/ base/ text/ kernel/ run/ vectrail/"
     allowed["serve"] = "serve/ base/ vectrail/"

@@ -87,7 +87,7 @@ complete -c vectrail -n '__fish_seen_subcommand_from train' -l weight-decay -x -
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l beta-2 -x -d 'with adamw, how slowly the mean of squared gradients changes; 0.999 suits small batches'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l clip -x -d 'longest gradient that is taken as it is; 0: any'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l warmup -x -d 'steps in which the rate rises'
-complete -c vectrail -n '__fish_seen_subcommand_from train' -l accumulate -x -d 'batches whose gradients make one step'
+complete -c vectrail -n '__fish_seen_subcommand_from train' -l accumulate -x -d 'batches whose gradients make one step; ranks share them out'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l routes -d 'measure through which parts of the network the gradient of the word vectors comes'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l snapshots -x -d 'how many times all vectors are kept, start and end included'
 complete -c vectrail -n '__fish_seen_subcommand_from train' -l float32 -d 'keep snapshots in float32; otherwise float16, and the last in float32'

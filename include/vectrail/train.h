@@ -72,7 +72,7 @@ struct vt_network_options {
   double beta_2;       /* AdamW's, of the squares: below 1; 0: nnlm 0.999, transformer 0.95 [0] */
   double clip;         /* the gradient's length is cut to this; 0: never [nnlm 0, transformer 1] */
   uint32_t warmup;     /* steps in which the rate rises [nnlm 0, transformer 100] */
-  uint32_t accumulate; /* batches whose gradients make one step, 1 to 65536 [1] */
+  uint32_t accumulate; /* batches whose gradients make one step, and which ranks share out, 1 to 65536 [1] */
   bool routes;         /* measure through which parts of the network the token table's gradient comes [false] */
 };
 

@@ -1,14 +1,20 @@
 /*
  * engine.c: networks behind the seam of engine_type.h: samples in, loss, gradient, step.
  *
- * A step of the run is one step of the optimiser: `accumulate` batches, each by the mean of its losses. The state to go
- * on from is the parameters, the optimiser's moments, and how many steps it has made; all else follows from the step.
+ * A step of the run is one step of the optimiser: `accumulate` batches, each by the mean of its losses. The gradient of
+ * each is computed by itself, and they are added up in one order (dist/reduction.h), so that several processes, which
+ * share out the batches of a step, come to the bits of one. Each has all parameters, and makes the same step of them.
+ *
+ * The state to go on from is the parameters, the optimiser's moments, and how many steps it has made; all else follows
+ * from the step.
  */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "dist/ranks.h"
+#include "dist/reduction.h"
 #include "kernel/kernel.h"
 #include "network/net.h"
 #include "network/routes.h"
@@ -20,12 +26,7 @@
 /* That loss and gradient are measured on, at most, and the loss held out, which takes a third of the time. */
 #define PROBE_ROWS 2048
 #define HELD_OUT_ROWS 8192
-
-/* Some samples, one behind the other. */
-struct samples {
-  uint32_t *inputs, *targets;
-  size_t count;
-};
+#define SPREAD_BYTES ((size_t)16 << 20)
 
 struct network {
   struct vt_engine base;
@@ -33,11 +34,12 @@ struct network {
   struct vt_net_layout layout;
   struct vt_net_net *net;
   struct vt_update update;
-  float *values, *gradients;
+  float *values;
+  struct vt_reduction *reduction;         /* of the gradients of a step's batches */
   struct vt_table tables[VT_TABLE_COUNT]; /* views of the parameters, without the end mark's row */
   struct vt_token_stream stream, held;
   bool begun; /* the stream is in the order of this epoch */
-  struct samples batch, probe, held_probe;
+  struct vt_token_samples batch, probe, held_probe;
   size_t rows_a_sample; /* that the loss is measured on */
   size_t steps_an_epoch;
   struct vt_anchor anchor; /* of a training that goes on with a run */
@@ -46,34 +48,6 @@ struct network {
 };
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------ */
-
-static enum vt_status create_samples(struct samples *samples, const struct network *engine, size_t count,
-                                     struct vt_error *error) {
-  const size_t context = engine->layout.shape.context;
-  samples->inputs = vt_alloc(count * context, sizeof *samples->inputs);
-  samples->targets = vt_alloc(count * engine->rows_a_sample, sizeof *samples->targets);
-  if (samples->inputs == NULL || samples->targets == NULL)
-    return VT_FAIL_MEMORY(error, count * context * sizeof *samples->inputs);
-  return VT_OK;
-}
-
-static void take_sample(const struct network *engine, const struct vt_token_stream *stream, size_t sample,
-                        struct samples *to) {
-  vt_token_stream_sample(stream, sample, to->inputs + to->count * engine->layout.shape.context,
-                         to->targets + to->count * engine->rows_a_sample);
-  to->count++;
-}
-
-/* So many samples spread evenly over a stream, as they lie there. */
-static enum vt_status create_probe(struct samples *samples, const struct network *engine,
-                                   const struct vt_token_stream *stream, size_t rows, struct vt_error *error) {
-  size_t most = rows / engine->rows_a_sample;
-  if (most == 0) most = 1;
-  const size_t count = stream->samples < most ? stream->samples : most;
-  VT_TRY(create_samples(samples, engine, count, error));
-  for (size_t k = 0; k < count; k++) take_sample(engine, stream, k * stream->samples / count, samples);
-  return VT_OK;
-}
 
 static enum vt_status create_streams(struct network *engine, struct vt_error *error) {
   struct vt_engine *base = &engine->base;
@@ -110,8 +84,7 @@ static enum vt_status plan_steps(struct network *engine, struct vt_error *error)
 static enum vt_status create_parameters(struct network *engine, struct vt_error *error) {
   const size_t floats = engine->layout.floats;
   engine->values = vt_alloc_aligned(floats, sizeof *engine->values);
-  engine->gradients = vt_alloc_aligned(floats, sizeof *engine->gradients);
-  if (engine->values == NULL || engine->gradients == NULL) return VT_FAIL_MEMORY(error, 2 * floats * sizeof(float));
+  if (engine->values == NULL) return VT_FAIL_MEMORY(error, floats * sizeof(float));
   vt_net_start(&engine->layout, engine->base.options.seed, engine->values);
   const size_t places[VT_TABLE_COUNT] = {VT_NET_TABLE, engine->layout.output};
   for (int t = 0; t < VT_TABLE_COUNT; t++) {
@@ -132,7 +105,6 @@ static enum vt_status create_net(struct network *engine, bool routes, struct vt_
   VT_TRY(vt_net_create(&engine->layout, vt_dense_choose(options->kernel), engine->pool, rows, true, routes,
                        &engine->net, error));
   engine->net->values = engine->values;
-  engine->net->gradients = engine->gradients;
   if (!routes) return VT_OK;
   engine->has_routes = true;
   const size_t tokens = (size_t)options->batch * engine->layout.shape.context * options->network.accumulate;
@@ -146,26 +118,31 @@ static enum vt_status create(struct vt_engine *base, struct vt_error *error) {
   const struct vt_kernel *kernel;
   VT_TRY(vt_kernel_choose(options->kernel, &kernel, error));
   base->kernel = base->options.kernel = kernel->name;
-  const struct vt_dense *ops = vt_dense_choose(kernel->name);
   const struct vt_net_shape shape = vt_net_shape_make(options, (uint32_t)vt_vocab_size(base->vocab), !nnlm);
   VT_TRY(vt_net_layout_init(&engine->layout, &shape, error));
-  engine->rows_a_sample = nnlm ? 1 : shape.context;
+  engine->rows_a_sample = vt_token_sample_rows(&shape);
   VT_TRY(create_streams(engine, error));
   VT_TRY(plan_steps(engine, error));
   VT_TRY(vt_pool_create(options->threads, &engine->pool, error));
   VT_TRY(create_parameters(engine, error));
-  VT_TRY(create_samples(&engine->batch, engine, options->batch, error));
-  VT_TRY(create_probe(&engine->probe, engine, &engine->stream, PROBE_ROWS, error));
-  if (base->held_out.count > 0) VT_TRY(create_probe(&engine->held_probe, engine, &engine->held, HELD_OUT_ROWS, error));
+  VT_TRY(vt_token_samples_init(&engine->batch, &engine->layout.shape, options->batch, error));
+  VT_TRY(vt_token_samples_spread(&engine->probe, &engine->stream, PROBE_ROWS, error));
+  if (base->held_out.count > 0)
+    VT_TRY(vt_token_samples_spread(&engine->held_probe, &engine->held, HELD_OUT_ROWS, error));
   base->probe_pairs = engine->probe.count * engine->rows_a_sample;
-  VT_TRY(create_net(engine, options->network.routes, error));
-  return vt_update_init(&engine->update, &engine->layout, ops, engine->pool, options->optimizer, engine->values,
-                        engine->gradients, error);
+  return create_net(engine, options->network.routes, error);
 }
 
-static void release_samples(struct samples *samples) {
-  vt_free(samples->inputs);
-  vt_free(samples->targets);
+/* What ranks of a machine share, and what rests on it. */
+static enum vt_status join(struct vt_engine *base, struct vt_error *error) {
+  struct network *engine = (struct network *)base;
+  const struct vt_train_options *options = &base->options;
+  VT_TRY(vt_reduction_create(options->ranks, engine->layout.floats, options->network.accumulate, engine->pool,
+                             &engine->reduction, error));
+  enum vt_status status =
+      vt_update_init(&engine->update, &engine->layout, vt_dense_choose(options->kernel), engine->pool,
+                     options->optimizer, engine->values, vt_reduction_sum(engine->reduction), error);
+  return vt_ranks_agree(options->ranks, status, error);
 }
 
 static void release(struct vt_engine *base) {
@@ -175,21 +152,25 @@ static void release(struct vt_engine *base) {
   vt_routes_release(&engine->routes);
   vt_ledger_free(base->ledger);
   vt_net_free(engine->net);
+  vt_reduction_free(engine->reduction);
   vt_pool_free(engine->pool);
   vt_net_layout_release(&engine->layout);
   vt_free_aligned(engine->values);
-  vt_free_aligned(engine->gradients);
   vt_token_stream_release(&engine->stream);
   vt_token_stream_release(&engine->held);
-  release_samples(&engine->batch);
-  release_samples(&engine->probe);
-  release_samples(&engine->held_probe);
+  vt_token_samples_release(&engine->batch);
+  vt_token_samples_release(&engine->probe);
+  vt_token_samples_release(&engine->held_probe);
 }
 
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
-static void clear_gradients(struct network *engine) {
-  memset(engine->gradients, 0, engine->layout.floats * sizeof *engine->gradients);
+/* Where the next gradient is computed, which is zero. */
+static float *begin_gradients(struct network *engine) {
+  float *gradients = vt_reduction_term(engine->reduction);
+  memset(gradients, 0, engine->layout.floats * sizeof *gradients);
+  engine->net->gradients = gradients;
+  return gradients;
 }
 
 static void clear_output(struct network *engine) {
@@ -203,15 +184,15 @@ static void add_output(struct network *engine, float *to) {
     engine->net->ops->add(to + row * table->stride, engine->routes.output + row * table->stride, table->stride);
 }
 
-/* Adds the gradient of scale x (the sum of a batch's losses); returns that sum. */
-static double add_gradients(struct network *engine, const struct samples *samples, size_t first, size_t count,
+/* Adds the gradient of scale x (the sum of a batch's losses) to what was begun; returns that sum. */
+static double add_gradients(struct network *engine, const struct vt_token_samples *samples, size_t first, size_t count,
                             float scale, bool train, uint64_t key) {
   const size_t context = engine->layout.shape.context;
   struct vt_net_net *net = engine->net;
   vt_net_forward(net, samples->inputs + first * context, count, context, train, engine->base.options.seed, key);
   struct vt_net_loss loss = {
       .targets = samples->targets + first * engine->rows_a_sample, .scale = scale, .gradient = true};
-  float *table = engine->gradients + engine->layout.parameters[VT_NET_TABLE].offset;
+  float *table = net->gradients + engine->layout.parameters[VT_NET_TABLE].offset;
   if (train && engine->routes.output != NULL) { /* apart, and then added as it would have been */
     clear_output(engine);
     loss.output_gradient = engine->routes.output;
@@ -261,7 +242,7 @@ static enum vt_status update(struct network *engine, struct vt_error *error) {
                                       .number = state->step};
   if (!vt_update_prepare(&engine->update, &step)) {
     state->step--; /* it was not made */
-    enum vt_status status = fail_diverged(engine, engine->gradients, "gradient of", error);
+    enum vt_status status = fail_diverged(engine, engine->update.gradients, "gradient of", error);
     state->step++;
     return status;
   }
@@ -278,7 +259,7 @@ static enum vt_status update(struct network *engine, struct vt_error *error) {
 
 /* The gradients that belong to a table of the anchor. */
 static float *slopes_of(const struct network *engine, int t) {
-  return engine->gradients + (engine->anchor.tables[t].data - engine->values);
+  return engine->update.gradients + (engine->anchor.tables[t].data - engine->values);
 }
 
 static enum vt_status held_update(struct network *engine, struct vt_error *error) {
@@ -318,37 +299,84 @@ static void draw_batch(struct network *engine, size_t number) {
   const size_t batch = engine->base.options.batch;
   engine->batch.count = 0;
   for (size_t k = 0; k < batch; k++)
-    take_sample(engine, &engine->stream, engine->stream.order[number * batch + k], &engine->batch);
+    vt_token_samples_take(&engine->batch, &engine->stream, engine->stream.order[number * batch + k]);
+}
+
+/* Those batches of the step that are this process's, and with the others the sum of all gradients. */
+static enum vt_status add_batches(struct network *engine, struct vt_error *error) {
+  struct vt_engine_state *state = &engine->base.state;
+  const size_t accumulate = engine->base.options.network.accumulate;
+  const size_t rows = engine->base.options.batch * engine->rows_a_sample;
+  const uint64_t in_epoch = (state->step - 1) % engine->steps_an_epoch;
+  uint32_t begin, end;
+  vt_reduction_begin(engine->reduction, &begin, &end);
+  for (uint32_t k = begin; k < end; k++) {
+    draw_batch(engine, (size_t)in_epoch * accumulate + k);
+    begin_gradients(engine);
+    vt_reduction_add(engine->reduction,
+                     add_gradients(engine, &engine->batch, 0, engine->batch.count, 1 / (float)(rows * accumulate), true,
+                                   (state->step - 1) * accumulate + k));
+  }
+  VT_TRY(vt_reduction_finish(engine->reduction, error));
+  const double *losses = vt_reduction_values(engine->reduction);
+  for (size_t k = 0; k < accumulate; k++) state->loss_sum += losses[k];
+  state->loss_pairs = rows * accumulate;
+  return VT_OK;
 }
 
 static enum vt_status step(struct vt_engine *base, struct vt_error *error) {
   struct network *engine = (struct network *)base;
-  const struct vt_train_options *options = &base->options;
   struct vt_engine_state *state = &base->state;
   if (state->epoch_ended) {
     state->epoch++;
     engine->begun = false;
   }
-  if (!engine->begun) vt_token_stream_begin(&engine->stream, options->seed, state->epoch - 1);
+  if (!engine->begun) vt_token_stream_begin(&engine->stream, base->options.seed, state->epoch - 1);
   engine->begun = true;
   state->step++;
   state->lr = rate(engine);
   state->loss_sum = state->step_squared = 0;
-  state->loss_pairs = 0;
   state->rows_capped = 0;
   state->rows_moved = (uint64_t)VT_TABLE_COUNT * engine->tables[0].rows;
-  const size_t accumulate = options->network.accumulate, rows = options->batch * engine->rows_a_sample;
-  const uint64_t in_epoch = (state->step - 1) % engine->steps_an_epoch;
-  clear_gradients(engine);
   if (engine->has_routes) vt_routes_begin(&engine->routes);
-  for (size_t k = 0; k < accumulate; k++) {
-    draw_batch(engine, (size_t)in_epoch * accumulate + k);
-    state->loss_sum += add_gradients(engine, &engine->batch, 0, engine->batch.count, 1 / (float)(rows * accumulate),
-                                     true, (state->step - 1) * accumulate + k);
-    state->loss_pairs += rows;
+  enum vt_status status = add_batches(engine, error);
+  if (status == VT_OK) status = engine->base.held ? held_update(engine, error) : update(engine, error);
+  if (status != VT_OK) {
+    vt_reduction_over(engine->reduction); /* what ends a step early ends it on all ranks */
+    return status;
   }
-  VT_TRY(engine->base.held ? held_update(engine, error) : update(engine, error));
   move_on(engine);
+  return VT_OK;
+}
+
+/* ---- with other ranks -------------------------------------------------------------------------------------------- */
+
+/* All that a checkpoint needs is on every rank. */
+static enum vt_status collect(struct vt_engine *base, struct vt_error *error) {
+  (void)base;
+  (void)error;
+  return VT_OK;
+}
+
+static enum vt_status stop(struct vt_engine *base, struct vt_error *error) {
+  return vt_reduction_stop(((struct network *)base)->reduction, error);
+}
+
+static enum vt_status wait_for_zero(struct vt_engine *base, struct vt_error *error) {
+  return vt_reduction_wait(((struct network *)base)->reduction, error);
+}
+
+/* In pieces: a broadcast holds what it brings a second time. */
+static enum vt_status spread(struct vt_engine *base, struct vt_error *error) {
+  struct vt_engine_part all[VT_ENGINE_PARTS_MAX];
+  const size_t count = vt_engine_parts(base, all);
+  for (size_t k = 0; k < count; k++) {
+    const size_t bytes = (size_t)all[k].rows * all[k].stride_bytes;
+    unsigned char *data = all[k].data;
+    for (size_t at = 0; at < bytes; at += SPREAD_BYTES)
+      VT_TRY(vt_ranks_broadcast(base->options.ranks, data + at, bytes - at < SPREAD_BYTES ? bytes - at : SPREAD_BYTES,
+                                error));
+  }
   return VT_OK;
 }
 
@@ -435,25 +463,24 @@ static const struct vt_net_layout *model(struct vt_engine *base, const float **v
   return &engine->layout;
 }
 
-/* Both run in batches, and leave gradients that the next step clears. */
+/* Both run in batches, and leave gradients that the next step clears; those of the last step may be gone. */
 static struct vt_probe_result probe(struct vt_engine *base) {
   struct network *engine = (struct network *)base;
-  const struct samples *samples = &engine->probe;
+  const struct vt_token_samples *samples = &engine->probe;
   const size_t most = base->options.batch, rows = samples->count * engine->rows_a_sample;
   double loss = 0, squared = 0;
-  clear_gradients(engine);
+  const float *gradients = begin_gradients(engine);
   for (size_t first = 0; first < samples->count; first += most) {
     size_t count = samples->count - first < most ? samples->count - first : most;
     loss += add_gradients(engine, samples, first, count, 1 / (float)rows, false, 0);
   }
-  for (size_t k = 0; k < engine->layout.floats; k++)
-    squared += (double)engine->gradients[k] * (double)engine->gradients[k];
+  for (size_t k = 0; k < engine->layout.floats; k++) squared += (double)gradients[k] * (double)gradients[k];
   return (struct vt_probe_result){.loss = loss / (double)rows, .gradient = sqrt(squared)};
 }
 
 static double held_out_loss(struct vt_engine *base) {
   struct network *engine = (struct network *)base;
-  const struct samples *samples = &engine->held_probe;
+  const struct vt_token_samples *samples = &engine->held_probe;
   const size_t most = base->options.batch, context = engine->layout.shape.context;
   double sum = 0;
   for (size_t first = 0; first < samples->count; first += most) {
@@ -468,6 +495,7 @@ static double held_out_loss(struct vt_engine *base) {
 const struct vt_engine_type vt_engine_network = {
     .bytes = sizeof(struct network),
     .create = create,
+    .join = join,
     .free = release,
     .step = step,
     .parts = parts,
@@ -479,4 +507,8 @@ const struct vt_engine_type vt_engine_network = {
     .keep_ledger = keep_ledger,
     .probe = probe,
     .held_out_loss = held_out_loss,
+    .collect = collect,
+    .stop = stop,
+    .wait = wait_for_zero,
+    .spread = spread,
 };

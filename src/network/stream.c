@@ -76,13 +76,43 @@ void vt_token_stream_begin(struct vt_token_stream *stream, uint64_t seed, uint64
   vt_rng_order(&rng, stream->order, stream->samples);
 }
 
-void vt_token_stream_sample(const struct vt_token_stream *stream, size_t sample, uint32_t *inputs, uint32_t *targets) {
-  const size_t context = stream->shape->context;
+/* ---- samples ----------------------------------------------------------------------------------------------------- */
+
+enum vt_status vt_token_samples_init(struct vt_token_samples *samples, const struct vt_net_shape *shape, size_t most,
+                                     struct vt_error *error) {
+  *samples = (struct vt_token_samples){
+      .inputs = vt_alloc(most * shape->context, sizeof *samples->inputs),
+      .targets = vt_alloc(most * vt_token_sample_rows(shape), sizeof *samples->targets),
+  };
+  if (samples->inputs != NULL && samples->targets != NULL) return VT_OK;
+  return VT_FAIL_MEMORY(error, most * shape->context * sizeof *samples->inputs);
+}
+
+void vt_token_samples_release(struct vt_token_samples *samples) {
+  vt_free(samples->inputs);
+  vt_free(samples->targets);
+  *samples = (struct vt_token_samples){0};
+}
+
+void vt_token_samples_take(struct vt_token_samples *samples, const struct vt_token_stream *stream, size_t sample) {
+  const size_t context = stream->shape->context, rows = vt_token_sample_rows(stream->shape);
   const bool nnlm = stream->shape->model == VT_MODEL_NNLM;
   const uint32_t *from = stream->tokens + stream->first + sample * (nnlm ? stream->stride : context);
-  memcpy(inputs, from, context * sizeof *inputs);
+  uint32_t *targets = samples->targets + samples->count * rows;
+  memcpy(samples->inputs + samples->count * context, from, context * sizeof *from);
   if (nnlm)
     *targets = from[context];
   else
     memcpy(targets, from + 1, context * sizeof *targets);
+  samples->count++;
+}
+
+enum vt_status vt_token_samples_spread(struct vt_token_samples *samples, const struct vt_token_stream *stream,
+                                       size_t rows, struct vt_error *error) {
+  size_t most = rows / vt_token_sample_rows(stream->shape);
+  if (most == 0) most = 1;
+  const size_t count = stream->samples < most ? stream->samples : most;
+  VT_TRY(vt_token_samples_init(samples, stream->shape, count, error));
+  for (size_t k = 0; k < count; k++) vt_token_samples_take(samples, stream, k * stream->samples / count);
+  return VT_OK;
 }

@@ -36,7 +36,25 @@ void vt_token_stream_release(struct vt_token_stream *stream); /* accepts an all-
 
 /* Draws the order of an epoch, from 0. */
 void vt_token_stream_begin(struct vt_token_stream *stream, uint64_t seed, uint64_t epoch);
-/* Of a sample that `order` names: its inputs [context], and its targets: one for nnlm, else [context]. */
-void vt_token_stream_sample(const struct vt_token_stream *stream, size_t sample, uint32_t *inputs, uint32_t *targets);
+
+/* Samples, one behind the other. */
+struct vt_token_samples {
+  uint32_t *inputs, *targets; /* [count][context], [count][rows of a sample] */
+  size_t count;
+};
+
+/* Rows that the loss of a sample is measured on: the one at the end for nnlm, else all. */
+static inline size_t vt_token_sample_rows(const struct vt_net_shape *shape) {
+  return shape->model == VT_MODEL_NNLM ? 1 : shape->context;
+}
+/* Room for so many; there are none yet. Free with vt_token_samples_release, also where it fails. */
+enum vt_status vt_token_samples_init(struct vt_token_samples *samples, const struct vt_net_shape *shape, size_t most,
+                                     struct vt_error *error);
+void vt_token_samples_release(struct vt_token_samples *samples); /* accepts an all-zero one */
+/* Adds a sample that `order` names. */
+void vt_token_samples_take(struct vt_token_samples *samples, const struct vt_token_stream *stream, size_t sample);
+/* Made of samples spread evenly over a stream, as they lie there: of at most `rows` rows, but one at least. */
+enum vt_status vt_token_samples_spread(struct vt_token_samples *samples, const struct vt_token_stream *stream,
+                                       size_t rows, struct vt_error *error);
 
 #endif

@@ -27,6 +27,20 @@ static const struct vt_engine_type *type_for(const struct vt_train_options *opti
   return options->batch == VT_BATCH_FULL ? &vt_engine_softmax_full : &vt_engine_softmax;
 }
 
+static enum vt_status check_network_ranks(const struct vt_train_options *options, int ranks, struct vt_error *error) {
+  if (options->deal_tables)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "leave --deal-tables out",
+                        "a network's parameters are not dealt to machines: each rank holds all of them");
+  if (options->network.routes)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "leave --routes out, or start it without mpirun",
+                        "routes are measured where one process trains, and there are %d", ranks);
+  if ((uint32_t)ranks > options->network.accumulate)
+    return VT_FAIL_HELP(error, VT_ERROR_ARGUMENT, "start fewer ranks, or make a step of more batches (--accumulate)",
+                        "%d ranks share the %" PRIu32 " batches of a step: some would have none", ranks,
+                        options->network.accumulate);
+  return VT_OK;
+}
+
 static enum vt_status check_ranks(const struct vt_engine_type *type, const struct vt_train_options *options,
                                   struct vt_error *error) {
   int ranks = vt_ranks_size(options->ranks);
@@ -34,6 +48,7 @@ static enum vt_status check_ranks(const struct vt_engine_type *type, const struc
   if (type->collect == NULL)
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "start it without mpirun, with more threads",
                         "this loss is trained by one process, and there are %d", ranks);
+  if (vt_model_is_network(options->model)) return check_network_ranks(options, ranks, error);
   if (options->deal_tables && (options->replicas > 0 || options->l2 != 0))
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "leave --deal-tables out",
                         "tables are dealt to machines where every superstep is brought together, without --l2");

@@ -72,6 +72,40 @@ expect_status 1
 expect_err_has "tables are dealt to machines where every superstep is brought together"
 expect_no_file other
 
+# ---- networks -------------------------------------------------------------------------------------------------------
+net=(--model transformer --dim 8 --layers 1 --heads 2 --context 16 --batch 2 --accumulate 6 --dropout 0.1 --warmup 5 --lr 0.01 --epochs 1
+  --snapshots 6 --float32)
+same_network() { [ "$(hashes network)" = "$(hashes "$1")" ] || fail "$1 should have the bits of one process"; }
+"$VECTRAIL" train text.txt --run network --threads 2 --quiet "${net[@]}" || fail "a network should train"
+together -n 3 "$VECTRAIL" train text.txt --run network3 --threads 1 --json "${net[@]}"
+expect_status 0
+expect_json 'd["steps"] > 100 and d["first_step"] == 0'
+[ "$(grep -c '^settings:' "$captured/err")" -eq 1 ] || fail "one rank should report"
+same_network network3
+for case in "2 2 2" "2 3 1" "4 4 1"; do
+  read -r machines ranks threads <<<"$case"
+  apart "$machines" "$ranks" train text.txt --run "parts$ranks" --threads "$threads" --json "${net[@]}"
+  expect_status 0
+  same_network "parts$ranks"
+done
+together -n 7 "$VECTRAIL" train text.txt --run other "${net[@]}"
+expect_status 2
+expect_err_has "7 ranks share the 6 batches of a step"
+expect_no_file other
+
+# Rank 0 finds its disk full between two steps: all end, with one voice.
+mkdir disk
+if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=1m tmpfs disk 2>/dev/null; then
+  for machines in 1 2; do
+    apart "$machines" 2 train text.txt --run disk/run --threads 1 "${net[@]}" --dim 512 --snapshots 100
+    expect_status 1
+    expect_err_has "No space left on device"
+    [ "$(grep -c '^vectrail: ' "$captured/err")" -eq 1 ] || fail "one rank should report"
+    rm -rf disk/run
+  done
+  umount disk
+fi
+
 # ---- more memory than there is --------------------------------------------------------------------------------------
 seq 100000 | paste -d ' ' - - - - - - - - >wide.txt
 together -n 2 "$VECTRAIL" train wide.txt --run other --min-count 1 --dim 4096 --block-tokens 65536 --blocks 4096
