@@ -48,6 +48,9 @@ static enum vt_status check_ranks(const struct vt_engine_type *type, const struc
   if (type->collect == NULL)
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "start it without mpirun, with more threads",
                         "this loss is trained by one process, and there are %d", ranks);
+  if (options->tuning.words > 0)
+    return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "start it without mpirun, with more threads",
+                        "what goes on with another run's vectors is trained by one process, and there are %d", ranks);
   if (vt_model_is_network(options->model)) return check_network_ranks(options, ranks, error);
   if (options->deal_tables && (options->replicas > 0 || options->l2 != 0))
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, "leave --deal-tables out",

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 #include "support/thread_ranks.h"
 #include "vectrail/run.h"
 #include "vectrail/train.h"
+#include "vectrail/tune.h"
 
 #define RANKS_MAX VTT_RANKS_MAX
 
@@ -214,6 +216,38 @@ static void what_ranks_cannot_do_is_refused(void **state) {
   vtt_folder_remove(folder);
 }
 
+static volatile sig_atomic_t stop;
+
+static void stop_at_once(void *context, const struct vt_train_progress *progress) {
+  (void)context;
+  if (progress->step > 0) stop = 1;
+}
+
+/* What it began with, and what holds it there, is not told to other ranks. */
+static void a_tuning_goes_on_alone(void **state) {
+  (void)state;
+  struct vtt_folder *folder = vtt_folder_create();
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 300, 1);
+  struct vt_train_request base;
+  struct vt_tune_request tune = {.base = vtt_path(folder, "base")};
+  struct vtt_job job = {.resumes = true};
+  request_init(&base, &corpus, tune.base);
+  assert_int_equal(vt_train(&base, NULL, NULL), VT_OK);
+  request_init(&tune.train, &corpus, vtt_path(folder, "run"));
+  assert_int_equal(vt_tune_options(tune.base, &tune.train.train, &tune.train.corpus, NULL), VT_OK);
+  tune.train.train.tuning.anchor = 0.01;
+  tune.train.progress = stop_at_once;
+  tune.train.interrupt = &stop;
+  assert_int_equal(vt_tune(&tune, NULL, NULL), VT_ERROR_INTERRUPTED);
+  vt_resume_request_init(&job.resume);
+  job.resume.run_path = tune.train.run_path;
+  job.resume.threads = 1;
+  vtt_job_refuse(folder, &job, 2, VT_ERROR_UNSUPPORTED, "what goes on with another run's vectors");
+  vtt_job_run(&job, 1, 1);
+  vtt_job_expect(&job, 1, VT_OK);
+  vtt_folder_remove(folder);
+}
+
 static void check_diverging(int machines, uint32_t replicas, bool deals) {
   struct vtt_folder *folder = vtt_folder_create();
   const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 500, 1);
@@ -276,6 +310,7 @@ int main(void) {
       cmocka_unit_test(a_run_goes_on_with_another_number_of_ranks),
       cmocka_unit_test(ranks_that_differ_are_refused),
       cmocka_unit_test(what_ranks_cannot_do_is_refused),
+      cmocka_unit_test(a_tuning_goes_on_alone),
       cmocka_unit_test(all_diverge_together),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
