@@ -96,6 +96,11 @@ expect_no_file other
 # Rank 0 finds its disk full between two steps: all end, with one voice.
 mkdir disk
 if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=1m tmpfs disk 2>/dev/null; then
+  # shellcheck disable=SC2317 # the trap of lib.sh calls it
+  cleanup() {
+    umount "$work/disk" 2>/dev/null
+    rm -rf "$work" "$captured"
+  }
   for machines in 1 2; do
     apart "$machines" 2 train text.txt --run disk/run --threads 1 "${net[@]}" --dim 512 --snapshots 100
     expect_status 1
