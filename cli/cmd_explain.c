@@ -338,7 +338,9 @@ static enum exit_status report_no_ledger(const char *run, const char *word, cons
   print_shell_word(stream, word);
   if (settings.by == VT_EXPLAIN_BY_DOCUMENT) fputs(" --by document", stream);
   /* Half a path would be of no use. */
-  if (fclose(stream) == 0 && bytes < sizeof explained.help) snprintf(explained.help, sizeof explained.help, "%s", help);
+  const bool failed = ferror(stream) != 0;
+  if (fclose(stream) == 0 && !failed && help != NULL && bytes < sizeof explained.help)
+    snprintf(explained.help, sizeof explained.help, "%s", help);
   free(help);
   return report_error(&explained);
 }

@@ -97,7 +97,8 @@ enum exit_status train_report_error(const struct train_report *told, const struc
     fprintf(stream, "%s%sgo on with: vectrail resume ", first, first[0] == '\0' ? "" : ", ");
     print_shell_word(stream, told->run);
     /* A path too long to be shown whole is not shown at all: half of one is of no use. */
-    if (fclose(stream) == 0 && bytes < sizeof explained.help)
+    const bool failed = ferror(stream) != 0;
+    if (fclose(stream) == 0 && !failed && text != NULL && bytes < sizeof explained.help)
       snprintf(explained.help, sizeof explained.help, "%s", text);
   }
   free(text);

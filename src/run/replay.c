@@ -233,7 +233,9 @@ static enum vt_status extend_list(struct vt_store *store, const struct vt_run *r
     }
     if (!known) fprintf(stream, "%s%s", ftell(stream) > 0 ? "\n" : "", line);
   }
-  enum vt_status status = fclose(stream) == 0 ? VT_OK : VT_FAIL_MEMORY(error, bytes);
+  /* Where memory runs out only while the stream is closed, that says nothing of it: there is no text. */
+  const bool failed = ferror(stream) != 0;
+  enum vt_status status = fclose(stream) == 0 && !failed && text != NULL ? VT_OK : VT_FAIL_MEMORY(error, bytes);
   if (status == VT_OK) {
     const struct vt_store_value values[] = {vt_store_text(key), vt_store_text(text)};
     status = vt_store_insert(store, VT_STORE_META, values, error);

@@ -309,6 +309,10 @@ class Tester:
             # Where the log cannot be merged in the end it stays: what it holds is synced, and the run is complete.
             logs = {f"{case.makes}/run.db-{ending}" for ending in ("wal", "shm", "journal")}
             extra = set(tree(work)) - set(expected[2]) - logs
+            if extra and fault.startswith("name:") and all(name.startswith(f"{case.makes}/.") for name in extra):
+                # A folder of its own that could not be opened to be emptied: the next such command takes it away.
+                subprocess.run([self.plain, *case.arguments], cwd=work, capture_output=True, check=False)
+                extra = set(tree(work)) - set(expected[2]) - logs
             return f"status 0, but left behind: {extra}" if extra else None
         lines = message.splitlines()
         if done.returncode != 1:
