@@ -25,7 +25,7 @@ struct vt_vectors {
   uint64_t step; /* of the run it came from, else 0 */
 };
 
-/* Takes over data, which must come from vt_vectors_data_alloc. */
+/* Takes over data, which must come from vt_vectors_data_alloc, and frees it where it fails. */
 VT_API enum vt_status vt_vectors_create(const struct vt_vocab *vocab, float *data, size_t dim, uint64_t step,
                                         struct vt_vectors **vectors, struct vt_error *error);
 VT_API float *vt_vectors_data_alloc(size_t rows, size_t dim); /* NULL when out of memory */

@@ -381,7 +381,6 @@ static enum vt_status find_neighbors(struct vt_view *view, struct vt_neighbor *n
     for (size_t w = 0; w < view->words; w++)
       memcpy(data + w * view->dim, vt_view_row(view, frame, (uint32_t)w), view->dim * sizeof *data);
     status = vt_vectors_create(vt_run_vocab(view->run), data, view->dim, 0, &vectors, error);
-    if (status != VT_OK) vt_free_aligned(data);
   }
   vt_view_let_go(view, last);
   if (status == VT_OK) {
