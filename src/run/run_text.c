@@ -24,12 +24,6 @@ uint64_t vt_run_text_setting(const struct vt_run *run, const char *key, uint64_t
   return text == NULL ? otherwise : strtoull(text, NULL, 10);
 }
 
-double vt_run_text_real(const struct vt_run *run, const char *key, double otherwise) {
-  const char *text = vt_run_meta(run, key);
-  double value;
-  return text != NULL && vt_settings_parse_real(text, &value) ? value : otherwise;
-}
-
 void vt_run_text_rules(const struct vt_run *run, struct vt_corpus_options *options) {
   vt_corpus_options_init(options);
   const char *rule = vt_run_meta(run, "tokens_rule"), *threshold = vt_run_meta(run, "phrase_threshold");

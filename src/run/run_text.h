@@ -14,9 +14,8 @@
 #include "vectrail/corpus.h"
 #include "vectrail/run.h"
 
-/* A number of the run's settings, or what to take where there is none. */
+/* A whole number of the run's settings, or what to take where there is none. */
 uint64_t vt_run_text_setting(const struct vt_run *run, const char *key, uint64_t otherwise);
-double vt_run_text_real(const struct vt_run *run, const char *key, double otherwise);
 
 /* By which rules the run's text was cut into words and counted; all else as vt_corpus_options_init has it. */
 void vt_run_text_rules(const struct vt_run *run, struct vt_corpus_options *options);

@@ -451,13 +451,6 @@ enum vt_status vt_store_read_ledger(struct vt_store *store, uint32_t word, vt_st
                    &argument, row, context, error);
 }
 
-enum vt_status vt_store_read_ledger_spans(struct vt_store *store, uint32_t word, vt_store_row *row, void *context,
-                                          struct vt_error *error) {
-  struct vt_store_value argument = vt_store_integer(word);
-  return read_rows(store, "SELECT DISTINCT span FROM ledger WHERE word = ? ORDER BY span", &argument, row, context,
-                   error);
-}
-
 enum vt_status vt_store_read_ledger_words(struct vt_store *store, vt_store_row *row, void *context,
                                           struct vt_error *error) {
   return read_rows(store, "SELECT DISTINCT word FROM ledger ORDER BY word", NULL, row, context, error);

@@ -80,12 +80,10 @@ enum vt_status vt_store_read(struct vt_store *store, enum vt_store_table table, 
 /* The rows of `metric` with one name, by step. */
 enum vt_status vt_store_read_metric(struct vt_store *store, const char *name, vt_store_row *row, void *context,
                                     struct vt_error *error);
-/* The rows of `ledger` with one word, by source, role and span; its distinct spans, in order, and all words that have
- * rows, in order, as rows of one column. */
+/* The rows of `ledger` with one word, by source, role and span; and all words that have rows, in order, as rows of one
+ * column. */
 enum vt_status vt_store_read_ledger(struct vt_store *store, uint32_t word, vt_store_row *row, void *context,
                                     struct vt_error *error);
-enum vt_status vt_store_read_ledger_spans(struct vt_store *store, uint32_t word, vt_store_row *row, void *context,
-                                          struct vt_error *error);
 enum vt_status vt_store_read_ledger_words(struct vt_store *store, vt_store_row *row, void *context,
                                           struct vt_error *error);
 /* The sentences that a ledger speaks of, in order, as rows of one column. */

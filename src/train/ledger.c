@@ -146,7 +146,6 @@ struct vt_block_ledger *vt_ledger_block(struct vt_ledger *ledger, uint32_t block
 }
 bool vt_ledger_is_by_document(const struct vt_ledger *ledger) { return ledger->by_document; }
 uint32_t vt_ledger_word(const struct vt_ledger *ledger, size_t k) { return ledger->watched[k].id; }
-uint32_t vt_ledger_dim(const struct vt_ledger *ledger) { return ledger->dim; }
 
 size_t vt_ledger_bytes(const struct vt_ledger *ledger) {
   size_t bytes = 0;

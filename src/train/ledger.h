@@ -140,7 +140,6 @@ void vt_ledger_free(struct vt_ledger *ledger); /* accepts NULL */
 
 size_t vt_ledger_words(const struct vt_ledger *ledger);
 uint32_t vt_ledger_word(const struct vt_ledger *ledger, size_t k);
-uint32_t vt_ledger_dim(const struct vt_ledger *ledger);
 struct vt_block_ledger *vt_ledger_block(struct vt_ledger *ledger, uint32_t block);
 bool vt_ledger_is_by_document(const struct vt_ledger *ledger);
 

@@ -141,9 +141,10 @@ static enum vt_status count_pairs(struct full *engine, struct vt_error *error) {
   struct vt_engine *base = &engine->base;
   struct vt_cooccur *own = NULL;
   if (base->counts == NULL) VT_TRY(count_text(base, &own, error));
-  enum vt_status status = vt_pair_counts_create(own != NULL ? own : base->counts, &engine->counts, error);
+  const bool given = own == NULL;
+  enum vt_status status = vt_pair_counts_create(given ? base->counts : own, &engine->counts, error);
   vt_cooccur_free(own);
-  if (status == VT_OK && base->counts != NULL) {
+  if (status == VT_OK && given) {
     base->probe_pairs = engine->drawn.count = VT_PROBE_PAIRS;
     vt_pair_counts_sample(&engine->counts, base->options.seed, VT_PROBE_PAIRS, engine->drawn.inputs,
                           engine->drawn.targets);

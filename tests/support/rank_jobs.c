@@ -133,3 +133,9 @@ void vtt_compare_runs(const char *path_a, const char *path_b) {
   vt_run_close(a);
   vt_run_close(b);
 }
+
+bool vtt_job_tries(int ranks, int threads, int machines, bool all) {
+  const int place = 100 * ranks + 10 * threads + machines;
+  if (vtt_sanitized) return place == 221 || place == 312 || (all && place == 424);
+  return all || (ranks + threads + machines) % 2 == 1;
+}
