@@ -190,17 +190,16 @@ static double residual(struct vt_run *run, const char *word, const struct sums *
 
 /* ---- the tests --------------------------------------------------------------------------------------------------- */
 
-static const char *two_inputs(struct vtt_folder *folder, const char *inputs[2]) {
-  inputs[0] = vtt_planted_corpus(folder, "first.txt", vtt_sentences(200), 1);
-  inputs[1] = vtt_planted_corpus(folder, "second.txt", vtt_sentences(100), 2);
-  return inputs[0];
+static void two_inputs(struct vtt_folder *folder, const char *inputs[2], uint32_t sentences) {
+  inputs[0] = vtt_planted_corpus(folder, "first.txt", sentences * 2 / 3, 1);
+  inputs[1] = vtt_planted_corpus(folder, "second.txt", sentences / 3, 2);
 }
 
 static void a_replay_is_what_would_have_been_recorded(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
   const char *inputs[2];
-  two_inputs(folder, inputs);
+  two_inputs(folder, inputs, vtt_sentences(300));
   for (size_t s = 0; s < SETTINGS; s += vtt_under_tsan ? 4 : 1) {
     char name[64];
     snprintf(name, sizeof name, "%s-live", settings[s].name);
@@ -241,7 +240,7 @@ static void a_ledger_may_begin_later(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
   const char *inputs[2];
-  two_inputs(folder, inputs);
+  two_inputs(folder, inputs, 300);
   for (size_t s = 0; s < SETTINGS; s += vtt_under_tsan ? 6 : 1) {
     const char *path = vtt_path(folder, settings[s].name);
     train(inputs, 2, path, &settings[s], true); /* what is there is replaced, for its spans are others */
@@ -316,7 +315,7 @@ static void documents_are_the_lines_of_the_text(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
   const char *inputs[2];
-  two_inputs(folder, inputs);
+  two_inputs(folder, inputs, vtt_sentences(300));
   for (size_t s = 0; s < SETTINGS; s += vtt_under_tsan ? 4 : 1) {
     const char *path = vtt_path(folder, settings[s].name);
     train(inputs, 2, path, &settings[s], true);
@@ -357,7 +356,7 @@ static void a_replay_adds_snapshots_and_pairs(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
   const char *inputs[2];
-  two_inputs(folder, inputs);
+  two_inputs(folder, inputs, vtt_sentences(300));
   const char *path = vtt_path(folder, "run");
   train(inputs, 2, path, &settings[0], false);
   struct vt_run *run = open_run(path);
