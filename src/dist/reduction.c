@@ -235,7 +235,7 @@ enum vt_status vt_reduction_create(struct vt_ranks *ranks, size_t floats, uint32
   struct vt_reduction *reduction = vt_alloc_zero(1, sizeof *reduction);
   enum vt_status status = reduction == NULL ? VT_FAIL_MEMORY(error, sizeof *reduction) : VT_OK;
   status = vt_ranks_agree(ranks, status, error);
-  if (status == VT_OK) {
+  if (status == VT_OK && reduction != NULL) { /* where all are well this one is */
     reduction->pool = pool;
     reduction->floats = floats;
     reduction->stride = (floats + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
