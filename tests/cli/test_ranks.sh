@@ -4,7 +4,7 @@
 . "${SOURCE:?}/tests/cli/lib.sh"
 
 make_corpus text.txt 3000
-settings=(--dim 24 --window 3 --sample 0 --epochs 4 --lr 0.05 --block-tokens 256 --blocks 4 --snapshots 6 --float32)
+settings=(--dim 24 --window 3 --sample 0 --epochs 2 --lr 0.05 --block-tokens 256 --blocks 4 --snapshots 6 --float32)
 
 # ---- a build without MPI that is started by mpirun all the same -----------------------------------------------------
 mkdir elsewhere
@@ -40,11 +40,14 @@ same() { [ "$(hashes alone)" = "$(hashes "$1")" ] || fail "$1 should have the bi
 
 # ---- the same bits, one voice ----------------------------------------------------------------------------------------
 "$VECTRAIL" train text.txt --run alone --threads 1 --quiet "${settings[@]}" || fail "the text should train"
-for case in "2 2" "3 1" "4 2"; do
+# Under a sanitizer one of each kind: its ranks wait for each other on too few processors.
+cases=("2 2" "3 1" "4 2")
+if [ -n "${SANITIZED:-}" ]; then cases=("2 2"); fi
+for case in "${cases[@]}"; do
   read -r ranks threads <<<"$case"
   together -n "$ranks" "$VECTRAIL" train text.txt --run "run$ranks" --threads "$threads" --json "${settings[@]}"
   expect_status 0
-  expect_json 'd["steps"] > 100 and d["first_step"] == 0'
+  expect_json 'd["steps"] > 50 and d["first_step"] == 0'
   [ "$(grep -c '^settings:' "$captured/err")" -eq 1 ] || fail "one rank should report"
   same "run$ranks"
 done
@@ -58,7 +61,9 @@ apart() { # MACHINES RANKS ARGUMENTS...: of the command
   together -n "$ranks" sh -c "export VECTRAIL_MACHINE=\$((OMPI_COMM_WORLD_RANK % $machines)); exec \"\$@\"" sh \
     "$VECTRAIL" "$@"
 }
-for case in "2 2 1" "2 3 2" "4 4 1"; do
+cases=("2 3 2" "4 4 1")
+if [ -n "${SANITIZED:-}" ]; then cases=("2 3 1"); fi
+for case in "${cases[@]}"; do
   read -r machines ranks threads <<<"$case"
   apart "$machines" "$ranks" train text.txt --run "apart$ranks" --threads "$threads" --json "${settings[@]}"
   expect_status 0
@@ -76,33 +81,31 @@ expect_no_file other
 net=(--model transformer --dim 8 --layers 1 --heads 2 --context 16 --batch 2 --accumulate 6 --dropout 0.1 --warmup 5 --lr 0.01 --epochs 1
   --snapshots 6 --float32)
 same_network() { [ "$(hashes network)" = "$(hashes "$1")" ] || fail "$1 should have the bits of one process"; }
-"$VECTRAIL" train text.txt --run network --threads 2 --quiet "${net[@]}" || fail "a network should train"
-together -n 3 "$VECTRAIL" train text.txt --run network3 --threads 1 --json "${net[@]}"
+head -n 800 text.txt >part.txt
+"$VECTRAIL" train part.txt --run network --threads 2 --quiet "${net[@]}" || fail "a network should train"
+together -n 3 "$VECTRAIL" train part.txt --run network3 --threads 1 --json "${net[@]}"
 expect_status 0
-expect_json 'd["steps"] > 100 and d["first_step"] == 0'
+expect_json 'd["steps"] > 20 and d["first_step"] == 0'
 [ "$(grep -c '^settings:' "$captured/err")" -eq 1 ] || fail "one rank should report"
 same_network network3
-for case in "2 2 2" "2 3 1" "4 4 1"; do
-  read -r machines ranks threads <<<"$case"
-  apart "$machines" "$ranks" train text.txt --run "parts$ranks" --threads "$threads" --json "${net[@]}"
-  expect_status 0
-  same_network "parts$ranks"
-done
-together -n 7 "$VECTRAIL" train text.txt --run other "${net[@]}"
+apart 2 3 train part.txt --run parts --threads 1 --json "${net[@]}"
+expect_status 0
+same_network parts
+together -n 7 "$VECTRAIL" train part.txt --run other "${net[@]}"
 expect_status 2
 expect_err_has "7 ranks share the 6 batches of a step"
 expect_no_file other
 
 # Rank 0 finds its disk full between two steps: all end, with one voice.
 mkdir disk
-if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=1m tmpfs disk 2>/dev/null; then
+if [ -z "${SANITIZED:-}" ] && [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=1m tmpfs disk 2>/dev/null; then
   # shellcheck disable=SC2317 # the trap of lib.sh calls it
   cleanup() {
     umount "$work/disk" 2>/dev/null
     rm -rf "$work" "$captured"
   }
   for machines in 1 2; do
-    apart "$machines" 2 train text.txt --run disk/run --threads 1 "${net[@]}" --dim 512 --snapshots 100
+    apart "$machines" 2 train part.txt --run disk/run --threads 1 "${net[@]}" --dim 512 --snapshots 100
     expect_status 1
     # Of a snapshot, or of the database, whichever finds it out first.
     [[ $err == *"No space left on device"* || $err == *"the disk is full"* ]] || fail "the full disk should be named"

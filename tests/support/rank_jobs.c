@@ -137,5 +137,5 @@ void vtt_compare_runs(const char *path_a, const char *path_b) {
 bool vtt_job_tries(int ranks, int threads, int machines, bool all) {
   const int place = 100 * ranks + 10 * threads + machines;
   if (vtt_sanitized) return place == 221 || place == 312 || (all && place == 424);
-  return all || (ranks + threads + machines) % 2 == 1;
+  return all || (ranks + threads + machines) % 3 == 1;
 }

@@ -40,7 +40,7 @@ struct vt_run *vtt_run_open(const char *path);
 /* Snapshots by their hashes, metrics by their values. */
 void vtt_compare_runs(const char *path_a, const char *path_b);
 
-/* Whether so many ranks, threads and machines are tried: all; else every second; under a sanitizer one machine that is
+/* Whether so many ranks, threads and machines are tried: all; else every third; under a sanitizer one machine that is
  * shared, two that send each other something and, of all, four that have a rank each. */
 bool vtt_job_tries(int ranks, int threads, int machines, bool all);
 
