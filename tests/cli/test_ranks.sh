@@ -105,7 +105,7 @@ if [ -z "${SANITIZED:-}" ] && [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=1m 
     rm -rf "$work" "$captured"
   }
   for machines in 1 2; do
-    apart "$machines" 2 train part.txt --run disk/run --threads 1 "${net[@]}" --dim 512 --snapshots 100
+    apart "$machines" 2 train part.txt --run disk/run --threads 1 "${net[@]}" --dim 512 --snapshots 100 --probes 2 --metrics 2
     expect_status 1
     # Of a snapshot, or of the database, whichever finds it out first.
     [[ $err == *"No space left on device"* || $err == *"the disk is full"* ]] || fail "the full disk should be named"
