@@ -98,14 +98,14 @@ expect_no_file other
 
 # Rank 0 finds its disk full between two steps: all end, with one voice.
 mkdir disk
-if [ -z "${SANITIZED:-}" ] && [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=1m tmpfs disk 2>/dev/null; then
+if [ -z "${SANITIZED:-}" ] && [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=640k tmpfs disk 2>/dev/null; then
   # shellcheck disable=SC2317 # the trap of lib.sh calls it
   cleanup() {
     umount "$work/disk" 2>/dev/null
     rm -rf "$work" "$captured"
   }
   for machines in 1 2; do
-    apart "$machines" 2 train part.txt --run disk/run --threads 1 "${net[@]}" --dim 512 --snapshots 100 --probes 2 --metrics 2
+    apart "$machines" 2 train part.txt --run disk/run --threads 1 "${net[@]}" --dim 128 --snapshots 100 --probes 2 --metrics 2
     expect_status 1
     # Of a snapshot, or of the database, whichever finds it out first.
     [[ $err == *"No space left on device"* || $err == *"the disk is full"* ]] || fail "the full disk should be named"
