@@ -330,19 +330,13 @@ static enum exit_status report_no_ledger(const char *run, const char *word, cons
   char *help = NULL;
   size_t bytes;
   FILE *stream = open_memstream(&help, &bytes);
-  struct vt_error explained = *error;
   if (stream == NULL) return report_error(error);
   fputs("make one, the training stays as it is: vectrail replay ", stream);
   print_shell_word(stream, run);
   fputs(" --ledger ", stream);
   print_shell_word(stream, word);
   if (settings.by == VT_EXPLAIN_BY_DOCUMENT) fputs(" --by document", stream);
-  /* Half a path would be of no use. */
-  const bool failed = ferror(stream) != 0;
-  if (fclose(stream) == 0 && !failed && help != NULL && bytes < sizeof explained.help)
-    snprintf(explained.help, sizeof explained.help, "%s", help);
-  free(help);
-  return report_error(&explained);
+  return report_error_with(error, stream, &help, &bytes);
 }
 
 static enum exit_status explain(const struct view *view, const char *run, uint32_t word, uint32_t toward) {

@@ -64,6 +64,18 @@ enum exit_status report_error(const struct vt_error *error) {
   return exit_status_of(error->status);
 }
 
+enum exit_status report_error_with(const struct vt_error *error, FILE *stream, char **help, const size_t *bytes) {
+  struct vt_error explained = *error;
+  if (stream != NULL) {
+    /* Where memory runs out only while the stream is closed, that says nothing of it: there is no text. */
+    const bool failed = ferror(stream) != 0;
+    if (fclose(stream) == 0 && !failed && *help != NULL && *bytes < sizeof explained.help)
+      snprintf(explained.help, sizeof explained.help, "%s", *help);
+    free(*help);
+  }
+  return report_error(&explained);
+}
+
 enum exit_status report_usage(const char *command, const char *format, ...) {
   char help[128];
   snprintf(help, sizeof help, "'vectrail help%s%s' shows what there is", command != NULL ? " " : "",

@@ -6,6 +6,9 @@
 
 #include <stddef.h>
 
+#include <stddef.h>
+#include <stdio.h>
+
 #include "cli.h"
 #include "vectrail/status.h"
 
@@ -18,6 +21,9 @@ void report_silence(bool silent);
 
 /* The same for a failed call of the library; returns the exit status that goes with it. */
 enum exit_status report_error(const struct vt_error *error);
+/* The same with the help that was written to a stream of open_memstream, which is closed, and its text freed; with the
+ * error's own where the stream is NULL, memory ran out over it, or it is too long: half of a path is of no use. */
+enum exit_status report_error_with(const struct vt_error *error, FILE *stream, char **help, const size_t *bytes);
 /* The same for a mistake in the arguments: EXIT_USAGE, the help being where to look. */
 enum exit_status report_usage(const char *command, const char *format, ...) VT_PRINTF(2, 3);
 

@@ -86,23 +86,17 @@ void train_report_progress(void *context, const struct vt_train_progress *state)
 
 /* Once training has begun there is a run; of the ends it can come to, only divergence leaves nothing to go on from. */
 enum exit_status train_report_error(const struct train_report *told, const struct vt_error *error) {
-  struct vt_error explained = *error;
-  char *text = NULL;
+  char *help = NULL;
   size_t bytes;
   FILE *stream = NULL;
-  if (told->announced && error->status != VT_ERROR_DIVERGED) stream = open_memstream(&text, &bytes);
+  if (told->announced && error->status != VT_ERROR_DIVERGED) stream = open_memstream(&help, &bytes);
   if (stream != NULL) {
     const char *first = error->help;
     if (first[0] == '\0' && error->status != VT_ERROR_INTERRUPTED) first = "once that is put right";
     fprintf(stream, "%s%sgo on with: vectrail resume ", first, first[0] == '\0' ? "" : ", ");
     print_shell_word(stream, told->run);
-    /* A path too long to be shown whole is not shown at all: half of one is of no use. */
-    const bool failed = ferror(stream) != 0;
-    if (fclose(stream) == 0 && !failed && text != NULL && bytes < sizeof explained.help)
-      snprintf(explained.help, sizeof explained.help, "%s", text);
   }
-  free(text);
-  return report_error(&explained);
+  return report_error_with(error, stream, &help, &bytes);
 }
 
 void train_report_json(const struct train_report *told, const struct vt_train_result *result) {

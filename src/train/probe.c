@@ -65,6 +65,9 @@ struct vt_probe {
   atomic_size_t next;
 };
 
+/* Of a worker's gradient: a row, and a cache line that keeps it from the next one's. */
+static size_t scratch_floats(const struct vt_probe *probe) { return probe->width + 16; }
+
 /* ---- drawing --------------------------------------------------------------------------------------------------- */
 
 static bool survives(const struct vt_objective_setup *setup, struct vt_rng *rng, uint32_t word) {
@@ -248,9 +251,9 @@ enum vt_status vt_probe_create(const uint32_t *ids, uint64_t entries, uint64_t t
   if (wanted == 0) wanted = 1;
   enum vt_status status = allocate(probe, wanted, setup->options, error);
   if (status == VT_OK && workers > 0) {
-    const size_t floats = probe->width + 16;
-    probe->gradients = vt_alloc_aligned((size_t)workers, floats * sizeof *probe->gradients);
-    if (probe->gradients == NULL) status = VT_FAIL_MEMORY(error, (size_t)workers * floats * sizeof *probe->gradients);
+    const size_t floats = (size_t)workers * scratch_floats(probe);
+    probe->gradients = vt_alloc_aligned(floats, sizeof *probe->gradients);
+    if (probe->gradients == NULL) status = VT_FAIL_MEMORY(error, floats * sizeof *probe->gradients);
   }
   if (status == VT_OK) {
     struct vt_rng rng = vt_rng_make(VT_RNG_PROBE, setup->options->seed, 0, held_out ? 1 : 0);
@@ -342,7 +345,7 @@ static void measure_items(void *context, int worker) {
 
 static void measure_rows(void *context, int worker) {
   struct vt_probe *probe = context;
-  float *gradient = probe->gradients + (size_t)worker * (probe->width + 16);
+  float *gradient = probe->gradients + (size_t)worker * scratch_floats(probe);
   size_t first, end;
   while ((end = take_chunk(probe, probe->row_count, &first)) > first)
     for (size_t row = first; row < end; row++) measure_row(probe, &probe->rows[row], gradient);
