@@ -1,7 +1,8 @@
 # The front door. `make list` says what there is; the work is done by CMake (CMakePresets.json).
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
-CTEST = TMPDIR=$$(tools/test-folder.sh) ctest -j $(JOBS)
+# One more than there are processors, for some tests wait.
+CTEST = TMPDIR=$$(tools/test-folder.sh) ctest -j $$(($(JOBS) + 1))
 
 .DEFAULT_GOAL := release
 .PHONY: list release dev tsan demo test soak fuzz coverage valgrind check-dev check-tsan bench install format lint clean

@@ -79,9 +79,11 @@ class Vectrail:
         many = self.call("neighbors", run, *words)
         return {**one.figures(), "each_seconds": (many.seconds - one.seconds) / QUERIES}
 
-    def softmax(self, threads):
-        """The exact softmax's matrix products, against those of the BLAS alone (bench/softmax_speed.c)."""
-        took = measure.run([os.path.join(os.path.dirname(self.path), "tests", "softmax_speed"), str(threads)])
+    def softmax(self, threads, seconds):
+        """The exact softmax's matrix products, against those of the BLAS alone (bench/softmax_speed.c), in rounds of so many
+        seconds."""
+        speed = os.path.join(os.path.dirname(self.path), "tests", "softmax_speed")
+        took = measure.run([speed, str(threads), str(seconds)])
         return {**took.figures(), **json.loads(took.out)}
 
     def export(self, form):

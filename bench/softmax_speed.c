@@ -1,9 +1,9 @@
 /*
  * softmax_speed.c: how near the exact softmax comes to what the processor can multiply.
  *
- *   softmax_speed THREADS [WORDS DIM BATCH]
+ *   softmax_speed THREADS [SECONDS [WORDS DIM BATCH]]
  *
- * prints one line of JSON, floating-point operations a second over some seconds, medians of ROUNDS:
+ * prints one line of JSON, floating-point operations a second, medians of ROUNDS of at least SECONDS each:
  *   "peak"      the BLAS alone on square matrices of PEAK_SIZE, one in each thread: the machine's measured peak;
  *   "gradient"  loss and both gradients of a batch (src/train/softmax_batch.h), counting its three matrix products
  *               only, 6 x BATCH x WORDS x DIM, but timing all it does: exponentials, sums and targets too;
@@ -22,13 +22,14 @@
 #include "train/softmax_batch.h"
 
 #define ROUNDS 7
-#define ROUND_SECONDS 0.4
+#define ROUND_SECONDS 0.4 /* where none are asked for */
 #define PEAK_SIZE 1024
 #define TILE 512
 
 struct bench {
   struct vt_pool *pool;
   int threads;
+  double seconds; /* of a round */
   uint32_t words, dim;
   size_t batch;
   /* The peak: [threads] of three matrices each. */
@@ -120,7 +121,7 @@ static int by_size(const void *a, const void *b) {
 static double once(struct bench *bench, double (*work)(struct bench *)) {
   double start = now(), done = 0, seconds;
   do done += work(bench);
-  while ((seconds = now() - start) < ROUND_SECONDS);
+  while ((seconds = now() - start) < bench->seconds);
   return done / seconds;
 }
 
@@ -158,15 +159,19 @@ static void set_up(struct bench *bench) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2 && argc != 5) {
-    (void)fprintf(stderr, "usage: softmax_speed THREADS [WORDS DIM BATCH]\n");
+  if (argc != 2 && argc != 3 && argc != 6) {
+    (void)fprintf(stderr, "usage: softmax_speed THREADS [SECONDS [WORDS DIM BATCH]]\n");
     return 2;
   }
-  struct bench bench = {.threads = (int)strtol(argv[1], NULL, 10), .words = 5000, .dim = 100, .batch = 512};
-  if (argc == 5) {
-    bench.words = (uint32_t)strtoul(argv[2], NULL, 10);
-    bench.dim = (uint32_t)strtoul(argv[3], NULL, 10);
-    bench.batch = strtoul(argv[4], NULL, 10);
+  struct bench bench = {.threads = (int)strtol(argv[1], NULL, 10),
+                        .seconds = argc > 2 ? strtod(argv[2], NULL) : ROUND_SECONDS,
+                        .words = 5000,
+                        .dim = 100,
+                        .batch = 512};
+  if (argc == 6) {
+    bench.words = (uint32_t)strtoul(argv[3], NULL, 10);
+    bench.dim = (uint32_t)strtoul(argv[4], NULL, 10);
+    bench.batch = strtoul(argv[5], NULL, 10);
   }
   if (bench.threads < 1 || bench.words < 1 || bench.dim < 1 || bench.batch < 1) return 2;
   set_up(&bench);

@@ -90,34 +90,54 @@ plus=${CXX:-c++}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-check_alone() { # check_alone HEADER COMPILER OPTIONS...: compiles a file that includes the header alone, twice
-  local header=$1 name
+compiles() { # compiles COMPILER OPTIONS... -- HEADER...: a file that includes these and nothing else, each twice
+  local command=() name text=""
+  while [ "$1" != -- ]; do command+=("$1"); shift; done
   shift
-  name=${header#include/}
-  name=${name#src/}
-  name=${name#cli/}
-  if ! printf '#include "%s"\n#include "%s"\n' "$name" "$name" |
-    "$@" -Wall -Wextra -Werror -fsyntax-only -Iinclude -Isrc -Icli - >"$log" 2>&1; then
-    echo "$header: does not compile on its own"
-    sed 's/^/    /' "$log" | head -5
-    status=1
-  fi
+  for name; do
+    name=${name#include/}
+    name=${name#src/}
+    name=${name#cli/}
+    text+="#include \"$name\""$'\n'"#include \"$name\""$'\n'
+  done
+  "${command[@]}" -Wall -Wextra -Werror -fsyntax-only -Iinclude -Isrc -Icli - <<<"$text" >"$log" 2>&1
 }
 
-# A source that includes its own header first shows that whenever it is compiled.
-is_shown() { # HEADER
-  local unit=${1%.h}.c
-  [ -e "$unit" ] && grep -q '^#ifndef VECTRAIL_' "$1" && [ "$(grep -m 1 '^#include' "$unit")" = "#include \"${1#src/}\"" ]
+check_alone() { # check_alone HEADER COMPILER OPTIONS...
+  local header=$1
+  shift
+  if compiles "$@" -- "$header"; then return; fi
+  echo "$header: does not compile on its own"
+  sed 's/^/    /' "$log" | head -5
+  status=1
 }
 
-for header in $(find "${folders[@]}" -name '*.h' ! -name '*_template.h' | sort); do
+# A source that includes its own header first shows that whenever it is compiled; these are the others.
+# shellcheck disable=SC2086
+unshown=$(awk '
+  FNR == 1 { first = "" }
+  FILENAME ~ /\.h$/ && FILENAME !~ /_template\.h$/ { headers[FILENAME] }
+  /^#ifndef VECTRAIL_/ { guarded[FILENAME] }
+  /^#include/ && first == "" { first = $0; includes[FILENAME] = first }
+  END {
+    for (header in headers) {
+      unit = name = header
+      sub(/\.h$/, ".c", unit)
+      sub(/^src\//, "", name)
+      if (!(header in guarded) || includes[unit] != "#include \"" name "\"") print header
+    }
+  }
+' $sources | sort)
+for header in $unshown; do
   # shellcheck disable=SC2086 # CC may carry options
-  is_shown "$header" || check_alone "$header" $compiler -std=c17 -x c
-  case $header in
-  include/*)
-    # shellcheck disable=SC2086 # CXX may carry options
-    if command -v "${plus%% *}" >/dev/null 2>&1; then check_alone "$header" $plus -std=c++17 -x c++; fi ;;
-  esac
+  check_alone "$header" $compiler -std=c17 -x c
 done
+
+# Public headers are for C++, too: all at once, for that each stands alone C has shown, and one by one where that fails.
+mapfile -t public < <(find include -name '*.h' | sort)
+# shellcheck disable=SC2086 # CXX may carry options
+if command -v "${plus%% *}" >/dev/null 2>&1 && ! compiles $plus -std=c++17 -x c++ -- "${public[@]}"; then
+  for header in "${public[@]}"; do check_alone "$header" $plus -std=c++17 -x c++; done
+fi
 
 exit "$status"

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Runs the tour of a README and holds its output against what the README prints.
 
-usage: tools/readme.py check|update README.md FOLDER
+usage: tools/readme.py check|update README.md... FOLDER
 
 A block that begins with ```console holds commands ("$ command") and their output. The commands run in order, in FOLDER,
-in one shell. A line "..." stands for any lines. `update` writes the real output into the blocks that hold no "...".
+in one shell; what several READMEs have in common runs once. A line "..." stands for any lines. `update` writes the real output into the blocks that hold no "...".
 """
+import functools
 import re
 import subprocess
 import sys
@@ -38,8 +39,8 @@ def matches(expected, got):
     return re.fullmatch(pattern, "".join(line + "\n" for line in got)) is not None
 
 
-def main():
-    mode, path, folder = sys.argv[1:4]
+def tour(mode, path, typed):
+    """Goes through one README; typed(command) runs a command. Returns how many commands print something else."""
     text = open(path, encoding="utf8").read()
     wrong = 0
 
@@ -47,7 +48,7 @@ def main():
         nonlocal wrong
         lines = []
         for command, expected in commands_of(match.group(1)):
-            got = run(command, folder)
+            got = typed(command)
             if mode == "update" and "..." not in expected:
                 expected = got
             elif not matches(expected, got):
@@ -60,6 +61,13 @@ def main():
     if mode == "update":
         open(path, "w", encoding="utf8").write(updated)
     print(f"{path}: {len(BLOCK.findall(text))} blocks, {wrong} wrong")
+    return wrong
+
+
+def main():
+    mode, *paths, folder = sys.argv[1:]
+    typed = functools.cache(lambda command: run(command, folder))
+    wrong = sum([tour(mode, path, typed) for path in paths])
     sys.exit(1 if wrong else 0)
 
 

@@ -3,10 +3,12 @@
 # vectrail experiment: the generated text holds what was planted in it; a text of one's own is asked what is named.
 . "${SOURCE:?}/tests/cli/lib.sh"
 
-vectrail experiment --run exp --dim 30 --epochs 4 --json --quiet
+# What is learnt is the optimised build's to tell; a sanitizer sees the same paths over fewer epochs.
+learnt() { [ -z "${SANITIZED:-}" ]; }
+vectrail experiment --run exp --dim 30 --epochs "$(or_fewer 4 1)" --json --quiet
 expect_status 0
 expect_json '[c["id"] for c in d["claims"]] == ["random_start", "pairs", "clusters", "synonyms", "settles", "penalty", "analogy"]'
-expect_json '{c["id"]: c["verdict"] for c in d["claims"]} == {"random_start": "held", "pairs": "held with a condition",
+learnt && expect_json '{c["id"]: c["verdict"] for c in d["claims"]} == {"random_start": "held", "pairs": "held with a condition",
   "clusters": "held", "synonyms": "held", "settles": "held with a condition", "penalty": "held with a condition", "analogy": "held"}'
 first=$out
 # What it says is what the runs say.
@@ -17,19 +19,19 @@ for pair in "big large" "small little" "fast quick" "happy glad" "clever smart" 
   # shellcheck disable=SC2086 # two words on purpose
   synonym $pair
 done >cosines.json
-python3 - <<'P' || fail "the mean cosine of the synonyms is that of the run"
-import json
+python3 - "$(learnt && echo 8)" <<'P' || fail "the mean cosine of the synonyms is that of the run"
+import json, sys
 said = {c["id"]: c["figures"] for c in json.load(open("first.json"))["claims"]}
 cosines = [json.loads(line)["cosine"] for line in open("cosines.json")]
 assert len(cosines) == 16 and abs(sum(cosines) / 16 - said["synonyms"]["cosine_end"]) < 1e-12
-assert said["analogy"]["asked"] == 12 and said["analogy"]["right_end"] >= 8 and said["analogy"]["right_start"] == 0
+assert said["analogy"]["asked"] == 12 and said["analogy"]["right_end"] >= int(sys.argv[1] or 0) and said["analogy"]["right_start"] == 0
 assert abs(said["random_start"]["deviation_by_chance"] - 30 ** -0.5) < 1e-12
 P
 vectrail analogy exp/main man woman king -k 1 --json
-expect_json 'd["answers"][0]["word"] == "queen"'
+learnt && expect_json 'd["answers"][0]["word"] == "queen"'
 
 # The same at any number of threads; a sanitizer saw these paths above.
-if [ -z "${SANITIZED:-}" ]; then
+if learnt; then
   vectrail experiment --run exp2 --dim 30 --epochs 4 --json --quiet --threads 3
   [[ ${out/exp2/exp} == "$first" ]] || fail "three threads should give the same figures"
 fi
@@ -37,7 +39,7 @@ fi
 # Which words settle first, of any run.
 vectrail experiment --settling exp/main --json
 expect_status 0
-expect_json 'd["within"] == 0.9 and d["snapshots"] == 40 and d["words"] == d["settled"] + sum(b["still"] for b in d["bands"])'
+expect_json 'd["within"] == 0.9 and d["snapshots"] == '"$(or_fewer 40 39)"' and d["words"] == d["settled"] + sum(b["still"] for b in d["bands"])'
 expect_json 'all(0 < b["lower_quartile"] <= b["median"] <= b["upper_quartile"] <= d["steps"] for b in d["bands"] if b["words"])'
 expect_json 'all(a["low"] > b["high"] for a, b in zip(d["bands"], d["bands"][1:])) and (not d["holds"] or d["step_correlation"] <= -0.1)'
 loose=$out

@@ -5,7 +5,7 @@
 : "${SOURCE:?}" "${BUILD:?}" "${VECTRAIL:?}"
 fault=$BUILD/tests/vectrail_fault
 [ -x "$fault" ] || exit 77
-export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}allocator_may_return_null=1:detect_leaks=1"
 case ${FAULTS:-some} in
 some) which=(--share "${FAULT_SHARE:?}" --kinds "${FAULT_KINDS:?}") ;;
 ways) which=(--ways) ;;

@@ -15,17 +15,22 @@ fail() {
 
 bash "$check" "$source_root" || fail "the tree breaks its include rules"
 
-# Planted violations, each in a tree of its own that is clean otherwise. The tree is a small one, so that each check
-# takes no time: a violation must be seen for what it is, not for what stands around it.
+# Planted violations, in a small tree that is clean otherwise: a violation must be seen for what it is, not for what stands
+# around it. What a rule over names says needs no compiler, so there is one that takes everything.
+tree=$work/tree
+mkdir -p "$tree/include/vectrail" "$tree/src/base" "$tree/cli"
+printf '#ifndef S_H\n#define S_H\nint vt_s(void);\n#endif\n' >"$tree/include/vectrail/status.h"
+printf '#include "vectrail/status.h"\n' >"$tree/src/base/error.h"
+bash "$check" "$tree" >"$work/clean" 2>&1 || { cat "$work/clean" >&2; fail "the clean tree does not pass"; }
+
+with=(env CC=true CXX=true)
 plant() { # plant PATH TEXT WANTED: PATH with TEXT must be reported in a line that begins with PATH and has WANTED
-  local path=$1 text=$2 wanted=$3 tree=$work/tree rc=0
-  rm -rf "$tree"
-  mkdir -p "$tree/include/vectrail" "$tree/src/base" "$tree/cli" "$tree/$(dirname "$path")"
-  printf '#ifndef S_H\n#define S_H\nint vt_s(void);\n#endif\n' >"$tree/include/vectrail/status.h"
-  printf '#include "vectrail/status.h"\n' >"$tree/src/base/error.h"
-  bash "$check" "$tree" >"$work/clean" 2>&1 || { cat "$work/clean" >&2; fail "the clean tree does not pass"; }
+  local path=$1 text=$2 wanted=$3 rc=0
+  mkdir -p "$tree/$(dirname "$path")"
   printf '%s\n' "$text" >"$tree/$path"
-  bash "$check" "$tree" >"$work/report" 2>&1 || rc=$?
+  "${with[@]}" bash "$check" "$tree" >"$work/report" 2>&1 || rc=$?
+  rm "$tree/$path"
+  (cd "$tree" && find src -mindepth 1 -type d -empty -delete)
   [ "$rc" = 1 ] || { cat "$work/report" >&2; fail "$path: '$text' gave exit status $rc instead of 1"; }
   grep -F -- "$wanted" "$work/report" | grep -q "^$path:" || {
     cat "$work/report" >&2
@@ -35,10 +40,9 @@ plant() { # plant PATH TEXT WANTED: PATH with TEXT must be reported in a line th
 
 # What is allowed must pass as well, or a checker that always complains would do.
 accept() { # accept PATH TEXT
-  local tree=$work/tree
   mkdir -p "$tree/$(dirname "$1")"
   printf '%s\n' "$2" >"$tree/$1"
-  bash "$check" "$tree" >"$work/report" 2>&1 || { cat "$work/report" >&2; fail "$1: '$2' was refused"; }
+  "${with[@]}" bash "$check" "$tree" >"$work/report" 2>&1 || { cat "$work/report" >&2; fail "$1: '$2' was refused"; }
   rm "$tree/$1"
 }
 
@@ -61,6 +65,7 @@ plant cli/x.c '#include <microhttpd.h>' 'microhttpd.h belongs to src/serve/ alon
 plant src/run/x.c '#include "../base/error.h"' 'includes are named from'
 plant src/run/x.c '#include WHATEVER' 'must name its file'
 plant src/attic/x.c 'int vt_x(void);' 'no rule says what'
+with=()
 plant src/base/x.h 'size_t vt_x(void);' 'does not compile on its own'
 plant src/base/x.h 'struct vt_x { int x; };' 'does not compile on its own'
 # Public headers are for C++ as well.
@@ -69,7 +74,7 @@ if command -v "${CXX:-c++}" >/dev/null 2>&1; then
 fi
 plant src/base/x.h 'int vt_x(void) { return 0; }' 'does not compile on its own'
 
-rm "$work/tree/src/base/x.h"
+with=(env CC=true CXX=true)
 accept src/base/x.c '#include "vectrail/status.h"'
 accept src/kernel/x.c '#include "base/error.h"'
 accept src/run/store.c '#include <sqlite3.h>'
@@ -78,7 +83,7 @@ accept src/serve/x.c '#include <microhttpd.h>'
 accept src/analysis/x.c '#include "base/error.h"'
 accept src/base/x_template.h 'R KERNEL(sum)(R x);'
 accept cli/x.c '#include "vectrail/status.h"'
-rmdir "$work/tree/cli" # a tree of the library alone
+rmdir "$tree/cli" # a tree of the library alone
 accept src/text/x.c '#include "base/error.h"'
 
 rc=0

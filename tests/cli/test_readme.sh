@@ -12,5 +12,4 @@ cd "$folder"
 "$SOURCE/tools/demo.sh" "$VECTRAIL" runs/demo >demo.out 2>&1 || { cat demo.out; exit 1; }
 PATH="$(dirname "$VECTRAIL"):$PATH"
 export PATH
-python3 "$SOURCE/tools/readme.py" check "$SOURCE/README.md" "$folder"
-python3 "$SOURCE/tools/readme.py" check "$SOURCE/README.vi.md" "$folder"
+python3 "$SOURCE/tools/readme.py" check "$SOURCE/README.md" "$SOURCE/README.vi.md" "$folder"

@@ -196,7 +196,8 @@ fi
 
 # ---- a disk that is full ---------------------------------------------------------------------------------------------
 mkdir disk
-if [ "$(id -u)" -ne 0 ] || ! mount -t tmpfs -o size=4500k tmpfs disk 2>/dev/null; then finish; fi
+# (Wide vectors fill it; a sanitizer sees the same paths in the tests of faults.)
+if [ -n "${SANITIZED:-}" ] || [ "$(id -u)" -ne 0 ] || ! mount -t tmpfs -o size=4500k tmpfs disk 2>/dev/null; then finish; fi
 # shellcheck disable=SC2317 # the trap of lib.sh calls it
 cleanup() {
   umount "$work/disk"

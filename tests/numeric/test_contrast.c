@@ -18,6 +18,7 @@
 #include "network/contrastive.h"
 #include "network/encoder.h"
 #include "support/double_network.h"
+#include "support/temporary.h"
 #include "vectrail/kernel.h"
 
 #define PAIRS 5

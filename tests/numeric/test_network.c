@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "network/net.h"
 #include "support/double_network.h"
+#include "support/temporary.h"
 #include "vectrail/kernel.h"
 
 #define SEQUENCES 2
@@ -124,6 +125,7 @@ static void open_doubles(struct doubles *d, const struct vt_net_shape *shape) {
 
 static void test_finite_differences(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   for (size_t m = 0; m < MODELS; m++) {
     struct doubles d;
     open_doubles(&d, &models[m].shape);

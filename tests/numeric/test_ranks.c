@@ -122,7 +122,7 @@ static void with_adagrad_and_decay(struct vt_train_request *request) {
 
 static void check_going_on(void (*set)(struct vt_train_request *request), int before, int after, int machines) {
   struct vtt_folder *folder = vtt_folder_create();
-  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 900, 1);
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", vtt_sentences(900), 1);
   struct vt_train_request request;
   request_init(&request, &corpus, NULL);
   set(&request);

@@ -14,6 +14,7 @@
 #include "base/rng.h"
 #include "support/engine_fixture.h"
 #include "support/planted.h"
+#include "support/temporary.h"
 #include "train/softmax_batch.h"
 
 static struct vtt_fixture toy_create(void) {
@@ -206,6 +207,7 @@ static void gradient_flow_keeps_the_balance(void **state) {
 
 static void the_gradient_goes_to_zero(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   static const struct {
     enum vt_optimizer_kind optimizer;
     double lr;
@@ -343,6 +345,7 @@ static void same_bits_at_any_number_of_threads(void **state) {
 /* Minibatches bring synonyms, which never meet, together. */
 static void synonyms_close_up(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   struct vtt_folder *folder = vtt_folder_create();
   struct vtt_fixture f = vtt_fixture_open(folder, vtt_planted_corpus(folder, "planted.txt", 1500, 5), VT_LOSS_SOFTMAX);
   f.options.lr = 0.01;

@@ -106,6 +106,7 @@ static enum vt_status train_and_ask(const char *text, const char *path, const st
  * comes to its plateaus is the optimised build's to tell. */
 static void the_run_goes_as_theory_says(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   struct vtt_folder *folder = vtt_folder_create();
   const char *text = vtt_planted_corpus(folder, "planted.txt", 4000, 4);
   struct vt_train_options options;

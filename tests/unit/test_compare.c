@@ -16,6 +16,7 @@
 #include "analysis/gram.h"
 #include "analysis/polar.h"
 #include "base/rng.h"
+#include "support/temporary.h"
 #include "vectrail/compare.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -106,6 +107,7 @@ static struct vt_compare compare(const struct vt_vectors *a, const struct vt_vec
 
 static void the_rotation_is_the_nearest(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   static const size_t sizes[] = {1, 2, 3, 8, 33, 64};
   for (size_t s = 0; s < COUNT(sizes); s++)
     for (size_t missing = 0; missing < 3 && missing <= sizes[s]; missing++) {

@@ -151,7 +151,7 @@ static void parts_give_the_whole(void **state) {
   static const size_t chunks[] = {1, 100, 5000, 8192, 65536, 200000};
   struct texts texts;
   make_texts(&texts);
-  for (size_t c = 0; c < sizeof chunks / sizeof chunks[0]; c++) {
+  for (size_t c = 0; c < sizeof chunks / sizeof chunks[0]; c += vtt_sanitized ? 2 : 1) {
     struct job alone;
     job_init(&alone, &texts, chunks[c], 1);
     alone.options.input_hashes = alone.hashes;
