@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The page does in a browser what it should.
 # label: optimised
-# label: alone
+# label: long
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
