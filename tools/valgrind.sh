@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # Runs the unit tests, and the replayed inputs of the fuzzers, under Valgrind's memory checker; exit 1 where it finds anything.
-# usage: tools/valgrind.sh BUILD [NAME...]    names of programs; all without
+# usage: tools/valgrind.sh BUILD [NAME...]    names of tests; all without
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 build=${1:?the build folder}
 shift
 programs=("$@")
 if [ ${#programs[@]} -eq 0 ]; then
-  for program in "$build"/tests/unit_* "$build"/tests/fuzz/fuzz_*; do
+  mapfile -t programs < <("$build/tests/vectrail_tests" | grep '^unit_')
+  for program in "$build"/tests/fuzz/fuzz_*; do
     if [ -x "$program" ] && [ -f "$program" ]; then programs+=("${program##*/}"); fi
   done
 fi
 check() { # PROGRAM
-  local path=$build/tests/$1 arguments=() leaks=full
+  local path=$build/tests/vectrail_tests arguments=("$1") leaks=full
   # A child that ends in the middle, as if killed, has given nothing back: it would be told from its parent by nothing.
   if grep -qs 'fork()' "tests/unit/test_${1#unit_}.c"; then leaks=no; fi
   case $1 in fuzz_*)
@@ -30,4 +31,4 @@ check() { # PROGRAM
 export -f check
 export build
 printf '%s\n' "${programs[@]}" | xargs -P "$(nproc)" -I{} bash -c 'check {}' || exit 1
-echo "valgrind: ${#programs[@]} programs, nothing found"
+echo "valgrind: ${#programs[@]} tests, nothing found"
