@@ -32,7 +32,6 @@ VT_API void vt_network_free(struct vt_network *network); /* accepts NULL */
 
 VT_API uint32_t vt_network_tokens(const struct vt_network *network); /* how many there are, an end mark included */
 VT_API uint32_t vt_network_context(const struct vt_network *network);
-VT_API uint64_t vt_network_parameters(const struct vt_network *network);
 /* The words of the first tokens; NULL where the network came without them. */
 VT_API const struct vt_vocab *vt_network_vocab(const struct vt_network *network);
 /* The token that stands for a line end; UINT32_MAX: there is none. */

@@ -32,6 +32,12 @@ void vt_ranks_break(struct vt_ranks *ranks) {
   if (ranks != NULL) ranks->broken = true;
 }
 
+enum vt_status vt_ranks_strange(struct vt_ranks *ranks, int from, const char *what, struct vt_error *error) {
+  vt_ranks_break(ranks);
+  return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, "start all ranks with the same build", "rank %d sent a message that %s",
+                      from, what);
+}
+
 const struct vt_transport *vt_ranks_transport(const struct vt_ranks *ranks) { return ranks->transport; }
 
 bool vt_ranks_reports(const struct vt_ranks *ranks) { return vt_ranks_rank(ranks) == 0 || ranks->broken; }

@@ -53,5 +53,7 @@ enum vt_status vt_ranks_failure_raise(const struct vt_ranks_failure *failure, st
 
 /* Says that this rank goes its own way: leaving then ends all processes. */
 void vt_ranks_break(struct vt_ranks *ranks);
+/* Rank `from` sent a message that `what` ("is too short"), which nobody can have sent: the ranks are broken. */
+enum vt_status vt_ranks_strange(struct vt_ranks *ranks, int from, const char *what, struct vt_error *error);
 
 #endif

@@ -315,9 +315,7 @@ static void add_all(struct vt_reduction *reduction) {
 }
 
 static enum vt_status strange(struct vt_reduction *reduction, int from, struct vt_error *error) {
-  vt_ranks_break(reduction->machine.ranks);
-  return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, "start all ranks with the same build",
-                      "rank %d sent a message that does not belong here", from);
+  return vt_ranks_strange(reduction->machine.ranks, from, "does not belong here", error);
 }
 
 /* To the owners of the ranges that this rank speaks about. */

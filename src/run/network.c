@@ -150,7 +150,6 @@ void vt_network_set_dropout(struct vt_network *network, double dropout) { networ
 
 uint32_t vt_network_tokens(const struct vt_network *network) { return network->layout.shape.tokens; }
 uint32_t vt_network_context(const struct vt_network *network) { return network->layout.shape.context; }
-uint64_t vt_network_parameters(const struct vt_network *network) { return network->layout.parameters_in_all; }
 
 const struct vt_vocab *vt_network_vocab(const struct vt_network *network) {
   return network->run == NULL ? NULL : vt_run_vocab(network->run);

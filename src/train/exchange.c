@@ -119,9 +119,7 @@ struct vt_exchange_head vt_exchange_head(const struct vt_exchange *exchange, enu
 }
 
 enum vt_status vt_exchange_strange(struct vt_exchange *exchange, int from, const char *what, struct vt_error *error) {
-  vt_ranks_break(exchange->machine->ranks);
-  return VT_FAIL_HELP(error, VT_ERROR_CORRUPT, "start all ranks with the same build", "rank %d sent a message that %s",
-                      exchange->machine->at[from], what);
+  return vt_ranks_strange(exchange->machine->ranks, exchange->machine->at[from], what, error);
 }
 
 bool vt_exchange_is_elsewhere(const struct vt_exchange *exchange, int order) {

@@ -123,7 +123,7 @@ struct vt_exchange_outcome {
 
 struct vt_exchange_head vt_exchange_head(const struct vt_exchange *exchange, enum vt_exchange_kind kind,
                                          uint32_t messages);
-/* A message that nobody can have sent: the ranks are broken. */
+/* vt_ranks_strange, by the order of the sender. */
 enum vt_status vt_exchange_strange(struct vt_exchange *exchange, int from, const char *what, struct vt_error *error);
 /* Whoever is wanted, by order: all ranks of other machines; or, of those, one a machine. */
 typedef bool vt_exchange_wanted(const struct vt_exchange *exchange, int order);
