@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes what the option tables of the command say into the manual page and the shell completions.
 
-usage: tools/make-docs.py [--check] [--root FOLDER] BINARY
+usage: tools/make-docs.py [--check] [--root FOLDER]... BINARY
 
 The tables are read from `BINARY help` and `BINARY help COMMAND`. In docs/vectrail.1 the part between the two marker
 lines is replaced; the files in cmake/completions are written whole. With --check nothing is written: the exit status
@@ -250,15 +250,9 @@ def fish_completion(commands):
 # ---- files ----------------------------------------------------------------------------------------------------------
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where something would change")
-    parser.add_argument("--root", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parent.parent)
-    parser.add_argument("binary")
-    arguments = parser.parse_args()
-    commands = read_commands(arguments.binary)
-    page = arguments.root / "docs/vectrail.1"
-    completions = arguments.root / "cmake/completions"
+def write(root, commands, check):
+    """The files of one tree; with check those that would change are shown instead. Returns how many would."""
+    page, completions = root / "docs/vectrail.1", root / "cmake/completions"
     wanted = {
         page: manual(page.read_text(encoding="utf-8"), commands),
         completions / "vectrail.bash": bash_completion(commands),
@@ -271,13 +265,24 @@ def main():
         if old == text:
             continue
         stale += 1
-        if arguments.check:
-            name = str(path.relative_to(arguments.root))
+        if check:
             sys.stdout.writelines(
-                difflib.unified_diff(old.splitlines(True), text.splitlines(True), name, "what the options say")
+                difflib.unified_diff(old.splitlines(True), text.splitlines(True), str(path), "what the options say")
             )
         else:
             path.write_text(text, encoding="utf-8")
+    return stale
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where something would change")
+    parser.add_argument("--root", type=pathlib.Path, action="append", help="another tree; several may be given")
+    parser.add_argument("binary")
+    arguments = parser.parse_args()
+    commands = read_commands(arguments.binary)
+    roots = arguments.root or [pathlib.Path(__file__).resolve().parent.parent]
+    stale = sum([write(root, commands, arguments.check) for root in roots])
     if arguments.check and stale:
         print("make-docs: run tools/make-docs.py with the new command, and commit what it writes", file=sys.stderr)
         sys.exit(1)

@@ -59,8 +59,8 @@ expect_no_file() { [ ! -e "$1" ] || fail "$1 should not be there"; }
 expect_error() {
   expect_status "$1"
   expect_out ""
-  local lines
-  lines=$(wc -l <"$captured/err")
+  local lines=0 line
+  while IFS= read -r line; do lines=$((lines + 1)); done <"$captured/err"
   [ "$lines" -eq 1 ] || [ "$lines" -eq 2 ] || fail "one or two lines of error expected, not $lines"
   local first=${err%%$'\n'*}
   [[ $first == "vectrail: "*"$2"* ]] || fail "the error should be: vectrail: ...$2..."
@@ -132,14 +132,29 @@ expect_nothing_left() {
   [ "$now" = "$before" ] || fail "left behind: $(comm -13 <(echo "$before") <(echo "$now") | tr '\n' ' ')"
 }
 
-# json EXPRESSION: a Python expression over `d`, the JSON object in $out; the test fails where it is not true.
+# expect_json EXPRESSION: a Python expression over `d`, the JSON object in $out; the test fails where it is not true. One
+# Python answers them all, for to start it takes as long as all the rest.
+holds_of_json='
+import json, math, sys, traceback
+given = bytearray()
+while part := sys.stdin.buffer.raw.read(1 << 20):
+    given += part
+    while given.count(0) >= 2:
+        out, expression, given = given.split(b"\0", 2)
+        try:
+            lines = out.decode().splitlines()
+            assert len(lines) == 1, "one line of JSON expected"
+            holds = eval(expression, {"d": json.loads(lines[0]), "math": math})
+        except Exception:
+            traceback.print_exc()
+            holds = False
+        print("yes" if holds else "no", flush=True)'
 expect_json() {
-  python3 -c '
-import json, math, sys
-lines = sys.argv[1].splitlines()
-assert len(lines) == 1, "one line of JSON expected"
-d = json.loads(lines[0])
-sys.exit(0 if eval(sys.argv[2], {"d": d, "math": math}) else 1)' "$out" "$1" || fail "JSON should satisfy: $1"
+  local answer
+  [ -n "${PYTHON_ASKED_PID:-}" ] || coproc PYTHON_ASKED { exec python3 -c "$holds_of_json"; }
+  printf '%s\0%s\0' "$out" "$1" >&"${PYTHON_ASKED[1]}"
+  read -r answer <&"${PYTHON_ASKED[0]}"
+  [ "$answer" = yes ] || fail "JSON should satisfy: $1"
 }
 
 # A text of two topics that never meet in a sentence: words of one become neighbours.

@@ -22,8 +22,8 @@ same() {
 }
 
 if [[ $(uname -m) == x86_64 ]]; then
-  cc "${FLAGS[@]}" -mavx2 -mfma -mf16c -c "$KERNELS/avx2.c" -o avx2.o || fail "avx2.c does not compile"
-  cc "${FLAGS[@]}" '-DKERNELS(X)=X(reference) X(avx2)' "$DIGEST" "$KERNELS/reference.c" avx2.o -lm -o native ||
+  # The kernels of this build.
+  cc "${FLAGS[@]}" '-DKERNELS(X)=X(reference) X(avx2)' "$DIGEST" "$BUILD/libvectrail.a" -lm -o native ||
     fail "the native program does not compile"
   same native ./native
   if [[ ! -e /usr/include/simde/x86/avx512.h ]]; then
@@ -41,7 +41,7 @@ fi
 if ! command -v qemu-aarch64 >/dev/null || ! command -v aarch64-linux-gnu-gcc >/dev/null; then
   missing+=("qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross")
 else
-  aarch64-linux-gnu-gcc "${FLAGS[@]}" -static '-DKERNELS(X)=X(reference) X(neon)' "$DIGEST" \
+  aarch64-linux-gnu-gcc "${FLAGS[@]}" -O1 -static '-DKERNELS(X)=X(reference) X(neon)' "$DIGEST" \
     "$KERNELS/reference.c" "$KERNELS/neon.c" -lm -o arm || fail "neon.c does not compile"
   same arm qemu-aarch64 ./arm
   grep -qx neon seen || fail "the NEON kernel did not run"
