@@ -18,6 +18,7 @@
 #include "run/folder.h"
 #include "run/safetensors.h"
 #include "support/planted.h"
+#include "support/temporary.h"
 #include "train/engine.h"
 #include "train/glove_records.h"
 #include "train/held_out.h"
@@ -289,6 +290,7 @@ static enum vt_status watch(void *context, struct vt_engine *engine, struct vt_e
 
 static void loss_is_the_weighted_mean_and_falls(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   for (int one_sided = 0; one_sided < 2; one_sided++) {
     struct fixture f = fixture_create(1500);
     f.options.one_sided = one_sided == 1;
@@ -475,6 +477,7 @@ static void what_is_held_out_is_measured_and_not_trained_on(void **state) {
 
 static void planted_topics_are_found(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   struct fixture f = {.folder = vtt_folder_create()};
   const char *path = topics_corpus(f.folder);
   fixture_fill(&f, path);
@@ -501,6 +504,7 @@ static double squares_of(const struct vt_engine_part *part) {
 
 static void a_penalty_keeps_vectors_short(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   double squares[2];
   for (int with_l2 = 0; with_l2 < 2; with_l2++) {
     struct fixture f = fixture_create(600);

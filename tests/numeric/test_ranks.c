@@ -98,6 +98,7 @@ static void dealt_with_adagrad(struct vt_train_request *request) {
 static void tables_that_are_dealt_change_no_bit(void **state) {
   (void)state;
   check_bits(dealt, 800, true);
+  if (vtt_under_tsan) return; /* the others send the same messages */
   check_bits(dealt_with_paths, 300, false);
   check_bits(dealt_with_cbow, 300, false);
   check_bits(dealt_with_adagrad, 300, false);
@@ -106,11 +107,12 @@ static void tables_that_are_dealt_change_no_bit(void **state) {
 static void ranks_give_the_bits_of_one_process(void **state) {
   (void)state;
   check_bits(as_it_is, 800, true);
+  check_bits(with_replicas, 900, true);
+  if (vtt_under_tsan) return;
   check_bits(with_paths, 300, false);
   check_bits(with_cbow, 300, false);
   check_bits(with_adagrad, 300, false);
   check_bits(with_decay, 300, false);
-  check_bits(with_replicas, 900, true);
 }
 
 /* ---- stopping and going on --------------------------------------------------------------------------------------- */
@@ -134,9 +136,10 @@ static void a_run_goes_on_with_another_number_of_ranks(void **state) {
   (void)state;
   for (int machines = vtt_sanitized ? 2 : 1; machines <= (vtt_sanitized ? 2 : 3); machines++) {
     check_going_on(with_adagrad_and_decay, 3, 2, machines);
+    check_going_on(with_replicas, 3, 2, machines);
+    if (vtt_under_tsan) continue;
     check_going_on(with_adagrad_and_decay, 2, 1, machines);
     check_going_on(with_adagrad_and_decay, 1, 4, machines);
-    check_going_on(with_replicas, 3, 2, machines);
     check_going_on(dealt_with_adagrad, 3, 4, machines);
   }
 }

@@ -730,5 +730,6 @@ int main(void) {
       cmocka_unit_test(one_writer_at_a_time),
       cmocka_unit_test(a_finished_run_stays_as_it_is),
   };
+  VTT_TSAN_RUNS("stopped_*");
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "support/planted.h"
+#include "support/temporary.h"
 #include "vectrail/run.h"
 #include "vectrail/train.h"
 
@@ -149,6 +150,7 @@ static void change_record(struct vt_train_request *request) { request->record.pr
 
 static void settings_change_the_bits_and_recording_does_not(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   struct vtt_folder *folder = vtt_folder_create();
   const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 400, 1);
   uint64_t plain = last_snapshot_hash(corpus, vtt_path(folder, "plain"), change_nothing);

@@ -495,7 +495,7 @@ static void refuses_words_too_long(void **state) {
 }
 
 /* The error at the smallest place wins, also when other threads are at others already. */
-static void refuses_at_the_first_place(void **state) {
+static void reads_to_the_first_bad_place(void **state) {
   (void)state;
   enum { SIZE = 6000000 };
   char *text = malloc(SIZE);
@@ -706,7 +706,7 @@ int main(void) {
       cmocka_unit_test(refuses_what_is_not_text),
       cmocka_unit_test(refuses_text_that_turns_binary),
       cmocka_unit_test(refuses_words_too_long),
-      cmocka_unit_test(refuses_at_the_first_place),
+      cmocka_unit_test(reads_to_the_first_bad_place),
       cmocka_unit_test(refuses_what_cannot_be_read),
       cmocka_unit_test(refuses_damaged_compression),
       cmocka_unit_test(refuses_empty_corpora),
@@ -714,5 +714,6 @@ int main(void) {
       cmocka_unit_test(opens_again),
       cmocka_unit_test(refuses_damaged_files),
   };
+  VTT_TSAN_RUNS("reads_*");
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
