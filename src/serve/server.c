@@ -202,11 +202,15 @@ static void cut_slow_clients(struct server *server) {
   pthread_mutex_unlock(&server->lock);
 }
 
-/* A broken request is the sender's business. */
+/* A broken request is the sender's business. Where there is no memory to wait for requests with, the library says so and
+ * tries again at once; until there is some, that would take a whole processor. */
 static void be_quiet(void *context, const char *format, va_list arguments) {
   (void)context;
   (void)format;
   (void)arguments;
+  if (errno != ENOMEM) return;
+  errno = 0;
+  nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 }
 
 /* Listens on a port of 127.0.0.1; -1 where it is taken. */

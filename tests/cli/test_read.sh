@@ -15,7 +15,7 @@ expect_out_has "finished"
 vectrail info run --json
 expect_json 'd["settings"]["dim"] == "16" and d["settings"]["min_count"] == "5" and d["words"] == 25'
 expect_json '[s["step"] for s in d["snapshots"]] == sorted(s["step"] for s in d["snapshots"]) and len(d["snapshots"]) == 6'
-expect_json 'd["metrics"]["probe_loss"]["step"] == d["last_step"]["step"] and d["last_step"]["epoch"] == 12'
+expect_json 'd["metrics"]["probe_loss"]["step"] == d["last_step"]["step"] and d["last_step"]["epoch"] == '"$epochs"
 expect_json '[e["kind"] for e in d["events"] if e["kind"] != "converged"] == ["start", "finished"]'
 vectrail info run --metric probe_loss --json
 expect_json 'd["metric"] == "probe_loss" and d["points"][0]["step"] == 0 and d["points"][-1]["step"] == '"$last"

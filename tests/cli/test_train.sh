@@ -12,15 +12,15 @@ expect_json "d['text_bytes'] == $(wc -c <text.txt) and d['reading_seconds'] > 0 
 [ -f run/run.db ] || fail "run/run.db should be there"
 # The settings that result are printed before the training, with defaults, and can be typed again.
 err=$(tr -s '[:space:]' ' ' <"$captured/err")
-expect_err_has "--dim 16 --window 3 --negative 5 --noise-exponent 0.75 --sample 0 --epochs 12 --lr 0.05 --schedule linear --optimizer sgd --l2 0 --until end --held-out 0 --seed 1 --block-tokens 256 --blocks 4"
+expect_err_has "--dim 16 --window 3 --negative 5 --noise-exponent 0.75 --sample 0 --epochs $epochs --lr 0.05 --schedule linear --optimizer sgd --l2 0 --until end --held-out 0 --seed 1 --block-tokens 256 --blocks 4"
 expect_err_has "--min-count 5"
-expect_err_has "epoch=12/12 "
+expect_err_has "epoch=$epochs/$epochs "
 expect_err_has " words_per_second="
-[ "$(grep -c '^epoch=' "$captured/err")" -ge 12 ] || fail "a line at the end of each epoch"
+[ "$(grep -c '^epoch=' "$captured/err")" -ge "$epochs" ] || fail "a line at the end of each epoch"
 
 # Tokens trained are epochs x corpus, exactly.
 words=$(wc -w <text.txt)
-expect_json "d[\"tokens\"] == 12 * $words"
+expect_json "d[\"tokens\"] == $epochs * $words"
 
 hashes() { "$VECTRAIL" info "$1" --json | python3 -c 'import json, sys; print(*[s["sha256"] for s in json.load(sys.stdin)["snapshots"]])'; }
 first=$(hashes run)
@@ -34,7 +34,7 @@ same() { # NAME OPTIONS...: the same bits
 }
 same "one thread" text.txt "${small[@]}" --threads 1
 same "three threads" text.txt "${small[@]}" --threads 3
-same "the names of other trainers" -train text.txt -size 16 -ws 3 -neg 5 -t 0 -iter 12 -alpha 0.05 -minCount 5 -workers 2 \
+same "the names of other trainers" -train text.txt -size 16 -ws 3 -neg 5 -t 0 -iter "$epochs" -alpha 0.05 -minCount 5 -workers 2 \
   -cbow 0 -sg 1 -hs 0 -model skipgram -loss ns --block_tokens 256 --blocks=4 --snapshots 6
 same "two files" <(head -700 text.txt) --input <(tail -n +701 text.txt) "${small[@]}"
 "$VECTRAIL" train - --run piped --quiet "${small[@]}" <text.txt || fail "standard input should train"
