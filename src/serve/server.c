@@ -202,8 +202,8 @@ static void cut_slow_clients(struct server *server) {
   pthread_mutex_unlock(&server->lock);
 }
 
-/* A broken request is the sender's business. Where there is no memory to wait for requests with, the library says so and
- * tries again at once; until there is some, that would take a whole processor. */
+/* A broken request is the sender's business. Where there is no memory to wait for requests with, the library says so
+ * and tries again at once; until there is some, that would take a whole processor. */
 static void be_quiet(void *context, const char *format, va_list arguments) {
   (void)context;
   (void)format;

@@ -59,8 +59,8 @@ expect_no_file() { [ ! -e "$1" ] || fail "$1 should not be there"; }
 expect_error() {
   expect_status "$1"
   expect_out ""
-  local lines=0 line
-  while IFS= read -r line; do lines=$((lines + 1)); done <"$captured/err"
+  local lines=0
+  while IFS= read -r _; do lines=$((lines + 1)); done <"$captured/err"
   [ "$lines" -eq 1 ] || [ "$lines" -eq 2 ] || fail "one or two lines of error expected, not $lines"
   local first=${err%%$'\n'*}
   [[ $first == "vectrail: "*"$2"* ]] || fail "the error should be: vectrail: ...$2..."
