@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# label: long
 # Preferences: the three methods from file to run, what they tell, the same bits at any number of threads, bad input.
 . "${SOURCE:?}/tests/cli/lib.sh"
 make_corpus old.txt 300

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # label: optimised
+# label: long
 # The include rules hold, and the checker that says so sees a violation of each kind planted in a copy of the tree.
 set -euo pipefail
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # label: optimised
+# label: long
 # The bits of every kernel, of every instruction set: natively where the processor has it, AVX-512 in plain C, NEON
 # under an emulator. Each must give the digest of the reference kernel.
 . "${SOURCE:?}/tests/cli/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# label: long
 # Several processes under mpirun train one run: the bits of one process, a rank that is lost, ranks that differ. Skipped
 # where there is no MPI.
 . "${SOURCE:?}/tests/cli/lib.sh"

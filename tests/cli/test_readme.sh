@@ -1,5 +1,6 @@
 #!/bin/bash
 # label: optimised
+# label: long
 # The tours of both READMEs, typed as a reader would, print what the READMEs print.
 set -eu
 if ! command -v bible >/dev/null; then

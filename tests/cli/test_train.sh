@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# label: long
 # Training: what it prints and writes; that names of options do not matter and values do; the same bits at any number
 # of threads.
 . "${SOURCE:?}/tests/cli/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# label: long
 # A run gone on with on other text: what it tells, the same bits however it is stopped, what reads it, and bad input.
 . "${SOURCE:?}/tests/cli/lib.sh"
 make_corpus old.txt 300
