@@ -339,10 +339,10 @@ static enum vt_status open_gate(struct vt_machine *machine, struct vt_error *err
   enum vt_status status = gate == NULL ? VT_FAIL_MEMORY(error, sizeof *gate) : VT_OK;
   status = vt_ranks_agree(machine->ranks, status, error);
   size_t count = (size_t)vt_machine_ranks(machine);
-  if (status == VT_OK)
+  if (status == VT_OK && gate != NULL) /* without it none would have agreed */
     status =
         vt_machine_share(machine, sizeof *gate->state + count * sizeof gate->state->processes[0], &gate->memory, error);
-  if (status != VT_OK) {
+  if (status != VT_OK || gate == NULL) {
     vt_free(gate);
     return status;
   }
