@@ -109,7 +109,7 @@ def plan(asked, vectrail, peers, corpus):
                     training(peer, objective, dim, most)
     for threads in reversed(asked.threads):
         tasks.append(({"program": "vectrail", "what": "softmax", "threads": threads},
-                      lambda threads=threads: vectrail.softmax(threads, 0.01 if asked.quick else 0.4)))
+                      lambda threads=threads: vectrail.softmax(threads, *([0.01] if asked.quick else []))))
     tasks.append(({"program": "vectrail", "what": "start"}, vectrail.start))
     tasks.append(({"program": "vectrail", "what": "neighbors"}, vectrail.neighbors))
     for form in EXPORTS:

@@ -79,11 +79,11 @@ class Vectrail:
         many = self.call("neighbors", run, *words)
         return {**one.figures(), "each_seconds": (many.seconds - one.seconds) / QUERIES}
 
-    def softmax(self, threads, seconds):
-        """The exact softmax's matrix products, against those of the BLAS alone (bench/softmax_speed.c), in rounds of so many
-        seconds."""
+    def softmax(self, threads, *seconds):
+        """The exact softmax's matrix products, against those of the BLAS alone (bench/softmax_speed.c, whose rounds take as
+        long as it says where no seconds are named)."""
         speed = os.path.join(os.path.dirname(self.path), "tests", "softmax_speed")
-        took = measure.run([speed, str(threads), str(seconds)])
+        took = measure.run([speed, str(threads), *map(str, seconds)])
         return {**took.figures(), **json.loads(took.out)}
 
     def export(self, form):

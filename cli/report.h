@@ -5,8 +5,6 @@
 #define VECTRAIL_CLI_REPORT_H
 
 #include <stddef.h>
-
-#include <stddef.h>
 #include <stdio.h>
 
 #include "cli.h"

@@ -115,16 +115,15 @@ check_alone() { # check_alone HEADER COMPILER OPTIONS...
 # A source that includes its own header first shows that whenever it is compiled; these are the others.
 # shellcheck disable=SC2086
 unshown=$(awk '
-  FNR == 1 { first = "" }
   FILENAME ~ /\.h$/ && FILENAME !~ /_template\.h$/ { headers[FILENAME] }
   /^#ifndef VECTRAIL_/ { guarded[FILENAME] }
-  /^#include/ && first == "" { first = $0; includes[FILENAME] = first }
+  /^#include/ && !(FILENAME in first) { first[FILENAME] = $0 }
   END {
     for (header in headers) {
       unit = name = header
       sub(/\.h$/, ".c", unit)
       sub(/^src\//, "", name)
-      if (!(header in guarded) || includes[unit] != "#include \"" name "\"") print header
+      if (!(header in guarded) || first[unit] != "#include \"" name "\"") print header
     }
   }
 ' $sources | sort)

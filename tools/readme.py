@@ -4,7 +4,8 @@
 usage: tools/readme.py check|update README.md... FOLDER
 
 A block that begins with ```console holds commands ("$ command") and their output. The commands run in order, in FOLDER,
-in one shell; what several READMEs have in common runs once. A line "..." stands for any lines. `update` writes the real output into the blocks that hold no "...".
+in one shell; what several READMEs begin with alike runs once. A line "..." stands for any lines. `update` writes the
+real output into the blocks that hold no "...".
 """
 import functools
 import re
@@ -40,15 +41,17 @@ def matches(expected, got):
 
 
 def tour(mode, path, typed):
-    """Goes through one README; typed(command) runs a command. Returns how many commands print something else."""
+    """Goes through one README; typed(commands) gives what the last of all so far prints. Returns how many print something
+    else."""
     text = open(path, encoding="utf8").read()
-    wrong = 0
+    wrong, so_far = 0, ()
 
     def handle(match):
-        nonlocal wrong
+        nonlocal wrong, so_far
         lines = []
         for command, expected in commands_of(match.group(1)):
-            got = typed(command)
+            so_far += (command,)
+            got = typed(so_far)
             if mode == "update" and "..." not in expected:
                 expected = got
             elif not matches(expected, got):
@@ -66,7 +69,7 @@ def tour(mode, path, typed):
 
 def main():
     mode, *paths, folder = sys.argv[1:]
-    typed = functools.cache(lambda command: run(command, folder))
+    typed = functools.cache(lambda commands: run(commands[-1], folder))
     wrong = sum([tour(mode, path, typed) for path in paths])
     sys.exit(1 if wrong else 0)
 

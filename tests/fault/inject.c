@@ -13,9 +13,10 @@
  *       kill    not a fault: the process kills itself before its Nth change to a file or a name
  *   VECTRAIL_FAULT_COUNTS=FILE       how many calls of each kind there were, written when the process ends
  *   VECTRAIL_FAULT_WAYS=FILE         for each allocation, in their order, a number that names the chain of our own
- * calls that led to it, and the function of a library that they ended in VECTRAIL_FAULT_SYNCED=FOLDER     what a power
- * cut would leave: each sync of a file copies it there as inode-NUMBER, each sync of a folder lists its names there as
- * folder-NUMBER (powercut.py)
+ *                                    calls that led to it, and the function of a library that they ended in
+ *   VECTRAIL_FAULT_SYNCED=FOLDER     what a power cut would leave: each sync of a file copies it there as
+ *                                    inode-NUMBER, each sync of a folder lists its names there as folder-NUMBER
+ *                                    (powercut.py)
  *
  * Counters are atomic: with several threads the Nth call is that of any of them.
  */

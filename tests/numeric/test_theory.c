@@ -198,7 +198,7 @@ static void factorisation_by_hand(void **state) {
 /* A long training on a small text comes to the optimum, pair by pair. */
 static void negative_sampling_comes_to_its_optimum(void **state) {
   (void)state;
-  if (vtt_under_tsan) skip(); /* nothing of threads that other tests have not */
+  VTT_NOT_FOR_TSAN();
   struct vtt_folder *folder = vtt_folder_create();
   struct vt_train_options options;
   char text[40000] = "";
