@@ -29,6 +29,7 @@ lay() { # OPTIONS of bench_link
     ip netns exec "$name$side" sysctl -q -w net.ipv6.conf.default.disable_ipv6=1
   done
   command_line="bench_link $*"
+  : >carried # or the word of the link before would be taken for this one's, where that begins late
   "$link" "$@" va "/run/netns/${name}a" "/run/netns/${name}b" >carried &
   cable=$!
   until grep -q ready carried; do
