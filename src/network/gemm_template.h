@@ -135,6 +135,11 @@ void NET(multiply)(const struct NET(gemm) * space, const OPS *ops, struct vt_poo
       }
 }
 
+size_t NET(gemm_floats)(size_t rows, size_t depth) {
+  const size_t high = NET(panels)(rows, TASK_ROWS) * TASK_ROWS, wide = NET(panels)(rows, TASK_COLUMNS) * TASK_COLUMNS;
+  return (high > wide ? high : wide) * depth;
+}
+
 enum vt_status NET(gemm_init)(struct NET(gemm) * space, size_t capacity, size_t depth_max, struct vt_error *error) {
   /* A part is at least one group of panels high and wide. */
   if (capacity < depth_max * TASK_COLUMNS) capacity = depth_max * TASK_COLUMNS;

@@ -103,6 +103,29 @@ static void NET(fill_angles)(struct NET(net) * net) {
   }
 }
 
+static inline size_t NET(most)(size_t a, size_t b) { return a > b ? a : b; }
+
+/* Room for the products: of rows with parameters, and of rows with rows; of attention, of a head's queries and keys. */
+static enum vt_status NET(make_room)(struct NET(net) * net, struct vt_error *error) {
+  const struct vt_net_layout *layout = net->layout;
+  const struct vt_net_shape *shape = &layout->shape;
+  const bool attends = shape->model == VT_MODEL_TRANSFORMER;
+  size_t longest = net->rows_max, floats = 0;
+  for (size_t p = 0; p < layout->count; p++) {
+    const size_t rows = layout->parameters[p].rows, columns = layout->parameters[p].columns;
+    longest = NET(most)(longest, NET(most)(rows, columns));
+    floats = NET(most)(floats, NET(most)(NET(gemm_floats)(rows, columns), NET(gemm_floats)(columns, rows)));
+  }
+  floats = NET(most)(floats, NET(gemm_floats)(longest, net->rows_max));
+  floats = NET(most)(floats, NET(gemm_floats)(net->rows_max, longest));
+  VT_TRY(NET(gemm_init)(&net->gemm, NET(least)(floats, GEMM_FLOATS), NET(least)(longest, GEMM_DEPTH), error));
+  const size_t side = attends ? NET(most)(shape->context, shape->dim / shape->heads) : 0;
+  for (int w = 0; attends && w < vt_pool_size(net->pool); w++)
+    VT_TRY(NET(gemm_init)(&net->workers[w].gemm, NET(least)(NET(gemm_floats)(side, side), WORKER_FLOATS),
+                          NET(least)(side, DEPTH), error));
+  return VT_OK;
+}
+
 static enum vt_status NET(make)(struct NET(net) * net, bool gradients, bool routes, struct vt_error *error) {
   const struct vt_net_shape *shape = &net->layout->shape;
   const size_t workers = (size_t)vt_pool_size(net->pool);
@@ -111,9 +134,7 @@ static enum vt_status NET(make)(struct NET(net) * net, bool gradients, bool rout
   net->row_losses = vt_alloc_zero(net->rows_max, sizeof *net->row_losses);
   if (net->blocks == NULL || net->workers == NULL || net->row_losses == NULL)
     return VT_FAIL_MEMORY(error, net->rows_max * sizeof *net->row_losses);
-  VT_TRY(NET(gemm_init)(&net->gemm, GEMM_FLOATS, GEMM_DEPTH, error));
-  for (size_t w = 0; w < workers && shape->model == VT_MODEL_TRANSFORMER; w++)
-    VT_TRY(NET(gemm_init)(&net->workers[w].gemm, WORKER_FLOATS, DEPTH, error));
+  VT_TRY(NET(make_room)(net, error));
   struct NET(piece) piece = {0};
   NET(lay)(net, &piece, gradients, routes);
   net->memory = vt_alloc_aligned(piece.floats, sizeof *net->memory);

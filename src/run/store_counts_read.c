@@ -267,7 +267,8 @@ static enum vt_status read_rows(struct reader *reader, struct vt_error *error) {
   struct vt_cooccur *counts = reader->counts;
   sqlite3_stmt *statement;
   counts->starts = vt_alloc_zero((size_t)counts->words + 1, sizeof *counts->starts);
-  reader->room = BUFFER_BYTES;
+  reader->room = vt_row_bytes(reader->pairs);
+  if (reader->room > BUFFER_BYTES) reader->room = BUFFER_BYTES;
   reader->buffer = vt_alloc(reader->room, 1);
   if (counts->starts == NULL || reader->buffer == NULL) return VT_FAIL_MEMORY(error, reader->room);
   if (sqlite3_prepare_v2(reader->database, "SELECT word, pairs, total, columns, units FROM row", -1, &statement,

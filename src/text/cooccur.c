@@ -34,8 +34,8 @@
 /* Rows that one worker counts into one buffer. */
 struct chunk {
   uint32_t first, end;
-  unsigned char *buffer;
-  size_t bytes;
+  unsigned char *buffer; /* NULL until it is used */
+  size_t room, bytes;    /* of the buffer; of the rows in it */
   uint64_t offset; /* where it goes in the file */
   struct vt_error error;
 };
@@ -121,10 +121,6 @@ static enum vt_status counter_init(struct counter *counter, struct vt_error *err
   bool done = counter->tables != NULL && counter->chunks != NULL && counter->places != NULL &&
               counter->place_starts != NULL && counter->row_bytes != NULL;
   for (int w = 0; done && w < counter->workers; w++) done = vt_tally_row_init(&counter->tables[w], words);
-  for (size_t k = 0; done && k < counter->chunk_room; k++) {
-    counter->chunks[k].buffer = vt_alloc_aligned_raw(counter->chunk_bytes, 1);
-    done = counter->chunks[k].buffer != NULL;
-  }
   if (!done) return VT_FAIL_MEMORY(error, counter->options->memory_bytes);
   for (uint32_t n = 1; n <= counter->options->window; n++)
     counter->units[n] = vt_cooccur_distance_units(counter->options->weight, counter->options->window, n);
@@ -258,18 +254,30 @@ static void run_workers(struct counter *counter, vt_pool_work *work) {
   vt_pool_run(counter->pool, work, counter);
 }
 
-/* Cuts the next chunks; returns the first row behind them. */
-static uint32_t lay_out_chunks(struct counter *counter, uint32_t word) {
-  for (counter->chunk_count = 0; counter->chunk_count < counter->chunk_room && word < counter->text->words;) {
+static enum vt_status make_room(struct chunk *chunk, size_t bytes, struct vt_error *error) {
+  if (bytes <= chunk->room) return VT_OK;
+  vt_free_aligned(chunk->buffer);
+  chunk->buffer = vt_alloc_aligned_raw(bytes, 1);
+  chunk->room = chunk->buffer == NULL ? 0 : bytes;
+  return chunk->buffer == NULL ? VT_FAIL_MEMORY(error, bytes) : VT_OK;
+}
+
+/* Cuts the next chunks; *word moves on to the first row behind them. A text with few pairs fills none, and takes as much
+ * memory as it needs. */
+static enum vt_status lay_out_chunks(struct counter *counter, uint32_t *word, struct vt_error *error) {
+  const uint32_t words = counter->text->words;
+  for (counter->chunk_count = 0; counter->chunk_count < counter->chunk_room && *word < words;) {
     struct chunk *chunk = &counter->chunks[counter->chunk_count++];
-    chunk->first = word;
-    for (size_t bytes = 0; word < counter->text->words; word++) {
-      bytes += vt_row_bytes((size_t)pairs_most(counter, word));
-      if (bytes > counter->chunk_bytes) break; /* never the first: a chunk has room for any row */
+    size_t bytes = 0;
+    for (chunk->first = *word; *word < words; ++*word) {
+      size_t more = vt_row_bytes((size_t)pairs_most(counter, *word));
+      if (bytes + more > counter->chunk_bytes) break; /* never the first: a chunk has room for any row */
+      bytes += more;
     }
-    chunk->end = word;
+    chunk->end = *word;
+    VT_TRY(make_room(chunk, *word < words ? counter->chunk_bytes : bytes, error));
   }
-  return word;
+  return VT_OK;
 }
 
 static void tell(const struct counter *counter, uint64_t done) {
@@ -283,7 +291,7 @@ static enum vt_status write_rows(struct counter *counter, uint64_t offset, uint6
   for (uint32_t word = 0; word < counter->text->words;) {
     if (vt_is_interrupted(counter->options->interrupt))
       return VT_FAIL(error, VT_ERROR_INTERRUPTED, "interrupted while counting");
-    word = lay_out_chunks(counter, word);
+    VT_TRY(lay_out_chunks(counter, &word, error));
     run_workers(counter, count_chunks);
     for (size_t k = 0; k < counter->chunk_count; k++) {
       counter->chunks[k].offset = offset + *bytes;

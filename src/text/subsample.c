@@ -161,6 +161,8 @@ static enum vt_status mirror_rows(struct mirror *mirror, const struct vt_cooccur
 static enum vt_status allocate(struct mirror *mirror, uint64_t memory_bytes, struct vt_error *error) {
   const size_t words = mirror->right->words, row = vt_row_bytes(words);
   mirror->out_room = memory_bytes / 4 < OUT_BYTES ? (size_t)(memory_bytes / 4) : OUT_BYTES;
+  const uint64_t all = 2 * vt_row_bytes(mirror->right->pairs) + 2 * words * sizeof(uint32_t); /* each pair both ways */
+  if (mirror->out_room > all) mirror->out_room = (size_t)all;
   if (mirror->out_room < row) mirror->out_room = row;
   const uint64_t fixed = 3 * words * sizeof(uint64_t) + mirror->out_room;
   mirror->capacity = memory_bytes > fixed ? (memory_bytes - fixed) / CELL_BYTES : 0;

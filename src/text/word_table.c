@@ -22,9 +22,10 @@
 #include "base/memory.h"
 #include "text/hash.h"
 
-#define SLOTS_START ((size_t)1 << 14)
-#define WORDS_START ((size_t)1 << 12)
-#define ARENA_START ((size_t)1 << 16)
+/* Small, for each thread has a table, and many texts are; what a long text takes to grow them is nothing beside it. */
+#define SLOTS_START ((size_t)1 << 10)
+#define WORDS_START ((size_t)1 << 9)
+#define ARENA_START ((size_t)1 << 14)
 #define INLINE_BYTES 16
 
 #define KEY_LOW UINT64_C(0x00761d6478bd6400)
@@ -102,7 +103,7 @@ static enum vt_status reserve(struct vt_word_table *table, size_t bytes, struct 
     table->capacity *= 2;
   }
   if (table->arena_capacity - table->arena_bytes < bytes + INLINE_BYTES) {
-    /* At least doubled, which leaves room for any single word: it starts at 64 KiB. */
+    /* At least doubled, which leaves room for any single word: it starts with that of four of the longest. */
     unsigned char *arena = vt_realloc(table->arena, table->arena_capacity, 2);
     if (arena == NULL) return VT_FAIL_MEMORY(error, 2 * table->arena_capacity);
     table->arena = arena;

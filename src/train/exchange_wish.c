@@ -84,11 +84,19 @@ static enum vt_status receive_walk(struct vt_exchange *exchange, struct walk *wa
   return VT_OK;
 }
 
-static enum vt_status take_piece(struct vt_exchange *exchange, unsigned char **piece, struct vt_error *error) {
-  *piece = vt_alloc_aligned_raw(PIECE_BYTES, 1);
+/* As long as the longest of the tables, where that is less than a piece. */
+static enum vt_status take_piece(struct vt_exchange *exchange, const struct collection *tables, size_t count,
+                                 unsigned char **piece, struct vt_error *error) {
+  size_t most = 0;
+  for (size_t k = 0; k < count; k++) {
+    size_t bytes = tables[k].from->rows * tables[k].from->width * sizeof(float);
+    if (bytes > most) most = bytes;
+  }
+  if (most > PIECE_BYTES) most = PIECE_BYTES;
+  *piece = vt_alloc_aligned_raw(most, 1);
   if (*piece != NULL) return VT_OK;
   vt_ranks_break(exchange->machine->ranks); /* whoever waits cannot tell a rank without memory from one that is late */
-  return VT_FAIL_MEMORY(error, PIECE_BYTES);
+  return VT_FAIL_MEMORY(error, most);
 }
 
 enum vt_status vt_exchange_give(struct vt_exchange *exchange, bool squares, struct vt_error *error) {
@@ -97,7 +105,7 @@ enum vt_status vt_exchange_give(struct vt_exchange *exchange, bool squares, stru
   int order = exchange->machine->order;
   if (!gives(exchange, order) || count == 0) return VT_OK;
   unsigned char *piece;
-  VT_TRY(take_piece(exchange, &piece, error));
+  VT_TRY(take_piece(exchange, tables, count, &piece, error));
   enum vt_status status = VT_OK;
   for (size_t k = 0; k < count && status == VT_OK; k++) {
     struct walk walk = walk_of(exchange, tables[k].from, order, order + 1);
@@ -195,7 +203,7 @@ enum vt_status vt_exchange_deal(struct vt_exchange *exchange, struct vt_error *e
   struct collection tables[4];
   size_t count = list_tables(exchange, true, tables);
   unsigned char *piece;
-  VT_TRY(take_piece(exchange, &piece, error));
+  VT_TRY(take_piece(exchange, tables, count, &piece, error));
   enum vt_status status = VT_OK;
   for (size_t k = 0; k < count && status == VT_OK; k++) status = deal_table(exchange, &tables[k], piece, error);
   vt_free_aligned(piece);
