@@ -8,17 +8,15 @@ shift
 programs=("$@")
 if [ ${#programs[@]} -eq 0 ]; then
   mapfile -t programs < <("$build/tests/vectrail_tests" | grep '^unit_')
-  for program in "$build"/tests/fuzz/fuzz_*; do
-    if [ -x "$program" ] && [ -f "$program" ]; then programs+=("${program##*/}"); fi
-  done
+  mapfile -t -O ${#programs[@]} programs < <("$build/tests/fuzz/fuzz_replay")
 fi
 check() { # PROGRAM
   local path=$build/tests/vectrail_tests arguments=("$1") leaks=full
   # A child that ends in the middle, as if killed, has given nothing back: it would be told from its parent by nothing.
   if grep -qs 'fork()' "tests/unit/test_${1#unit_}.c"; then leaks=no; fi
   case $1 in fuzz_*)
-    path=$build/tests/fuzz/$1
-    arguments=("tests/fuzz/corpus/${1#fuzz_}") ;;
+    path=$build/tests/fuzz/fuzz_replay
+    arguments+=("tests/fuzz/corpus/${1#fuzz_}") ;;
   esac
   if timeout 1500 valgrind -q --error-exitcode=9 --leak-check="$leaks" --errors-for-leak-kinds=definite,indirect \
     --child-silent-after-fork=yes "$path" "${arguments[@]}" >"$build/valgrind-$1.log" 2>&1; then

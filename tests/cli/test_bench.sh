@@ -92,7 +92,7 @@ bench zipf.py zipf.txt 1010
 [ "$(wc -lw <zipf.txt | tr -s ' ' ' ')" = " 51 1010" ] || fail "51 lines, 1,010 words"
 
 # Vectors of others are scored as ours are.
-python=$(for python in python3 /usr/bin/python3; do "$python" -c 'import numpy' 2>/dev/null && echo "$python" && break; done)
+python=$(python_with numpy)
 if [ -z "$python" ]; then
   echo "no Python with numpy: evaluate.py not tested" >&2
   finish

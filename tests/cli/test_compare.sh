@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # Comparing tables: against NumPy, where it is there; a table with itself, turned, and shuffled; runs, steps and files.
 . "${SOURCE:?}/tests/cli/lib.sh"
-python=/usr/bin/python3
 
 # Four tables of 400 words: the second one the first turned and mirrored, in another order; the third one the second with
 # some words moved; the fourth of other lengths and only part of the words.
-"$python" - <<'PYTHON' || fail "the tables should be written"
+python3 - <<'PYTHON' || fail "the tables should be written"
 import random
 random.seed(2)
 words = [f"w{i}" for i in range(400)]
@@ -49,7 +48,8 @@ for threads in 1 2 3; do
 done
 
 # The same in NumPy.
-if "$python" -c 'import numpy' 2>/dev/null; then
+python=$(python_with numpy)
+if [ -n "$python" ]; then
   cat >check.py <<'PYTHON'
 import json, sys
 import numpy as np

@@ -19,8 +19,8 @@ expect_json 'len(d["over_time"]) == 21 and d["cosine"] > 0.5'
 grep -q "holds a run already" "$captured/err" || fail "record says why"
 
 # ---- examples/pytorch_watch.py, with NumPy's arrays where there is no PyTorch
-python=/usr/bin/python3
-if "$python" -c 'import numpy' 2>"$captured/err"; then
+python=$(python_with numpy)
+if [ -n "$python" ]; then
   PYTHONDONTWRITEBYTECODE=1 "$python" - "$SOURCE/examples" "$VECTRAIL" <<'PYTHON' || fail "checkpoints should be written and imported"
 import pathlib, sys
 sys.path.insert(0, sys.argv[1])
@@ -62,13 +62,14 @@ fi
 
 # Without PyTorch it says so; with it, it trains.
 make_corpus text.txt 60
-if "$python" -c 'import torch' 2>"$captured/err"; then
+python=$(python_with torch)
+if [ -n "$python" ]; then
   PYTHONDONTWRITEBYTECODE=1 "$python" "$SOURCE/examples/pytorch_watch.py" text.txt --run torch --vectrail "$VECTRAIL" \
     --dim 8 --epochs 1 --every 5 --batch 256 2>"$captured/err" || fail "the training should be watched"
   vectrail similarity torch king queen --over-time --json
   expect_json 'len(d["over_time"]) > 2'
 else
-  PYTHONDONTWRITEBYTECODE=1 "$python" "$SOURCE/examples/pytorch_watch.py" text.txt --run torch 2>"$captured/err" &&
+  PYTHONDONTWRITEBYTECODE=1 python3 "$SOURCE/examples/pytorch_watch.py" text.txt --run torch 2>"$captured/err" &&
     fail "without PyTorch there is no training"
   grep -q "needs PyTorch" "$captured/err" || fail "it should say that it needs PyTorch"
 fi

@@ -1,24 +1,16 @@
 #!/usr/bin/env bash
 # What we export is what others read: gensim opens both word2vec formats, NumPy the arrays, and all of them find the
-# neighbours that `vectrail neighbors` finds. Skipped (77) where there is no Python with gensim.
-set -euo pipefail
+# neighbours that `vectrail neighbors` finds. Skipped (77) where there is no Python with gensim. (label: optimised, for what it
+# looks at is in the files.)
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+set -eo pipefail
 
-: "${VECTRAIL:?the command to test}"
-python=""
-for candidate in "${PYTHON:-}" /usr/bin/python3 python3; do
-  if [ -n "$candidate" ] && "$candidate" -c 'import gensim, numpy' >/dev/null 2>&1; then
-    python=$candidate
-    break
-  fi
-done
+python=$(python_with gensim numpy || true)
 if [ -z "$python" ]; then
   echo "no Python with gensim and numpy here (Debian: python3-gensim): nothing was compared"
   exit 77
 fi
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
 
 # Topics of twelve words each; a sentence stays within one. Some words are not ASCII.
 "$python" - >corpus.txt <<'PYTHON'

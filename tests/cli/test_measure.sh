@@ -3,10 +3,7 @@
 # measure: every series agrees with a second computation in NumPy; samples, words, pairs; what is printed; bad input.
 . "${SOURCE:?}/tests/cli/lib.sh"
 
-numpy=""
-for candidate in python3 /usr/bin/python3; do
-  if "$candidate" -c 'import numpy' 2>/dev/null; then numpy=$candidate; break; fi
-done
+numpy=$(python_with numpy)
 
 make_corpus text.txt 1500
 vectrail train text.txt --run run "${small[@]}" --watch king,queen,apple --quiet

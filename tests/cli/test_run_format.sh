@@ -98,9 +98,7 @@ err=$(<"$captured/err")
 [ "$status" -eq 0 ] || fail "docs/run-format.md should say what a run holds"
 
 # The program on the page: first a cosine, then a series. It needs NumPy, which not every Python has.
-for python in python3 /usr/bin/python3 ""; do
-  "${python:-true}" -c 'import numpy' 2>/dev/null && break
-done
+python=$(python_with numpy)
 if [ -z "$python" ]; then
   echo "the program of docs/run-format.md was not run: no NumPy"
   finish

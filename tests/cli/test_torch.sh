@@ -2,8 +2,8 @@
 # Networks against PyTorch: gradients of all parameters, and logits of GPT-2's and GPT-NeoX's files. Optional: it needs
 # Debian's python3-torch, which is large and not installed for the tests. label: optimised
 . "${SOURCE:?}/tests/cli/lib.sh"
-python=/usr/bin/python3
-if ! "$python" -c 'import torch' 2>/dev/null; then
+python=$(python_with torch)
+if [ -z "$python" ]; then
   echo "skipped: needs PyTorch (Debian: python3-torch)"
   exit 77
 fi

@@ -3,8 +3,8 @@
  *
  * A target is a file fuzz_NAME.c with LLVMFuzzerTestOneInput, which reads one input and returns 0; what must hold for
  * every input it asks for by vtz_require. It is built twice: with libFuzzer (`make fuzz`, which looks for inputs), and
- * with replay.c, which gives it the committed inputs of corpus/NAME, as a test. Nothing in a target depends on time or
- * on the inputs before.
+ * with replay.c, which gives it the committed inputs of corpus/NAME, as a test; there both names are others. Nothing in
+ * a target depends on time or on the inputs before.
  */
 #ifndef VECTRAIL_TESTS_FUZZ_H
 #define VECTRAIL_TESTS_FUZZ_H

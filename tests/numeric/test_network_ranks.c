@@ -13,6 +13,8 @@
 #include "support/planted.h"
 #include "support/rank_jobs.h"
 
+#define SENTENCES 64 /* some dozen steps, in each of which the ranks meet a hundred times */
+
 typedef void setting(struct vt_train_request *request);
 
 static void nnlm(struct vt_train_request *request) {
@@ -61,7 +63,7 @@ static void request_init(struct vt_train_request *request, const char *const *in
 
 static void check_bits(setting *set, bool all) {
   struct vtt_folder *folder = vtt_folder_create();
-  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", vtt_sentences(160), 1),
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", SENTENCES, 1),
              *alone = vtt_path(folder, "alone");
   struct vtt_job job = {0};
   request_init(&job.request, &corpus, alone, set);
@@ -95,7 +97,7 @@ static void ranks_give_the_bits_of_one_process(void **state) {
 
 static void check_going_on(setting *set, int before, int after, int machines) {
   struct vtt_folder *folder = vtt_folder_create();
-  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", vtt_sentences(160), 1);
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", SENTENCES, 1);
   struct vt_train_request request;
   request_init(&request, &corpus, NULL, set);
   vtt_check_going_on(&request, folder, before, after, machines);
@@ -126,7 +128,7 @@ static void steep(struct vt_train_request *request) {
 static void all_diverge_together(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
-  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", vtt_sentences(160), 1);
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", SENTENCES, 1);
   struct vt_train_request request;
   struct vt_error alone;
   request_init(&request, &corpus, vtt_path(folder, "alone"), steep);
@@ -151,7 +153,7 @@ static void all_diverge_together(void **state) {
 static void what_ranks_cannot_do_is_refused(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
-  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", vtt_sentences(160), 1), *word = "the0";
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", SENTENCES, 1), *word = "the0";
   struct vtt_job job = {0};
   request_init(&job.request, &corpus, vtt_path(folder, "run"), nnlm);
   job.request.corpus.min_count = 1;
