@@ -11,13 +11,13 @@
  * Scores are products of the tables over stripes of rows, by all threads; each stripe has sums of its own, which are
  * added up in order.
  */
-#include <cblas.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "analysis/theory.h"
+#include "base/blas.h"
 #include "base/memory.h"
 #include "run/run_internal.h"
 
@@ -100,9 +100,9 @@ static void measure_stripes(void *context, int worker) {
     uint32_t number = atomic_fetch_add_explicit(&work->next, 1, memory_order_relaxed), first = number * ROWS;
     if (first >= words) return;
     uint32_t count = words - first < ROWS ? words - first : ROWS;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)count, (int)words, (int)work->dim, 1,
-                work->input + (size_t)first * work->dim, (int)work->dim, work->output, (int)work->dim, 0, scores,
-                (int)words);
+    vt_blas.cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)count, (int)words, (int)work->dim, 1,
+                        work->input + (size_t)first * work->dim, (int)work->dim, work->output, (int)work->dim, 0,
+                        scores, (int)words);
     for (uint32_t row = 0; row < count; row++)
       measure_row(work, &work->stripes[number], first + row, scores + (size_t)row * words);
   }
@@ -166,6 +166,7 @@ static void prepare_noise(const struct vt_factorisation_setup *setup, double *no
 
 enum vt_status vt_factorisation_at(const struct vt_factorisation_setup *setup, const float *input, const float *output,
                                    size_t dim, struct vt_factorisation *result, struct vt_error *error) {
+  VT_TRY(vt_blas_open(error));
   const size_t words = setup->meetings->words, stripes = (words + ROWS - 1) / ROWS;
   double *noise = vt_alloc(words, sizeof *noise), *share = vt_alloc(words, sizeof *share);
   int *band_of = vt_alloc(words, sizeof *band_of);
@@ -181,7 +182,6 @@ enum vt_status vt_factorisation_at(const struct vt_factorisation_setup *setup, c
     work.share = share;
     work.band_of = band_of;
     atomic_init(&work.next, 0);
-    openblas_set_num_threads(1);
     vt_pool_run(setup->pool, measure_stripes, &work);
     add_up(&work, stripes, result);
   }

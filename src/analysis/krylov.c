@@ -11,13 +11,12 @@
  * them lies the block that is to come next. Products of matrices are cut into pieces of a fixed size, which threads
  * share, and the BLAS runs single-threaded within: the same bits at any number of threads.
  */
-#include <cblas.h>
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-#include "analysis/lapack.h"
 #include "analysis/spectrum.h"
+#include "base/blas.h"
 #include "base/memory.h"
 #include "base/rng.h"
 
@@ -44,8 +43,8 @@ static enum vt_status create(struct krylov *k, struct vt_error *error) {
   const int n = (int)k->n, block = BLOCK, ask = -1;
   double wanted[2] = {0};
   int info;
-  dgeqrf_(&n, &block, NULL, &n, NULL, &wanted[0], &ask, &info);
-  dorgqr_(&n, &block, &block, NULL, &n, NULL, &wanted[1], &ask, &info);
+  vt_blas.dgeqrf_(&n, &block, NULL, &n, NULL, &wanted[0], &ask, &info);
+  vt_blas.dorgqr_(&n, &block, &block, NULL, &n, NULL, &wanted[1], &ask, &info);
   k->lwork = (int)(wanted[0] > wanted[1] ? wanted[0] : wanted[1]);
   k->basis = vt_alloc_aligned_raw((k->capacity + BLOCK) * k->n, sizeof(double));
   k->images = vt_alloc_aligned_raw(k->capacity * k->n, sizeof(double));
@@ -88,16 +87,17 @@ struct product {
 /* Rows begin .. end of c = a b', a[rows x inner] and b[columns x inner]; c is [rows x columns]. */
 static void inner_rows(void *context, size_t begin, size_t end) {
   const struct product *p = context;
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)(end - begin), (int)p->columns, (int)p->inner, 1,
-              p->a + begin * p->inner, (int)p->inner, p->b, (int)p->inner, 0, p->c + begin * p->columns,
-              (int)p->columns);
+  vt_blas.cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)(end - begin), (int)p->columns, (int)p->inner, 1,
+                      p->a + begin * p->inner, (int)p->inner, p->b, (int)p->inner, 0, p->c + begin * p->columns,
+                      (int)p->columns);
 }
 
 /* Columns begin .. end of c = scale a b + kept c, a[rows x inner], b[inner x columns]. */
 static void outer_columns(void *context, size_t begin, size_t end) {
   const struct product *p = context;
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)p->rows, (int)(end - begin), (int)p->inner, p->scale,
-              p->a, (int)p->inner, p->b + begin, (int)p->columns, p->kept, p->c + begin, (int)p->columns);
+  vt_blas.cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)p->rows, (int)(end - begin), (int)p->inner,
+                      p->scale, p->a, (int)p->inner, p->b + begin, (int)p->columns, p->kept, p->c + begin,
+                      (int)p->columns);
 }
 
 /* ---- the space --------------------------------------------------------------------------------------------------- */
@@ -126,10 +126,10 @@ static void orthogonalise(struct krylov *k) {
                              .kept = 1};
       vt_pool_share(k->operator->pool, k->n, PIECE, outer_columns, &less);
     }
-    dgeqrf_(&n, &block, own, &n, k->tau, k->work, &k->lwork, &info);
+    vt_blas.dgeqrf_(&n, &block, own, &n, k->tau, k->work, &k->lwork, &info);
     double least = INFINITY;
     for (size_t b = 0; b < BLOCK; b++) least = fmin(least, fabs(own[b * k->n + b]));
-    dorgqr_(&n, &block, &block, own, &n, k->tau, k->work, &k->lwork, &info);
+    vt_blas.dorgqr_(&n, &block, &block, own, &n, k->tau, k->work, &k->lwork, &info);
     if (pass > 0 && !(least < 0.5)) return; /* vectors of length 1 that lost little */
   }
 }
@@ -256,7 +256,7 @@ enum vt_status vt_spectrum_top(const struct vt_operator *operator, size_t count,
   if (count == 0) return VT_OK;
   if (count > operator->n)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "%zu eigenvalues are asked of a matrix of %zu rows", count, operator->n);
-  openblas_set_num_threads(1);
+  VT_TRY(vt_blas_open(error));
   struct krylov k = {.operator= operator, .n = operator->n, .wanted = count, .by_size = by_size};
   k.keep = (count + count / 4 + BLOCK) / BLOCK * BLOCK;
   k.capacity = k.keep + (count < 6 * BLOCK ? 6 * BLOCK : count / BLOCK * BLOCK);

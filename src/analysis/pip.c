@@ -1,7 +1,7 @@
 /* pip.c: the PIP loss, measured, expected and bounded. */
-#include <cblas.h>
 #include <math.h>
 
+#include "base/blas.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "vectrail/dimension.h"
@@ -21,7 +21,7 @@ static enum vt_status product_squares(const struct vt_vectors *a, const struct v
   for (size_t w = 0; w < a->rows; w++) { /* words are added in order */
     for (size_t k = 0; k < a->dim; k++) row[k] = (double)a->data[w * a->dim + k];
     for (size_t k = 0; k < b->dim; k++) row[a->dim + k] = (double)b->data[w * b->dim + k];
-    cblas_dger(CblasRowMajor, (int)a->dim, (int)b->dim, 1, row, 1, row + a->dim, 1, product, (int)b->dim);
+    vt_blas.cblas_dger(CblasRowMajor, (int)a->dim, (int)b->dim, 1, row, 1, row + a->dim, 1, product, (int)b->dim);
   }
   *squares = 0;
   for (size_t k = 0; k < a->dim * b->dim; k++) *squares += product[k] * product[k];
@@ -35,7 +35,7 @@ enum vt_status vt_pip_loss(const struct vt_vectors *a, const struct vt_vectors *
                            struct vt_error *error) {
   if (a->rows != b->rows)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "one table has %zu rows, the other %zu", a->rows, b->rows);
-  openblas_set_num_threads(1);
+  VT_TRY(vt_blas_open(error));
   double aa, bb, ab;
   VT_TRY(product_squares(a, a, &aa, error));
   VT_TRY(product_squares(b, b, &bb, error));

@@ -4,7 +4,6 @@
  * The noise is seen in two halves of the text, sentences drawn at random: each has half of what there is, so the
  * difference of their matrices has twice the deviation of the noise in that of the whole.
  */
-#include <cblas.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "analysis/association.h"
 #include "analysis/shares.h"
+#include "base/blas.h"
 #include "base/memory.h"
 #include "run/run_recorder.h"
 #include "text/subsample.h"
@@ -205,8 +205,8 @@ static enum vt_status compare_halves(struct svd *svd, struct vt_error *error) {
       status = vt_association_top(&svd->halves[h], svd->pool, count, by_size, values[h], vectors[h], error);
   }
   if (status == VT_OK)
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)count, (int)count, (int)words, 1, vectors[0], (int)words,
-                vectors[1], (int)words, 0, along, (int)count);
+    vt_blas.cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)count, (int)count, (int)words, 1, vectors[0],
+                        (int)words, vectors[1], (int)words, 0, along, (int)count);
   double squares = 0;
   for (size_t k = 0; status == VT_OK && k < count; k++) {
     squares += weight(svd, values[0][k], 4) + weight(svd, values[1][k], 4);

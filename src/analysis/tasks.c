@@ -6,13 +6,13 @@
  * and Pastur 1967). The largest over that edge is the signal; that it points along the mean difference is told by
  * `share`.
  */
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
 #include "analysis/spectrum.h"
 #include "analysis/text_file.h"
 #include "analysis/theory.h"
+#include "base/blas.h"
 #include "base/memory.h"
 #include "vectrail/eval.h"
 
@@ -90,6 +90,7 @@ static enum vt_status measure_section(const struct section *section, const struc
   const size_t n = section->count, dim = vectors->dim;
   *signal = *share = NAN;
   if (n < PAIRS_LOW) return VT_OK;
+  VT_TRY(vt_blas_open(error));
   double *rows = vt_alloc(n * dim, sizeof *rows), *gram = vt_alloc(n * n, sizeof *gram);
   double *values = vt_alloc(n, sizeof *values);
   enum vt_status status = VT_OK;
@@ -114,8 +115,8 @@ static enum vt_status measure_section(const struct section *section, const struc
     mean_squares += mean * mean / (double)n;
   }
   if (status == VT_OK) {
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)n, (int)dim, 1, rows, (int)dim, rows, (int)dim, 0,
-                gram, (int)n);
+    vt_blas.cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)n, (int)dim, 1, rows, (int)dim, rows,
+                        (int)dim, 0, gram, (int)n);
     status = vt_spectrum_full(gram, n, values, error);
   }
   if (status == VT_OK && squares > 0) {

@@ -1,7 +1,6 @@
 /* theory.c: the closed form of the quadratic model beside the singular values of every snapshot. */
 #include "analysis/theory.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

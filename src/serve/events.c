@@ -12,7 +12,6 @@
 
 #include "serve/events.h"
 
-#include <microhttpd.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "serve/http_library.h"
 
 #define STREAMS_MAX 64
 #define LOOK_NS 250000000L
@@ -62,7 +62,7 @@ static void compose(struct stream *stream, const char *before) {
 static void wake(struct stream *stream) {
   if (!stream->asleep) return;
   stream->asleep = false;
-  MHD_resume_connection(stream->connection);
+  vt_http.MHD_resume_connection(stream->connection);
 }
 
 static void look(struct vt_events *events) {
@@ -104,7 +104,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_
     given = MHD_CONTENT_READER_END_OF_STREAM;
   } else if (!stream->asleep) {
     stream->asleep = true;
-    MHD_suspend_connection(stream->connection);
+    vt_http.MHD_suspend_connection(stream->connection);
   }
   pthread_mutex_unlock(&stream->events->lock);
   return given;
@@ -128,7 +128,7 @@ struct MHD_Response *vt_events_open(struct vt_events *events, struct MHD_Connect
   if (stream == NULL) return NULL;
   *stream = (struct stream){.events = events, .connection = connection, .run = run};
   struct MHD_Response *response =
-      MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, stream, close_stream);
+      vt_http.MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, stream, close_stream);
   if (response == NULL) {
     vt_free(stream);
     return NULL;

@@ -15,7 +15,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <math.h>
-#include <microhttpd.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -28,6 +27,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "serve/events.h"
+#include "serve/http_library.h"
 #include "serve/routes.h"
 #include "serve/site.h"
 
@@ -53,7 +53,7 @@ void vt_serve_request_init(struct vt_serve_request *request) {
 }
 
 static const char *argument(void *connection, const char *name) {
-  return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
+  return vt_http.MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
 /* 127.0.0.1, localhost or [::1], with the port of this server or none (80). */
@@ -78,27 +78,27 @@ static void add_headers(struct MHD_Response *response, const char *type) {
       {"Cross-Origin-Resource-Policy", "same-origin"},
       {"Cross-Origin-Opener-Policy", "same-origin"},
       {"Cache-Control", "no-store"}};
-  MHD_add_response_header(response, "Content-Type", type);
+  vt_http.MHD_add_response_header(response, "Content-Type", type);
   for (size_t k = 0; k < sizeof headers / sizeof headers[0]; k++)
-    MHD_add_response_header(response, headers[k][0], headers[k][1]);
+    vt_http.MHD_add_response_header(response, headers[k][0], headers[k][1]);
 }
 
 static enum MHD_Result send_reply(struct MHD_Connection *connection, const struct vt_reply *reply) {
   struct MHD_Response *response;
   if (reply->fixed != NULL || reply->body.bytes == 0) /* The library takes a pointer to data that it only reads. */
-    response =
-        MHD_create_response_from_buffer(reply->fixed_bytes, (void *)(uintptr_t)reply->fixed, MHD_RESPMEM_PERSISTENT);
+    response = vt_http.MHD_create_response_from_buffer(reply->fixed_bytes, (void *)(uintptr_t)reply->fixed,
+                                                       MHD_RESPMEM_PERSISTENT);
   else
-    response = MHD_create_response_from_buffer_with_free_callback(reply->body.bytes, reply->body.data, vt_free);
+    response = vt_http.MHD_create_response_from_buffer_with_free_callback(reply->body.bytes, reply->body.data, vt_free);
   if (response == NULL) {
     vt_free(reply->body.data);
     return MHD_NO;
   }
   add_headers(response, reply->type);
-  if (reply->status == 503) MHD_add_response_header(response, "Retry-After", "1");
-  if (reply->status == 405) MHD_add_response_header(response, "Allow", "GET, HEAD");
-  enum MHD_Result sent = MHD_queue_response(connection, reply->status, response);
-  MHD_destroy_response(response);
+  if (reply->status == 503) vt_http.MHD_add_response_header(response, "Retry-After", "1");
+  if (reply->status == 405) vt_http.MHD_add_response_header(response, "Allow", "GET, HEAD");
+  enum MHD_Result sent = vt_http.MHD_queue_response(connection, reply->status, response);
+  vt_http.MHD_destroy_response(response);
   return sent;
 }
 
@@ -109,7 +109,8 @@ static enum MHD_Result send_refusal(struct MHD_Connection *connection, unsigned 
 
 /* From when on a client's time is counted. */
 static void note_time(struct server *server, struct MHD_Connection *connection, double since) {
-  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+  const union MHD_ConnectionInfo *info =
+      vt_http.MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
   pthread_mutex_lock(&server->lock);
   struct client *client = info != NULL ? info->socket_context : NULL;
   if (client != NULL) client->since = since;
@@ -120,17 +121,17 @@ static enum MHD_Result send_events(struct server *server, struct MHD_Connection 
   struct MHD_Response *response = vt_events_open(server->events, connection, run);
   if (response == NULL) return MHD_NO;
   add_headers(response, "text/event-stream");
-  MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U); /* it may be silent, ... */
-  note_time(server, connection, (double)INFINITY);                          /* ... and last: events.c bounds how many */
-  enum MHD_Result sent = MHD_queue_response(connection, 200, response);
-  MHD_destroy_response(response);
+  vt_http.MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U); /* it may be silent, ... */
+  note_time(server, connection, (double)INFINITY); /* ... and last: events.c bounds how many */
+  enum MHD_Result sent = vt_http.MHD_queue_response(connection, 200, response);
+  vt_http.MHD_destroy_response(response);
   return sent;
 }
 
 static bool has_body(struct MHD_Connection *connection) {
-  const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
+  const char *length = vt_http.MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
   return (length != NULL && strcmp(length, "0") != 0) ||
-         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding") != NULL;
+         vt_http.MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding") != NULL;
 }
 
 /* Called when the head of a request is there, and again at its end. What is refused is refused at once: the library
@@ -143,7 +144,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
   (void)upload;
   (void)upload_bytes;
   if (*seen == NULL) {
-    if (!is_our_host(server, MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host")))
+    if (!is_our_host(server, vt_http.MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host")))
       return send_refusal(connection, 403, "{\"error\":\"this server answers to 127.0.0.1 and localhost alone\"}");
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
       return send_refusal(connection, 405, "{\"error\":\"this server can only be read\"}");
@@ -168,7 +169,8 @@ static void connection_changed(void *context, struct MHD_Connection *connection,
   struct client *client = *own;
   pthread_mutex_lock(&server->lock);
   if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *info =
+        vt_http.MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     client = info != NULL ? vt_alloc(1, sizeof *client) : NULL; /* without: only the library's own limits hold */
     if (client != NULL) {
       *client = (struct client){.next = server->clients, .at = &server->clients, .socket = info->connect_fd};
@@ -253,7 +255,7 @@ static enum vt_status serve(const struct vt_serve_request *request, struct serve
   /* The logger first: options before it would speak on stderr. poll, not epoll: with its edges the library (0.9.75)
    * misses one end in ten that comes right behind the data, and keeps the connection until it has been idle too long.
    */
-  struct MHD_Daemon *daemon = MHD_start_daemon(
+  struct MHD_Daemon *daemon = vt_http.MHD_start_daemon(
       MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, server->port, NULL, NULL, handle,
       server, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
       MHD_OPTION_THREAD_POOL_SIZE, (unsigned)(request->threads > 1 ? request->threads : 0),
@@ -271,7 +273,7 @@ static enum vt_status serve(const struct vt_serve_request *request, struct serve
     cut_slow_clients(server);
   }
   vt_events_end(server->events);
-  MHD_stop_daemon(daemon);
+  vt_http.MHD_stop_daemon(daemon);
   return VT_OK;
 }
 
@@ -280,6 +282,7 @@ enum vt_status vt_serve(const struct vt_serve_request *request, struct vt_error 
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "at most %d runs, and at least one thread", VT_SERVE_RUNS_MAX);
   if (request->idle_seconds < 1 || request->request_seconds < 1 || request->connections < (unsigned)request->threads)
     return VT_FAIL(error, VT_ERROR_ARGUMENT, "at least a second, and a connection for each thread");
+  VT_TRY(vt_http_open(error));
   struct vt_view_options defaults;
   vt_view_options_init(&defaults);
   struct vt_site_options options = {.map_words = defaults.map_words, .threads = defaults.threads};

@@ -13,12 +13,12 @@
  * pairs from P_ij and from P_i P_j, each with its G_ij; what a row gets is added up in the order of the pairs by the
  * one thread that owns the row.
  */
-#include <cblas.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/blas.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "base/rng.h"
@@ -114,8 +114,9 @@ static void multiply_stripes(void *context, int worker) {
   size_t first, count;
   (void)worker;
   while (next_stripe(engine, &first, &count))
-    cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)count, (int)engine->words, 1, engine->matrix + first * engine->words,
-                (int)engine->words, engine->vector, 1, 0, engine->image + first, 1);
+    vt_blas.cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)count, (int)engine->words, 1,
+                        engine->matrix + first * engine->words, (int)engine->words, engine->vector, 1, 0,
+                        engine->image + first, 1);
 }
 
 /* The largest eigenvalue of M + shift I by power steps; with shift = |smallest| it is lambda_1 + shift. */
@@ -125,14 +126,14 @@ static double power_steps(struct quadratic *engine, double shift, double *vector
   for (size_t i = 0; i < words; i++) vector[i] = (double)vt_rng_unit(&rng) - 0.5;
   double value = 0;
   for (int step = 0; step < POWER_STEPS_MAX; step++) {
-    double length = cblas_dnrm2((int)words, vector, 1), before = value;
+    double length = vt_blas.cblas_dnrm2((int)words, vector, 1), before = value;
     if (!(length > 0)) return 0;
-    cblas_dscal((int)words, 1 / length, vector, 1);
+    vt_blas.cblas_dscal((int)words, 1 / length, vector, 1);
     engine->vector = vector;
     engine->image = image;
     each_stripe(engine, multiply_stripes);
-    cblas_daxpy((int)words, shift, vector, 1, image, 1);
-    value = cblas_ddot((int)words, vector, 1, image, 1);
+    vt_blas.cblas_daxpy((int)words, shift, vector, 1, image, 1);
+    value = vt_blas.cblas_ddot((int)words, vector, 1, image, 1);
     memcpy(vector, image, words * sizeof *vector);
     if (fabs(value - before) <= POWER_TOLERANCE * fabs(value)) break;
   }
@@ -224,7 +225,7 @@ static enum vt_status create(struct vt_engine *base, struct vt_error *error) {
   VT_TRY(vt_meetings_check_dense(vt_vocab_size(base->vocab), error));
   engine->words = (uint32_t)vt_vocab_size(base->vocab);
   engine->dim = base->options.dim;
-  openblas_set_num_threads(1);
+  VT_TRY(vt_blas_open(error));
   VT_TRY(count_meetings(engine, error));
   VT_TRY(vt_pool_create(base->options.threads, &engine->pool, error));
   VT_TRY(vt_table_init(&engine->seen, engine->words, engine->dim, error));
@@ -278,21 +279,21 @@ static void gradient_stripes(void *context, int worker) {
   while (next_stripe(engine, &first, &count)) {
     double *to = engine->gradient + first * engine->dim;
     const double *own = engine->table + first * engine->dim;
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)count, dim, words, 1,
-                engine->matrix + first * engine->words, words, engine->table, dim, 0, to, dim);
-    engine->parts[first / STRIPE] = cblas_ddot((int)count * dim, own, 1, to, 1);
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)count, dim, dim, scale, own, dim, engine->gram, dim,
-                -scale, to, dim);
+    vt_blas.cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)count, dim, words, 1,
+                        engine->matrix + first * engine->words, words, engine->table, dim, 0, to, dim);
+    engine->parts[first / STRIPE] = vt_blas.cblas_ddot((int)count * dim, own, 1, to, 1);
+    vt_blas.cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)count, dim, dim, scale, own, dim, engine->gram,
+                        dim, -scale, to, dim);
   }
 }
 
 /* L, and its gradient into engine->gradient: |W W'|^2 is |W'W|^2. */
 static double gradient(struct quadratic *engine) {
   const int dim = (int)engine->dim;
-  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, dim, dim, (int)engine->words, 1, engine->table, dim,
-              engine->table, dim, 0, engine->gram, dim);
+  vt_blas.cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, dim, dim, (int)engine->words, 1, engine->table, dim,
+                      engine->table, dim, 0, engine->gram, dim);
   each_stripe(engine, gradient_stripes);
-  double squares = cblas_ddot(dim * dim, engine->gram, 1, engine->gram, 1);
+  double squares = vt_blas.cblas_ddot(dim * dim, engine->gram, 1, engine->gram, 1);
   return (squares - 2 * sum_parts(engine) + engine->squares) / (2 * engine->squares);
 }
 
@@ -333,8 +334,8 @@ static double pair_weight(const struct quadratic *engine, uint32_t i, uint32_t j
 /* Both halves of a pair, whose slope in s is weight (s/2 -+ 1); returns its loss, beside that at s = 0. */
 static double add_pair(struct quadratic *engine, size_t number, uint32_t i, uint32_t j, double sign) {
   const double weight = pair_weight(engine, i, j);
-  double s = cblas_ddot((int)engine->dim, engine->table + (size_t)i * engine->dim, 1,
-                        engine->table + (size_t)j * engine->dim, 1);
+  double s = vt_blas.cblas_ddot((int)engine->dim, engine->table + (size_t)i * engine->dim, 1,
+                                engine->table + (size_t)j * engine->dim, 1);
   double slope = weight * (s / 2 - sign);
   engine->halves[2 * number] = (struct half){i, j, slope};
   engine->halves[2 * number + 1] = (struct half){j, i, slope};
@@ -359,8 +360,8 @@ static void sampled_stripes(void *context, int worker) {
     memset(engine->gradient + first * engine->dim, 0, count * engine->dim * sizeof(double));
     for (size_t k = engine->from[first]; k < engine->from[first + count]; k++) {
       const struct half *half = &engine->sorted[k];
-      cblas_daxpy((int)engine->dim, half->weight, engine->table + (size_t)half->other * engine->dim, 1,
-                  engine->gradient + (size_t)half->row * engine->dim, 1);
+      vt_blas.cblas_daxpy((int)engine->dim, half->weight, engine->table + (size_t)half->other * engine->dim, 1,
+                          engine->gradient + (size_t)half->row * engine->dim, 1);
     }
   }
 }

@@ -8,12 +8,12 @@
  */
 #include "train/softmax_batch.h"
 
-#include <cblas.h>
 #include <float.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/blas.h"
 #include "base/memory.h"
 
 #define TILE 512
@@ -45,6 +45,7 @@ struct vt_softmax_space {
 enum vt_status vt_softmax_space_create(size_t rows, uint32_t words, uint32_t dim, struct vt_pool *pool,
                                        const struct vt_kernel *kernel, struct vt_softmax_space **out,
                                        struct vt_error *error) {
+  VT_TRY(vt_blas_open(error));
   struct vt_softmax_space *space = vt_alloc_zero(1, sizeof *space);
   if (space == NULL) return VT_FAIL_MEMORY(error, sizeof *space);
   *space = (struct vt_softmax_space){.capacity = rows,
@@ -70,8 +71,6 @@ enum vt_status vt_softmax_space_create(size_t rows, uint32_t words, uint32_t dim
                         "cannot allocate the scores of %zu pairs against %u words: %zu bytes", rows, words,
                         cells * TILE * sizeof(float));
   }
-  /* Our threads take the tiles; more threads inside would only be in their way, and change the order of sums. */
-  openblas_set_num_threads(1);
   *out = space;
   return VT_OK;
 }
@@ -120,8 +119,8 @@ static void score_tile(struct vt_softmax_space *space, size_t tile) {
   const uint32_t words = tile_words(space, tile), padded = (words + 15) / 16 * 16;
   const float *outputs = vt_table_row(space->output, (uint32_t)(tile * TILE));
   float *scores = tile_scores(space, tile);
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)batch->rows, (int)words, (int)space->dim, 1, space->inputs,
-              (int)space->width, outputs, (int)space->width, 0, scores, TILE);
+  vt_blas.cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)batch->rows, (int)words, (int)space->dim, 1,
+                      space->inputs, (int)space->width, outputs, (int)space->width, 0, scores, TILE);
   for (size_t i = 0; i < batch->rows; i++) {
     float *row = scores + i * TILE;
     size_t cell = tile * space->capacity + i, from, to;
@@ -155,10 +154,10 @@ static void multiply_tile(struct vt_softmax_space *space, size_t tile, float *pa
             width = (int)space->width;
   const float *scores = tile_scores(space, tile), *outputs = vt_table_row(space->output, (uint32_t)(tile * TILE));
   float *gradient = vt_table_row(space->output_gradient, (uint32_t)(tile * TILE));
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, dim, words, 1, scores, TILE, outputs, width,
-              first ? 0 : 1, partial, width);
-  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, words, dim, rows, 1, scores, TILE, space->inputs, width,
-              batch->add ? 1 : 0, gradient, width);
+  vt_blas.cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, dim, words, 1, scores, TILE, outputs, width,
+                      first ? 0 : 1, partial, width);
+  vt_blas.cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, words, dim, rows, 1, scores, TILE, space->inputs, width,
+                      batch->add ? 1 : 0, gradient, width);
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */

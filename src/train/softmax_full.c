@@ -8,12 +8,12 @@
  * Threads take groups of rows; the BLAS runs single-threaded in each; each group sums its part of the output's
  * gradient, and the groups are added up in order: the same bits at any number of threads.
  */
-#include <cblas.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/blas.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "text/cooccur.h"
@@ -165,7 +165,7 @@ static enum vt_status create(struct vt_engine *base, struct vt_error *error) {
   VT_TRY(vt_pool_create(base->options.threads, &engine->pool, error));
   VT_TRY(create_tables(engine, error));
   VT_TRY(create_work(engine, error));
-  openblas_set_num_threads(1);
+  VT_TRY(vt_blas_open(error));
   base->state.steps = base->options.epochs;
   return VT_OK;
 }
@@ -225,14 +225,14 @@ static void add_rows(struct full *engine, struct work *work, size_t first, size_
   for (size_t i = 0; i < count; i++)
     memcpy(work->x + i * engine->dim, engine->tables[VT_TABLE_INPUT] + (size_t)rows->inputs[first + i] * engine->dim,
            engine->dim * sizeof(double));
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, words, dim, 1, work->x, dim, output, dim, 0, work->scores,
-              words);
+  vt_blas.cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, words, dim, 1, work->x, dim, output, dim, 0,
+                      work->scores, words);
   for (size_t i = 0; i < count; i++)
     work->loss += differentiate_row(rows, first + i, engine->words, work->scores + i * engine->words);
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, dim, words, 1, work->scores, words, output, dim, 0,
-              work->pull, dim);
-  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, words, dim, n, 1, work->scores, words, work->x, dim, 1,
-              work->gradient, dim);
+  vt_blas.cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, dim, words, 1, work->scores, words, output, dim, 0,
+                      work->pull, dim);
+  vt_blas.cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, words, dim, n, 1, work->scores, words, work->x, dim, 1,
+                      work->gradient, dim);
   for (size_t i = 0; i < count; i++) {
     double *to = work->input + (size_t)rows->inputs[first + i] * engine->dim;
     for (uint32_t k = 0; k < engine->dim; k++) to[k] += work->pull[i * engine->dim + k];
