@@ -133,13 +133,20 @@ need_web() {
 # The files of a run's snapshots, by step.
 snapshots() { find "$1/snapshots" -type f -printf '%f\n' | sort -n; }
 
-# Everything in the folder of the test, hidden names too: `listing` before and after tells what was left behind.
-listing() { (cd "$work" && find . | LC_ALL=C sort); }
-remember() { before=$(listing); }
+# Everything in the folder of the test, hidden names too, into a variable, without a process; before and after it tells
+# what was left behind.
+list_into() { # VARIABLE
+  local found
+  shopt -s globstar dotglob nullglob
+  found=("$work"/**)
+  shopt -u globstar dotglob nullglob
+  printf -v "$1" '%s\n' "${found[@]}"
+}
+remember() { list_into before; }
 expect_nothing_left() {
   local now
-  now=$(listing)
-  [ "$now" = "$before" ] || fail "left behind: $(comm -13 <(echo "$before") <(echo "$now") | tr '\n' ' ')"
+  list_into now
+  [ "$now" = "$before" ] || fail "left behind: $(comm -13 <(sort <<<"$before") <(sort <<<"$now") | tr '\n' ' ')"
 }
 
 # expect_json EXPRESSION: a Python expression over `d`, the JSON object in $out; the test fails where it is not true. One
