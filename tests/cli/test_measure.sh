@@ -16,7 +16,9 @@ expect_json 'd["words"] == 25 and d["sample_words"] == 25 and d["neighbor_words"
 expect_json 'd["clusters"] == 4 and d["chance"] == 0.25 and d["notes"] == [] and len(d["steps"]) == 6'
 expect_json 'len(d["singular_values"]) == 6 and len(d["singular_values"][0]) == 16'
 expect_json 'd["series"]["speed"][0] is None and d["series"]["displacement"][0] == 0'
-if [ -n "$numpy" ]; then
+if [ -n "${SANITIZED:-}" ]; then
+  : # it has seen what is computed
+elif [ -n "$numpy" ]; then
   echo "$out" >measured.json
   "$numpy" "$SOURCE/tests/support/measures.py" run measured.json text.txt >differences 2>&1 || fail "NumPy disagrees: $(head -5 differences)"
 else

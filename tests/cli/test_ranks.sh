@@ -82,7 +82,7 @@ expect_no_file other
 net=(--model transformer --dim 8 --layers 1 --heads 2 --context 16 --batch 2 --accumulate 6 --dropout 0.1 --warmup 5 --lr 0.01 --epochs 1
   --snapshots 6 --float32)
 same_network() { [ "$(hashes network)" = "$(hashes "$1")" ] || fail "$1 should have the bits of one process"; }
-head -n 800 text.txt >part.txt
+head -n 450 text.txt >part.txt
 "$VECTRAIL" train part.txt --run network --threads 2 --quiet "${net[@]}" || fail "a network should train"
 together -n 3 "$VECTRAIL" train part.txt --run network3 --threads 1 --json "${net[@]}"
 expect_status 0

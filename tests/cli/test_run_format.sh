@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # docs/run-format.md against a run: tables, columns, keys and metrics are those it tells of, and its program for
-# Python reads what the command reads.
+# Python reads what the command reads. (label: optimised, for it is the page that is looked at.)
 . "${SOURCE:?}/tests/cli/lib.sh"
 make_corpus text.txt 1500
 mkdir runs

@@ -190,6 +190,7 @@ static struct vt_spread spread_of(struct planted *p) {
 }
 
 static void test_planted(void **state) {
+  VTT_NOT_FOR_TSAN();
   struct planted apart, alone;
   (void)state;
   open_planted(&apart, false, 2);

@@ -450,6 +450,7 @@ static enum vt_status add_pairs(void *context, struct vt_engine *engine, struct 
 
 static void what_is_held_out_is_measured_and_not_trained_on(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   struct fixture f = fixture_create(300);
   f.options.held_out = 0.06;
   double losses[3];

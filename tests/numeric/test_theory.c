@@ -24,6 +24,7 @@
 /* Block Krylov iteration against LAPACK, on the matrix of a text, as it is and as sparse beside a constant. */
 static void spectra_agree_with_lapack(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   enum { TOP = 6 };
   struct vtt_folder *folder = vtt_folder_create();
   struct vtt_fixture f =
@@ -236,6 +237,7 @@ static void negative_sampling_comes_to_its_optimum(void **state) {
 /* The mean of what is not 0 is that of n x dim entries of variance 1, and the law's ends are its ends. */
 static void law_of_chance(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   static const size_t sizes[][2] = {{20, 100}, {100, 100}, {150, 40}};
   for (size_t k = 0; k < 3; k++) {
     const size_t n = sizes[k][0], dim = sizes[k][1], known = n < dim ? n : dim;

@@ -53,6 +53,7 @@ static double quarter_circle(double share) {
  * form; and the bound above both. */
 static void closed_form_against_draws(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   enum { N = 120, RANK = 8, DRAWS = 4 };
   const double sigma = 0.2, edge = sigma * sqrt(N) /* 2.19 */, rest = sigma * sqrt(N - RANK);
   static const double lambda[RANK] = {30, 22, 15, 10, 7, 5, 3.5, 2.6};

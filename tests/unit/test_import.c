@@ -176,6 +176,7 @@ static void numbers_are_read_exactly(void **state) {
 /* A byte of a number may be a line feed, and what stands before it look like text. */
 static void binary_is_told_from_text(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   struct vtt_folder *folder = vtt_folder_create();
   struct vt_rng rng = vt_rng_make(VT_RNG_TEST, 9, 0, 0);
   for (unsigned first = 0; first < 256; first++) {
@@ -391,6 +392,7 @@ static void lists_of_words(void **state) {
 
 static void malformed_texts_are_refused(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   struct vtt_folder *folder = vtt_folder_create();
   static const struct {
     const char *text;

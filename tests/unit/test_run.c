@@ -463,6 +463,7 @@ static void other_tables_are_not_taken_for_vectors(void **state) {
 
 static void rows_that_make_no_sense_are_damage(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   static const char *const statements[] = {
       "UPDATE word SET id = 1000 WHERE id = 5",
       "UPDATE word SET id = -1 WHERE id = 0",
@@ -551,6 +552,7 @@ static void write_database(struct vtt_folder *folder, const char *data, size_t b
 
 static void damaged_databases_give_errors_or_what_was_recorded(void **state) {
   (void)state;
+  VTT_NOT_FOR_TSAN();
   struct vtt_folder *folder = vtt_folder_create();
   const char *path = make_run(folder);
   size_t bytes, refused = 0;
