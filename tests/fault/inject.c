@@ -77,6 +77,7 @@ static struct {
   int (*open)(const char *, int, ...);
   int (*openat)(int, const char *, int, ...);
   DIR *(*opendir)(const char *);
+  void *(*dlopen)(const char *, int);
   int (*rename)(const char *, const char *);
   int (*mkdir)(const char *, mode_t);
   int (*unlink)(const char *);
@@ -104,6 +105,7 @@ static void find_all(void) {
   find(&below.open, "open");
   find(&below.openat, "openat");
   find(&below.opendir, "opendir");
+  find(&below.dlopen, "dlopen");
   find(&below.rename, "rename");
   find(&below.mkdir, "mkdir");
   find(&below.unlink, "unlink");
@@ -368,6 +370,15 @@ int openat(int folder, const char *path, int flags, ...) {
   mode_t mode = mode_of(flags, arguments);
   va_end(arguments);
   return open_any(folder, path, flags, mode);
+}
+
+/* What a library's own constructors do is not ours to answer for, as before main: it is there or not. */
+void *dlopen(const char *file, int mode) {
+  if (fails(NAME)) return NULL;
+  sparing = true;
+  void *handle = below.dlopen(file, mode);
+  sparing = false;
+  return handle;
 }
 
 DIR *opendir(const char *path) { return fails(NAME) ? NULL : below.opendir(path); }
