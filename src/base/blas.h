@@ -39,6 +39,7 @@ void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const 
   X(openblas_set_num_threads)
 
 struct vt_blas {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member has none around its name */
 #define VT_BLAS_MEMBER(function) __typeof__(&function) function;
   VT_BLAS_FUNCTIONS(VT_BLAS_MEMBER)
 #undef VT_BLAS_MEMBER

@@ -13,8 +13,8 @@ struct NET(gemm) {
 };
 /* What a factor of so many rows takes of it, in elements. */
 size_t NET(gemm_floats)(size_t rows, size_t depth);
-/* capacity: elements of each factor; larger products are made in parts, as are those deeper than depth_max, on which the
- * last bits depend. */
+/* capacity: elements of each factor; larger products are made in parts, as are those deeper than depth_max, on which
+ * the last bits depend. */
 enum vt_status NET(gemm_init)(struct NET(gemm) * space, size_t capacity, size_t depth_max, struct vt_error *error);
 void NET(gemm_release)(struct NET(gemm) * space); /* accepts an all-zero one */
 /* C[m, n] = or += sum over k < depth of a(i, k) b(j, k), by all threads of the pool (NULL: by this one). */

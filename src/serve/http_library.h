@@ -23,6 +23,7 @@
   X(MHD_destroy_response)
 
 struct vt_http_library {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member has none around its name */
 #define VT_HTTP_MEMBER(function) __typeof__(&function) function;
   VT_HTTP_FUNCTIONS(VT_HTTP_MEMBER)
 #undef VT_HTTP_MEMBER

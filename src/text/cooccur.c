@@ -36,7 +36,7 @@ struct chunk {
   uint32_t first, end;
   unsigned char *buffer; /* NULL until it is used */
   size_t room, bytes;    /* of the buffer; of the rows in it */
-  uint64_t offset; /* where it goes in the file */
+  uint64_t offset;       /* where it goes in the file */
   struct vt_error error;
 };
 
@@ -262,8 +262,8 @@ static enum vt_status make_room(struct chunk *chunk, size_t bytes, struct vt_err
   return chunk->buffer == NULL ? VT_FAIL_MEMORY(error, bytes) : VT_OK;
 }
 
-/* Cuts the next chunks; *word moves on to the first row behind them. A text with few pairs fills none, and takes as much
- * memory as it needs. */
+/* Cuts the next chunks; *word moves on to the first row behind them. A text with few pairs fills none, and takes as
+ * much memory as it needs. */
 static enum vt_status lay_out_chunks(struct counter *counter, uint32_t *word, struct vt_error *error) {
   const uint32_t words = counter->text->words;
   for (counter->chunk_count = 0; counter->chunk_count < counter->chunk_room && *word < words;) {

@@ -1,7 +1,7 @@
 /*
  * replay.c: gives a fuzz target all files of some folders, in the order of their names, whole and cut off at eight
- * places: a test where there is no fuzzer. usage: fuzz_replay NAME FOLDER..., as fuzz_npy; without a name it prints them
- * all.
+ * places: a test where there is no fuzzer. usage: fuzz_replay NAME FOLDER..., as fuzz_npy; without a name it prints
+ * them all.
  *
  * All targets are in this one program: the build renames what libFuzzer calls in each after its file, and lists the
  * names.
@@ -15,8 +15,8 @@
 
 #define CUTS 8
 
-#define TARGET(name)                           \
-  int name(const uint8_t *data, size_t bytes); \
+#define TARGET(name)                                                                                                   \
+  int name(const uint8_t *data, size_t bytes);                                                                         \
   __attribute__((weak)) int name##_begin(int *argc, char ***argv);
 #include "targets.list"
 #undef TARGET

@@ -63,8 +63,7 @@ static void request_init(struct vt_train_request *request, const char *const *in
 
 static void check_bits(setting *set, bool all) {
   struct vtt_folder *folder = vtt_folder_create();
-  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", SENTENCES, 1),
-             *alone = vtt_path(folder, "alone");
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", SENTENCES, 1), *alone = vtt_path(folder, "alone");
   struct vtt_job job = {0};
   request_init(&job.request, &corpus, alone, set);
   assert_int_equal(vt_train(&job.request, NULL, &job.error[0]), VT_OK);

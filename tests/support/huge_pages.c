@@ -16,7 +16,7 @@ typedef void indirect(void);
 
 static void nothing(void) {}
 
-__attribute__((used, no_sanitize_address, no_sanitize_undefined)) static indirect *resolve(void) {
+__attribute__((used, no_sanitize("address", "undefined"))) static indirect *resolve(void) {
   const unsigned long begin = ((unsigned long)__bss_start + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
   const unsigned long end = (unsigned long)_end / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
   long result = SYSTEM_MADVISE;
