@@ -1,21 +1,12 @@
 /* blas.c: loading OpenBLAS. */
 #include "base/blas.h"
 
-#include "base/late.h"
-
 struct vt_blas vt_blas;
 
-static const struct vt_late_function functions[] = {
-#define FUNCTION(name) {#name, &vt_blas.name},
-    VT_BLAS_FUNCTIONS(FUNCTION)
-#undef FUNCTION
-};
+static const char *const names[] = {VT_BLAS_FUNCTIONS(VT_LATE_NAME)};
 
-static struct vt_late_library library = {.file = VECTRAIL_OPENBLAS,
-                                         .help = "install OpenBLAS (Debian: libopenblas0)",
-                                         .functions = functions,
-                                         .function_count = sizeof functions / sizeof functions[0],
-                                         .mutex = PTHREAD_MUTEX_INITIALIZER};
+static struct vt_late_library library =
+    VT_LATE_LIBRARY(VECTRAIL_OPENBLAS, "install OpenBLAS (Debian: libopenblas0)", names, &vt_blas);
 
 enum vt_status vt_blas_open(struct vt_error *error) {
   VT_TRY(vt_late_load(&library, error));

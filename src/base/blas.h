@@ -11,7 +11,7 @@
 
 #include <cblas.h>
 
-#include "base/error.h"
+#include "base/late.h"
 
 /* QR of a[m x n] by reflections, and the Q of it in place of a. */
 void dgeqrf_(const int *m, const int *n, double *a, const int *lda, double *tau, double *work, const int *lwork,
@@ -39,10 +39,7 @@ void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const 
   X(openblas_set_num_threads)
 
 struct vt_blas {
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member has none around its name */
-#define VT_BLAS_MEMBER(function) __typeof__(&function) function;
-  VT_BLAS_FUNCTIONS(VT_BLAS_MEMBER)
-#undef VT_BLAS_MEMBER
+  VT_BLAS_FUNCTIONS(VT_LATE_MEMBER)
 };
 extern struct vt_blas vt_blas;
 

@@ -13,15 +13,15 @@ static enum vt_status load(const struct vt_late_library *library, struct vt_erro
     return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, library->help, "cannot load a library: %s",
                         why == NULL ? library->file : why);
   }
-  for (size_t k = 0; k < library->function_count; k++) {
-    const struct vt_late_function *function = &library->functions[k];
-    void *address = dlsym(handle, function->name);
+  for (size_t k = 0; k < library->count; k++) {
+    void *address = dlsym(handle, library->names[k]);
     if (address == NULL) {
       (void)dlclose(handle);
       return VT_FAIL_HELP(error, VT_ERROR_UNSUPPORTED, library->help, "the library %s has no function %s",
-                          library->file, function->name);
+                          library->file, library->names[k]);
     }
-    memcpy(function->to, &address, sizeof address); /* C has no conversion from an object's pointer to a function's */
+    memcpy((char *)library->table + k * sizeof address, &address,
+           sizeof address); /* C has no conversion from an object's pointer to a function's */
   }
   return VT_OK;
 }

@@ -5,7 +5,7 @@
 
 #include <microhttpd.h>
 
-#include "base/error.h"
+#include "base/late.h"
 
 #define VT_HTTP_FUNCTIONS(X)                                                                                           \
   X(MHD_start_daemon)                                                                                                  \
@@ -23,10 +23,7 @@
   X(MHD_destroy_response)
 
 struct vt_http_library {
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member has none around its name */
-#define VT_HTTP_MEMBER(function) __typeof__(&function) function;
-  VT_HTTP_FUNCTIONS(VT_HTTP_MEMBER)
-#undef VT_HTTP_MEMBER
+  VT_HTTP_FUNCTIONS(VT_LATE_MEMBER)
 };
 extern struct vt_http_library vt_http;
 

@@ -21,14 +21,10 @@ if [ -x /usr/bin/python3 ]; then
   PATH=$captured/bin:$PATH
 fi
 
-# python_with MODULE...: a Python that has them all, or nothing. They are looked for and not imported, which of NumPy takes
-# a third of a second.
-python_with() {
-  local candidate
-  for candidate in python3 /usr/bin/python3; do
-    "$candidate" -c 'import sys, importlib.util as at; sys.exit(any(at.find_spec(name) is None for name in sys.argv[1:]))' "$@" \
-      2>/dev/null && echo "$candidate" && return
-  done
+# python_has MODULE...: whether Python has them all. They are looked for and not imported, which of NumPy takes a third of a
+# second.
+python_has() {
+  python3 -c 'import sys, importlib.util as at; sys.exit(any(at.find_spec(name) is None for name in sys.argv[1:]))' "$@" 2>/dev/null
 }
 
 failures=0

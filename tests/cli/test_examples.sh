@@ -19,9 +19,8 @@ expect_json 'len(d["over_time"]) == 21 and d["cosine"] > 0.5'
 grep -q "holds a run already" "$captured/err" || fail "record says why"
 
 # ---- examples/pytorch_watch.py, with NumPy's arrays where there is no PyTorch
-python=$(python_with numpy)
-if [ -n "$python" ]; then
-  PYTHONDONTWRITEBYTECODE=1 "$python" - "$SOURCE/examples" "$VECTRAIL" <<'PYTHON' || fail "checkpoints should be written and imported"
+if python_has numpy; then
+  PYTHONDONTWRITEBYTECODE=1 python3 - "$SOURCE/examples" "$VECTRAIL" <<'PYTHON' || fail "checkpoints should be written and imported"
 import pathlib, sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
@@ -62,9 +61,8 @@ fi
 
 # Without PyTorch it says so; with it, it trains.
 make_corpus text.txt 60
-python=$(python_with torch)
-if [ -n "$python" ]; then
-  PYTHONDONTWRITEBYTECODE=1 "$python" "$SOURCE/examples/pytorch_watch.py" text.txt --run torch --vectrail "$VECTRAIL" \
+if python_has torch; then
+  PYTHONDONTWRITEBYTECODE=1 python3 "$SOURCE/examples/pytorch_watch.py" text.txt --run torch --vectrail "$VECTRAIL" \
     --dim 8 --epochs 1 --every 5 --batch 256 2>"$captured/err" || fail "the training should be watched"
   vectrail similarity torch king queen --over-time --json
   expect_json 'len(d["over_time"]) > 2'

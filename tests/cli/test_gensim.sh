@@ -6,14 +6,13 @@
 . "$(dirname "$0")/lib.sh"
 set -eo pipefail
 
-python=$(python_with gensim numpy || true)
-if [ -z "$python" ]; then
+if ! python_has gensim numpy; then
   echo "no Python with gensim and numpy here (Debian: python3-gensim): nothing was compared"
   exit 77
 fi
 
 # Topics of twelve words each; a sentence stays within one. Some words are not ASCII.
-"$python" - >corpus.txt <<'PYTHON'
+python3 - >corpus.txt <<'PYTHON'
 import random
 draw = random.Random(7)
 words = [f"{stem}{i}" for stem in ("river", "café", "Straße", "漢字", "don't") for i in "abcdefghijkl"]
@@ -42,7 +41,7 @@ for word in rivera caféb Straßec 漢字d "don'te"; do
   "$VECTRAIL" neighbors run "$word" -k 10 --json >>neighbors.json
 done
 
-"$python" - <<'PYTHON'
+python3 - <<'PYTHON'
 import json, struct
 import numpy
 from gensim.models import KeyedVectors

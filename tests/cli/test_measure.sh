@@ -3,8 +3,6 @@
 # measure: every series agrees with a second computation in NumPy; samples, words, pairs; what is printed; bad input.
 . "${SOURCE:?}/tests/cli/lib.sh"
 
-numpy=$(python_with numpy)
-
 make_corpus text.txt 1500
 vectrail train text.txt --run run "${small[@]}" --watch king,queen,apple --quiet
 expect_status 0
@@ -18,9 +16,9 @@ expect_json 'len(d["singular_values"]) == 6 and len(d["singular_values"][0]) == 
 expect_json 'd["series"]["speed"][0] is None and d["series"]["displacement"][0] == 0'
 if [ -n "${SANITIZED:-}" ]; then
   : # it has seen what is computed
-elif [ -n "$numpy" ]; then
+elif python_has numpy; then
   echo "$out" >measured.json
-  "$numpy" "$SOURCE/tests/support/measures.py" run measured.json text.txt >differences 2>&1 || fail "NumPy disagrees: $(head -5 differences)"
+  python3 "$SOURCE/tests/support/measures.py" run measured.json text.txt >differences 2>&1 || fail "NumPy disagrees: $(head -5 differences)"
 else
   echo "note: no NumPy here, so nothing was computed a second time" >&2
 fi

@@ -98,13 +98,12 @@ err=$(<"$captured/err")
 [ "$status" -eq 0 ] || fail "docs/run-format.md should say what a run holds"
 
 # The program on the page: first a cosine, then a series. It needs NumPy, which not every Python has.
-python=$(python_with numpy)
-if [ -z "$python" ]; then
+if ! python_has numpy; then
   echo "the program of docs/run-format.md was not run: no NumPy"
   finish
 fi
 command_line="program.py"
-"$python" program.py >program.out 2>"$captured/err" || fail "the program on the page should run: $(<"$captured/err")"
+python3 program.py >program.out 2>"$captured/err" || fail "the program on the page should run: $(<"$captured/err")"
 vectrail similarity runs/demo king queen --json
 expect_json "abs(d['cosine'] - $(sed -n 1p program.out)) < 1e-6"
 vectrail info runs/demo --metric probe_loss --json

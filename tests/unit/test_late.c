@@ -11,40 +11,38 @@
 #include "base/blas.h"
 #include "base/late.h"
 
-static double (*cosine)(double);
-static int (*nothing)(void);
+static struct {
+  double (*cosine)(double);
+  int (*nothing)(void);
+} table;
 
-static const struct vt_late_function here[] = {{"cos", &cosine}};
-static const struct vt_late_function not_here[] = {{"cos", &cosine}, {"vt_no_such_function", &nothing}};
+static const char *const names[] = {"cos", "vt_no_such_function"};
 
-static struct vt_late_library library_of(const char *file, const struct vt_late_function *functions, size_t count) {
-  return (struct vt_late_library){.file = file,
-                                  .help = "install it",
-                                  .functions = functions,
-                                  .function_count = count,
-                                  .mutex = PTHREAD_MUTEX_INITIALIZER};
+static struct vt_late_library library_of(const char *file, size_t count) {
+  struct vt_late_library library = VT_LATE_LIBRARY(file, "install it", names, &table);
+  library.count = count;
+  return library;
 }
 
 static void what_is_there_is_found(void **state) {
   (void)state;
-  struct vt_late_library library = library_of("libm.so.6", here, 1);
+  struct vt_late_library library = library_of("libm.so.6", 1);
   assert_int_equal(vt_late_load(&library, NULL), VT_OK);
   assert_int_equal(vt_late_load(&library, NULL), VT_OK);
-  assert_true(cosine(0) >= 1);
+  assert_true(table.cosine(0) >= 1);
 }
 
 static void what_is_not_there_is_named(void **state) {
   (void)state;
   struct vt_error error;
-  struct vt_late_library missing = library_of("libvectrail-nowhere.so.0", here, 1);
+  struct vt_late_library missing = library_of("libvectrail-nowhere.so.0", 1);
   assert_int_equal(vt_late_load(&missing, &error), VT_ERROR_UNSUPPORTED);
   assert_non_null(strstr(error.message, "libvectrail-nowhere.so.0"));
   assert_string_equal(error.help, "install it");
-  struct vt_late_library other = library_of("libm.so.6", not_here, 2);
+  struct vt_late_library other = library_of("libm.so.6", 2);
   assert_int_equal(vt_late_load(&other, &error), VT_ERROR_UNSUPPORTED);
   assert_string_equal(error.message, "the library libm.so.6 has no function vt_no_such_function");
-  other.functions = here; /* a failure is not remembered */
-  other.function_count = 1;
+  other.count = 1; /* a failure is not remembered */
   assert_int_equal(vt_late_load(&other, NULL), VT_OK);
 }
 
