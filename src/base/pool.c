@@ -102,9 +102,11 @@ static void *member_main(void *argument) {
     if (atomic_load_explicit(&pool->stop, memory_order_acquire)) return NULL;
     pool->work(pool->context, member->worker);
     if (atomic_fetch_sub_explicit(&pool->running, 1, memory_order_acq_rel) == 1) {
+      /* Whoever looked before is asleep now; whoever looks later need not sleep. Woken with the lock held, it would wait
+       * for that next. */
       pthread_mutex_lock(&pool->mutex);
-      pthread_cond_signal(&pool->done);
       pthread_mutex_unlock(&pool->mutex);
+      pthread_cond_signal(&pool->done);
     }
   }
 }
@@ -112,8 +114,8 @@ static void *member_main(void *argument) {
 static void raise_generation(struct vt_pool *pool) {
   pthread_mutex_lock(&pool->mutex);
   atomic_fetch_add_explicit(&pool->generation, 1, memory_order_release);
-  pthread_cond_broadcast(&pool->wake);
   pthread_mutex_unlock(&pool->mutex);
+  pthread_cond_broadcast(&pool->wake);
 }
 
 enum vt_status vt_pool_create(int size, struct vt_pool **out, struct vt_error *error) {

@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# label: threads
 # measure: every series agrees with a second computation in NumPy; samples, words, pairs; what is printed; bad input.
 . "${SOURCE:?}/tests/cli/lib.sh"
 

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # The server: every route, requests that make no sense, hosts that are not ours; that it writes nothing; ports.
-# label: threads
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

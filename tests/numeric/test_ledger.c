@@ -238,7 +238,7 @@ static void check_setting(const char *corpus, struct vtt_folder *folder, const s
 static void the_ledger_is_what_moved(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
-  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", vtt_sentences(500), 1);
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 200, 1);
   /* TSan is shown one of each kind of engine. */
   for (size_t k = 0; k < SETTINGS; k += vtt_under_tsan ? 3 : 1) check_setting(corpus, folder, &settings[k]);
   vtt_folder_remove(folder);
@@ -255,7 +255,7 @@ static void snapshot_hash(const char *path, char sha256[80]) {
 static void the_vectors_do_not_know_of_it(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
-  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", vtt_sentences(300), 1);
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 120, 1);
   char with[80], without[80];
   for (size_t k = 0; k < SETTINGS; k += vtt_sanitized ? 12 : 3) {
     char name[64];

@@ -43,8 +43,7 @@ static void compare_with(struct vtt_job *job, const char *alone, struct vtt_fold
 
 static void check_bits(void (*set)(struct vt_train_request *request), uint32_t sentences, bool all) {
   struct vtt_folder *folder = vtt_folder_create();
-  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", vtt_sentences(sentences), 1),
-             *alone = vtt_path(folder, "alone");
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", sentences, 1), *alone = vtt_path(folder, "alone");
   struct vtt_job job = {0};
   request_init(&job.request, &corpus, alone);
   set(&job.request);
@@ -97,22 +96,22 @@ static void dealt_with_adagrad(struct vt_train_request *request) {
 
 static void tables_that_are_dealt_change_no_bit(void **state) {
   (void)state;
-  check_bits(dealt, 800, true);
+  check_bits(dealt, 320, true);
   if (vtt_under_tsan) return; /* the others send the same messages */
-  check_bits(dealt_with_paths, 300, false);
-  check_bits(dealt_with_cbow, 300, false);
-  check_bits(dealt_with_adagrad, 300, false);
+  check_bits(dealt_with_paths, 120, false);
+  check_bits(dealt_with_cbow, 120, false);
+  check_bits(dealt_with_adagrad, 120, false);
 }
 
 static void ranks_give_the_bits_of_one_process(void **state) {
   (void)state;
-  check_bits(as_it_is, 800, true);
-  check_bits(with_replicas, 900, true);
+  check_bits(as_it_is, 320, true);
+  check_bits(with_replicas, 360, true);
   if (vtt_under_tsan) return;
-  check_bits(with_paths, 300, false);
-  check_bits(with_cbow, 300, false);
-  check_bits(with_adagrad, 300, false);
-  check_bits(with_decay, 300, false);
+  check_bits(with_paths, 120, false);
+  check_bits(with_cbow, 120, false);
+  check_bits(with_adagrad, 120, false);
+  check_bits(with_decay, 120, false);
 }
 
 /* ---- stopping and going on --------------------------------------------------------------------------------------- */
@@ -124,7 +123,7 @@ static void with_adagrad_and_decay(struct vt_train_request *request) {
 
 static void check_going_on(void (*set)(struct vt_train_request *request), int before, int after, int machines) {
   struct vtt_folder *folder = vtt_folder_create();
-  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", vtt_sentences(900), 1);
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 360, 1);
   struct vt_train_request request;
   request_init(&request, &corpus, NULL);
   set(&request);

@@ -200,7 +200,7 @@ static void a_replay_is_what_would_have_been_recorded(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
   const char *inputs[2];
-  two_inputs(folder, inputs, vtt_sentences(300));
+  two_inputs(folder, inputs, 120);
   for (size_t s = 0; s < SETTINGS; s += vtt_under_tsan ? 4 : 1) {
     char name[64];
     snprintf(name, sizeof name, "%s-live", settings[s].name);
@@ -317,7 +317,7 @@ static void documents_are_the_lines_of_the_text(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
   const char *inputs[2];
-  two_inputs(folder, inputs, vtt_sentences(300));
+  two_inputs(folder, inputs, 120);
   for (size_t s = 0; s < SETTINGS; s += vtt_under_tsan ? 4 : 1) {
     const char *path = vtt_path(folder, settings[s].name);
     train(inputs, 2, path, &settings[s], true);
@@ -358,7 +358,7 @@ static void a_replay_adds_snapshots_and_pairs(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
   const char *inputs[2];
-  two_inputs(folder, inputs, vtt_sentences(300));
+  two_inputs(folder, inputs, 120);
   const char *path = vtt_path(folder, "run");
   train(inputs, 2, path, &settings[0], false);
   struct vt_run *run = open_run(path);

@@ -75,7 +75,7 @@ static void request_init(struct vt_train_request *request, const char *const *in
   vt_record_options_init(&request->record);
   request->corpus.min_count = 1;
   request->train.dim = 20;
-  request->train.block_tokens = vtt_sanitized ? 32 : 64;
+  request->train.block_tokens = 32;
   request->train.blocks = 3;
   request->train.epochs = 3;
   request->train.sample = 1e-3;
@@ -269,8 +269,7 @@ static void glove(struct vt_train_request *request) {
 static void stopped_anywhere_it_ends_the_same(void **state) {
   void (*change)(struct vt_train_request *) = *(void (*const *)(struct vt_train_request *)) * state;
   struct vtt_folder *folder = vtt_folder_create();
-  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", vtt_sentences(400), 3),
-             *whole = vtt_path(folder, "whole");
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 160, 3), *whole = vtt_path(folder, "whole");
   struct vt_train_request request;
   struct vt_train_result result;
   struct watcher watcher = {.stop_at = UINT64_MAX};
@@ -355,8 +354,7 @@ static void check_measurements(struct vtt_folder *folder, const char *run) {
 static void stopped_again_and_again(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
-  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", vtt_sentences(400), 3),
-             *whole = vtt_path(folder, "whole");
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 160, 3), *whole = vtt_path(folder, "whole");
   const char *run = vtt_path(folder, "run");
   struct vt_train_request request;
   struct vt_train_result result;
@@ -385,8 +383,7 @@ static void stopped_again_and_again(void **state) {
 static void what_came_after_the_checkpoint_is_done_again(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
-  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", vtt_sentences(400), 3),
-             *whole = vtt_path(folder, "whole");
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 160, 3), *whole = vtt_path(folder, "whole");
   struct vt_train_request request;
   struct vt_train_result result;
   struct watcher watcher = {.stop_at = UINT64_MAX};
@@ -427,7 +424,7 @@ static void what_came_after_the_checkpoint_is_done_again(void **state) {
 static void stopped_while_reading_it_leaves_nothing(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
-  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", vtt_sentences(400), 3), *run = vtt_path(folder, "run");
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 160, 3), *run = vtt_path(folder, "run");
   struct vt_train_request request;
   struct vt_error error;
   request_init(&request, &corpus, run);
@@ -442,7 +439,7 @@ static void stopped_while_reading_it_leaves_nothing(void **state) {
 
 /* A run stopped at step 9. */
 static const char *stopped_run(struct vtt_folder *folder, const char *name) {
-  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", vtt_sentences(400), 3), *run = vtt_path(folder, name);
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 160, 3), *run = vtt_path(folder, name);
   struct vt_train_request request;
   struct vt_train_result result;
   struct watcher watcher = {.stop_at = 9};

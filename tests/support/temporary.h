@@ -30,9 +30,6 @@
 #define vtt_sanitized false
 #endif
 
-/* So many sentences of a text on which nothing but paths and identities is looked at; two fifths where one watches. */
-static inline uint32_t vtt_sentences(uint32_t count) { return vtt_sanitized ? count * 2 / 5 : count; }
-
 /* Of the tests of a program, for TSan those that are named so, which are the ones with threads. */
 #define VTT_TSAN_RUNS(pattern)                                                                                         \
   do {                                                                                                                 \

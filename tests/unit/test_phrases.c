@@ -293,7 +293,7 @@ static void agrees_with_the_plain_one(void **state) {
 /* Every pair is a phrase: whether the first word of a stretch is joined depends on the first word of the text. */
 static void long_runs_are_joined_from_the_left(void **state) {
   (void)state;
-  enum { WORDS = 3000 };
+  enum { WORDS = 1000 };
   for (size_t words = WORDS; words <= WORDS + 1; words++) {
     for (unsigned kinds = 1; kinds <= 2; kinds++) {
       char *text = calloc(2 * words + 1, 1);

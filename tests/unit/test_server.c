@@ -1,6 +1,6 @@
 /*
- * label: threads. What one client of the server can hold: sizes, seconds and connections are bounded, and whoever does
- * not name this machine, or wants to write, is refused at once.
+ * label: threads. Clients that ask at once are told the same. What one of them can hold: sizes, seconds and connections
+ * are bounded, and whoever does not name this machine, or wants to write, is refused at once.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -21,13 +22,18 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "support/planted.h"
+#include "vectrail/run.h"
 #include "vectrail/serve.h"
+#include "vectrail/train.h"
 
 #define PATIENCE 20 /* seconds: a bound that a slow machine keeps, too */
 
 static uint16_t port;
 static volatile sig_atomic_t stop;
 static pthread_t thread;
+static struct vtt_folder *folder;
+static const char *runs[2];
 
 static void listening(void *context, uint16_t at) {
   (void)context;
@@ -39,7 +45,9 @@ static void *serve(void *unused) {
   struct vt_error error;
   (void)unused;
   vt_serve_request_init(&request);
-  request.threads = 2;
+  request.runs = runs;
+  request.run_count = 2;
+  request.threads = 3;
   request.idle_seconds = 1;
   request.request_seconds = 2;
   request.connections = 8;
@@ -52,8 +60,34 @@ static void *serve(void *unused) {
   return NULL;
 }
 
+/* Two runs over one text, with a ledger of one word. */
+static int train(const char *corpus, const char *run, uint64_t seed) {
+  static const char *const watched[] = {"syn0a"};
+  struct vt_train_request request = {.inputs = &corpus, .input_count = 1, .run_path = run};
+  vt_corpus_options_init(&request.corpus);
+  vt_train_options_init(&request.train);
+  vt_record_options_init(&request.record);
+  request.corpus.min_count = 1;
+  request.corpus.threads = request.train.threads = 1;
+  request.train.dim = 8;
+  request.train.block_tokens = 128;
+  request.train.blocks = 2;
+  request.train.epochs = 2;
+  request.train.seed = seed;
+  request.record.snapshots = 4;
+  request.record.ledger = watched;
+  request.record.ledger_count = 1;
+  return vt_train(&request, NULL, NULL) == VT_OK ? 0 : -1;
+}
+
 static int start(void **state) {
   (void)state;
+  folder = vtt_folder_create();
+  const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 200, 1);
+  for (int k = 0; k < 2; k++) {
+    runs[k] = vtt_path(folder, k == 0 ? "first" : "second");
+    if (train(corpus, runs[k], 1 + (uint64_t)k) != 0) return -1;
+  }
   if (pthread_create(&thread, NULL, serve, NULL) != 0) return -1;
   while (__atomic_load_n(&port, __ATOMIC_ACQUIRE) == 0) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   return 0;
@@ -62,30 +96,47 @@ static int start(void **state) {
 static int end(void **state) {
   (void)state;
   __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
-  return pthread_join(thread, NULL);
+  int joined = pthread_join(thread, NULL);
+  vtt_folder_remove(folder);
+  return joined;
 }
 
-static int connect_to_server(void) {
+/* A connection, or -1. */
+static int connected(void) {
   int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const struct timeval patience = {.tv_sec = PATIENCE};
-  assert_true(descriptor >= 0);
+  if (descriptor < 0) return -1;
   setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  assert_int_equal(connect(descriptor, (struct sockaddr *)&address, sizeof address), 0);
+  if (connect(descriptor, (struct sockaddr *)&address, sizeof address) == 0) return descriptor;
+  close(descriptor);
+  return -1;
+}
+
+static int connect_to_server(void) {
+  int descriptor = connected();
+  assert_true(descriptor >= 0);
   return descriptor;
 }
 
 static void say(int descriptor, const char *text) { (void)!send(descriptor, text, strlen(text), MSG_NOSIGNAL); }
 
-/* Up to the end of the connection, terminated; false where it did not end in time. */
-static bool hear(int descriptor, char *reply, size_t capacity) {
+/* Up to the end of the connection, terminated; how many bytes, and in `ended` (may be NULL) whether it ended in time.
+ */
+static size_t hear_bytes(int descriptor, char *reply, size_t capacity, bool *ended) {
   size_t got = 0;
   ssize_t more = 1;
   while (got + 1 < capacity && (more = recv(descriptor, reply + got, capacity - 1 - got, 0)) > 0) got += (size_t)more;
-  bool ended = got + 1 == capacity || more == 0 || errno == ECONNRESET;
+  if (ended != NULL) *ended = got + 1 == capacity || more == 0 || errno == ECONNRESET;
   reply[got] = '\0';
   close(descriptor);
+  return got;
+}
+
+static bool hear(int descriptor, char *reply, size_t capacity) {
+  bool ended;
+  (void)hear_bytes(descriptor, reply, capacity, &ended);
   return ended;
 }
 
@@ -148,6 +199,111 @@ static void who_trickles_is_cut_off(void **state) {
   hear(descriptor, reply, sizeof reply);
 }
 
+/* Each kind of answer there is: from snapshots, from what is computed once and kept, and from two runs at once. The
+ * first ones tell how far that has come, too, and so change. */
+static const char *const paths[] = {
+    "/api/runs/0",
+    "/api/runs/1",
+    "/",
+    "/app.js",
+    "/api/runs/0/words",
+    "/api/runs/0/frames",
+    "/api/runs/0/movement",
+    "/api/runs/0/clusters",
+    "/api/runs/0/plane?axes=1,2,3,4",
+    "/api/runs/0/plane/share?axes=1,2,3,4",
+    "/api/runs/0/find?text=syn0a",
+    "/api/runs/0/neighbors?word=3&k=4",
+    "/api/runs/0/pair?a=1&b=2&ranks=1",
+    "/api/runs/0/word?word=1",
+    "/api/runs/0/analogy?words=1,2,3,4",
+    "/api/runs/0/movers?frame=1&k=5",
+    "/api/runs/0/table?frame=0",
+    "/api/runs/0/explain?word=WATCHED&by=role",
+    "/api/runs/0/diagnosis",
+    "/api/runs/0/measures",
+    "/api/runs/1/frames?first=1&count=1",
+    "/api/runs/1/neighbors?word=1&k=2",
+    "/api/compare?a=0&b=1&k=3",
+    "/api/compare/positions?a=0&b=1",
+};
+enum { PATHS = sizeof paths / sizeof *paths, CHANGE = 2, CLIENTS = 4, REPLY_BYTES = 1 << 20 };
+
+struct client {
+  pthread_t thread;
+  size_t first;  /* where it begins in the list */
+  unsigned word; /* that has a ledger */
+  bool good;     /* all was answered */
+  const char *at;
+  uint64_t told[PATHS]; /* a hash of each answer */
+};
+
+/* Cmocka's checks belong to the thread that runs the test: a client takes down what it heard. */
+static uint64_t told_of(const char *reply, size_t bytes) {
+  uint64_t hash = UINT64_C(14695981039346656037);
+  for (size_t k = 0; k < bytes; k++) hash = (hash ^ (unsigned char)reply[k]) * UINT64_C(1099511628211);
+  return hash;
+}
+
+/* What is being computed is answered by 503; it is asked for again. */
+static bool ask(struct client *client, const char *path, char *reply, uint64_t *told) {
+  char request[256];
+  const char *word = strstr(path, "WATCHED");
+  int head = word == NULL ? (int)strlen(path) : (int)(word - path);
+  snprintf(request, sizeof request, "GET %.*s", head, path);
+  if (word != NULL) snprintf(request + strlen(request), 128, "%u%s", client->word, word + strlen("WATCHED"));
+  strcat(request, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  double begun = vt_clock_seconds();
+  do {
+    int descriptor = connected();
+    if (descriptor < 0) return false;
+    say(descriptor, request);
+    size_t bytes = hear_bytes(descriptor, reply, REPLY_BYTES, NULL);
+    const char *body = strstr(reply, "\r\n\r\n");
+    if (body != NULL && strncmp(reply + 8, " 200 ", 5) == 0) {
+      *told = told_of(body, (size_t)(reply + bytes - body));
+      return true;
+    }
+    if (strncmp(reply + 8, " 503 ", 5) != 0) return false;
+    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+  } while (vt_clock_seconds() - begun < PATIENCE);
+  return false;
+}
+
+static void *be_client(void *context) {
+  struct client *client = context;
+  char *reply = malloc(REPLY_BYTES);
+  client->good = reply != NULL;
+  for (size_t k = 0; k < PATHS && client->good; k++) {
+    size_t place = (client->first + k) % PATHS;
+    client->at = paths[place];
+    client->good = ask(client, paths[place], reply, &client->told[place]);
+  }
+  free(reply);
+  return NULL;
+}
+
+static void clients_at_once_are_told_the_same(void **state) {
+  (void)state;
+  static struct client clients[CLIENTS];
+  struct vt_run *run;
+  uint32_t word;
+  assert_int_equal(vt_run_open(runs[0], &run, NULL), VT_OK);
+  assert_true(vt_vocab_find(vt_run_vocab(run), "syn0a", &word));
+  vt_run_close(run);
+  /* Two begin with the same, and meet the others on the way. */
+  for (size_t c = 0; c < CLIENTS; c++) {
+    clients[c] = (struct client){.first = c / 2 * (PATHS / 2), .word = word};
+    assert_int_equal(pthread_create(&clients[c].thread, NULL, be_client, &clients[c]), 0);
+  }
+  for (size_t c = 0; c < CLIENTS; c++) assert_int_equal(pthread_join(clients[c].thread, NULL), 0);
+  for (size_t c = 0; c < CLIENTS; c++) {
+    if (!clients[c].good) fail_msg("client %zu was not answered: %s", c, clients[c].at);
+    for (size_t k = CHANGE; k < PATHS; k++)
+      if (clients[c].told[k] != clients[0].told[k]) fail_msg("client %zu was told something else: %s", c, paths[k]);
+  }
+}
+
 /* As many as may be open hold it no longer than their time; then others are answered again. */
 static void connections_are_bounded(void **state) {
   (void)state;
@@ -180,9 +336,13 @@ static void limits_are_checked(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(limits_are_checked),       cmocka_unit_test(who_may_ask),
-      cmocka_unit_test(nothing_is_taken_in),      cmocka_unit_test(a_head_is_bounded),
-      cmocka_unit_test(who_is_silent_is_cut_off), cmocka_unit_test(who_trickles_is_cut_off),
+      cmocka_unit_test(limits_are_checked),
+      cmocka_unit_test(who_may_ask),
+      cmocka_unit_test(clients_at_once_are_told_the_same),
+      cmocka_unit_test(nothing_is_taken_in),
+      cmocka_unit_test(a_head_is_bounded),
+      cmocka_unit_test(who_is_silent_is_cut_off),
+      cmocka_unit_test(who_trickles_is_cut_off),
       cmocka_unit_test(connections_are_bounded),
   };
   return cmocka_run_group_tests(tests, start, end);
