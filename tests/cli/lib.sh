@@ -196,7 +196,7 @@ or_fewer() { if [ -n "${SANITIZED:-}" ]; then echo "$2"; else echo "$1"; fi; }
 # Settings under which that text is learnt in a second; a third of it where a sanitizer watches.
 epochs=$(or_fewer 12 4)
 # shellcheck disable=SC2034 # the tests use them
-small=(--dim 16 --window 3 --sample 0 --epochs "$epochs" --lr 0.05 --block-tokens 256 --blocks 4 --snapshots 6 --threads 2)
+small=(--dim 16 --window 3 --sample 0 --epochs "$epochs" --lr 0.05 --block-tokens 256 --blocks 4 --snapshots 6 --threads 1)
 
 finish() {
   if [ "$failures" -gt 0 ]; then

@@ -17,14 +17,14 @@ sums() { python3 -c '
 import sqlite3, sys
 print(sqlite3.connect(sys.argv[1] + "/run.db").execute("SELECT step, sha256 FROM snapshot ORDER BY step").fetchall())' "$1"; }
 vectrail train old.txt --run gpt --model transformer --dim 16 --layers 1 --heads 2 --context 16 --epochs 3 --min-count 1 --snapshots 2 \
-  --probes 2 --lr 0.003 --warmup 5 --quiet
+  --probes 2 --lr 0.003 --warmup 5 --threads 1 --quiet
 expect_status 0
-fast=(--lr 0.003 --batch 20 --length 4 --snapshots 3 --quiet)
+fast=(--threads 1 --lr 0.003 --batch 20 --length 4 --snapshots 3 --quiet)
 
 vectrail align gpt prefer.jsonl --method reward --run judge "${fast[@]}" --epochs 3 --json
 expect_status 0
 expect_json 'd["accuracy"] > 0.95 and d["pairs"] == 120 and d["prompts"] == 4 and d["kl"] is None and d["steps"] == 18'
-vectrail align gpt prefer.jsonl --method dpo --run dpo "${fast[@]}" --threads 1 --json
+vectrail align gpt prefer.jsonl --method dpo --run dpo "${fast[@]}" --json
 expect_status 0
 expect_json 'd["log_chosen"] - d["log_rejected"] > d["log_chosen_before"] - d["log_rejected_before"] + 1'
 expect_json 'd["kl"] > 0.02 and 0 < d["drift"] < 1 and len(d["moved"]) == 10 and d["moved"][0]["drift"] >= d["moved"][9]["drift"] > 0'
@@ -38,7 +38,7 @@ assert meta["origin"] == "align" and meta["align_method"] == "dpo" and meta["bas
 P
 vectrail align gpt prefer.jsonl --method dpo --run dpo-2 "${fast[@]}" --threads 2
 [ "$(sums dpo)" = "$(sums dpo-2)" ] || fail "two threads should give the same bits"
-vectrail align gpt prefer.jsonl --method ppo --reward judge --run ppo "${fast[@]}" --batch 4 --samples 16 --epochs 30 --threads 1 --json
+vectrail align gpt prefer.jsonl --method ppo --reward judge --run ppo "${fast[@]}" --batch 4 --samples 16 --epochs 30 --json
 expect_status 0
 expect_json 'd["kl"] > 0.02 and d["reward"] is not None and d["log_chosen"] - d["log_rejected"] > d["log_chosen_before"] - d["log_rejected_before"]'
 vectrail align gpt prefer.jsonl --method ppo --reward judge --run ppo-2 "${fast[@]}" --batch 4 --samples 16 --epochs 30 --threads 2

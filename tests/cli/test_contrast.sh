@@ -7,13 +7,13 @@ sums() { python3 -c '
 import sqlite3, sys
 print(sqlite3.connect(sys.argv[1] + "/run.db").execute("SELECT step, sha256 FROM snapshot ORDER BY step").fetchall())' "$1"; }
 vectrail train old.txt --run gpt --model transformer --dim 16 --layers 1 --heads 2 --context 16 --epochs 3 --min-count 1 --snapshots 2 \
-  --probes 2 --lr 0.003 --warmup 5 --quiet
+  --probes 2 --lr 0.003 --warmup 5 --threads 1 --quiet
 expect_status 0
 vectrail train old.txt --run base "${small[@]}" --quiet
 expect_status 0
-fast=(--lr 0.002 --batch 32 --snapshots 4 --probes 4 --quiet)
+fast=(--threads 1 --lr 0.002 --batch 32 --snapshots 4 --probes 4 --quiet)
 
-vectrail contrast gpt old.txt --run apart "${fast[@]}" --epochs 5 --threads 1 --json
+vectrail contrast gpt old.txt --run apart "${fast[@]}" --epochs 5 --json
 expect_status 0
 expect_json 'd["by_dropout"] and d["pairs"] == 300 and d["steps"] == 45'
 expect_json 'd["after"]["uniformity"] < d["before"]["uniformity"] - 0.1 and d["after"]["rank"] > d["before"]["rank"]'
@@ -43,7 +43,7 @@ expect_json '"words_unmoved" in [u["kind"] for u in d["unknown"]]'
 for _ in 1 2 3 4; do printf '%s\n' $'king\tapple' $'queen\tpear' $'sword\ttree' $'prince\tplum' $'castle\tgarden' $'knight\torchard'; done >pairs.tsv
 echo $'zebra\tking' >>pairs.tsv
 for run in base gpt; do
-  vectrail contrast $run pairs.tsv --run pairs-$run "${fast[@]}" --batch 6 --lr 0.01 --epochs 10 --threads 1 --json
+  vectrail contrast $run pairs.tsv --run pairs-$run "${fast[@]}" --batch 6 --lr 0.01 --epochs 10 --json
   expect_status 0
   expect_json 'not d["by_dropout"] and d["pairs"] == 24 and d["skipped"] == 1 and d["after"]["alignment"] < d["before"]["alignment"]'
   vectrail contrast $run pairs.tsv --run pairs-$run-2 "${fast[@]}" --batch 6 --lr 0.01 --epochs 10 --threads 2

@@ -32,13 +32,13 @@ PY
 }
 
 # ---- training -----------------------------------------------------------------------------------------------------
-glove="--model glove --dim 6 --epochs 4 --snapshots 5 --quiet"
-softmax="--loss softmax --batch full --dim 6 --epochs 8 --snapshots 5 --quiet"
-quadratic="--loss quadratic --dim 6 --epochs 12 --snapshots 5 --quiet"
+glove="--threads 1 --model glove --dim 6 --epochs 4 --snapshots 5 --quiet"
+softmax="--threads 1 --loss softmax --batch full --dim 6 --epochs 8 --snapshots 5 --quiet"
+quadratic="--threads 1 --loss quadratic --dim 6 --epochs 12 --snapshots 5 --quiet"
 # shellcheck disable=SC2086 # words of options
 {
   vectrail train text --run g --min-count 1 --window 4 $glove
-  vectrail train --counts near.db --run gc $glove --threads 1
+  vectrail train --counts near.db --run gc $glove --threads 2
   expect_status 0
   same g gc
   vectrail train text --run o --min-count 1 --window 4 $glove --one-sided

@@ -22,7 +22,8 @@ with open(path, "w") as file:
             words.insert(random.randrange(len(words)), f"rare{line}")
         file.write(" ".join(words) + "\n")
 PYTHON
-python3 generate.py text.txt 25000 40 0
+python3 generate.py long.txt 25000 40 0
+head -n 14000 long.txt >text.txt
 python3 generate.py little.txt 600 40 0
 python3 generate.py rare.txt 6000 40 600
 settings=(--dim 32 --sample 1e-3 --min-count 2 --block-tokens 512 --blocks 4 --snapshots 20 --threads 2 --quiet)
@@ -49,7 +50,7 @@ finds() { # NAME KIND: it is among them
 train sound text.txt --epochs 12 --held-out 2%
 diagnosed sound ""
 expect_json 'len(d["sound"]) >= 9 and "overfitted" in d["sound"] and "collapsed" in d["sound"]'
-train constant text.txt --epochs 30 --schedule constant --until converged
+train constant long.txt --epochs 30 --schedule constant --until converged
 diagnosed constant ""
 train other text.txt --epochs 12 --seed 5 --loss hs
 diagnosed other ""

@@ -5,9 +5,9 @@
 make_corpus text.txt 400
 head -n 20 text.txt >few.txt
 # shellcheck disable=SC2034 # used by name
-nnlm=(--model nnlm --lr 0.01 --dim 12 --hidden 16 --epochs 2 --min-count 1 --snapshots 4 --probes 4 --quiet)
+nnlm=(--threads 1 --model nnlm --lr 0.01 --dim 12 --hidden 16 --epochs 2 --min-count 1 --snapshots 4 --probes 4 --quiet)
 # shellcheck disable=SC2034 # likewise
-gpt=(--model transformer --dim 16 --layers 2 --heads 2 --context 16 --epochs 2 --min-count 1 --snapshots 4 --probes 4 --quiet
+gpt=(--threads 1 --model transformer --dim 16 --layers 2 --heads 2 --context 16 --epochs 2 --min-count 1 --snapshots 4 --probes 4 --quiet
   --dropout 0.1 --warmup 5)
 
 sums() { python3 -c '
@@ -16,12 +16,12 @@ print(sqlite3.connect(sys.argv[1] + "/run.db").execute("SELECT step, sha256 FROM
 
 for model in nnlm gpt; do
   declare -n options=$model
-  vectrail train text.txt --run $model "${options[@]}" --threads 1 --json
+  vectrail train text.txt --run $model "${options[@]}" --json
   expect_status 0
   expect_json 'd["loss"] < 3.21 and d["tokens"] == 2 * sum(len(l.split()) for l in open("text.txt"))'
   vectrail train text.txt --run $model-3 "${options[@]}" --threads 3
   [ "$(sums $model)" = "$(sums $model-3)" ] || fail "three threads should give the same bits"
-  less=("${options[@]}" --epochs 1 --snapshots 2 --probes 2 --threads 1)
+  less=("${options[@]}" --epochs 1 --snapshots 2 --probes 2)
   vectrail train few.txt --run $model-few "${less[@]}"
   vectrail train few.txt --run $model-plain "${less[@]}" --kernel reference
   expect_status 0
@@ -146,8 +146,8 @@ expect_status 0
   "[('ab', 8), ('be', 4), ('caf', 4), ('cd', 8), ('fgh', 4)]" ] || fail "the rule of letters finds other words"
 
 # Pieces of words: learnt, kept beside the run, used again, and put together to text.
-pieces=(--model transformer --tokens bpe --dim 16 --layers 1 --heads 2 --context 16 --epochs 1 --snapshots 3 --probes 2 --quiet)
-vectrail train book.txt --run bpe "${pieces[@]}" --vocab-size 290 --threads 1
+pieces=(--threads 1 --model transformer --tokens bpe --dim 16 --layers 1 --heads 2 --context 16 --epochs 1 --snapshots 3 --probes 2 --quiet)
+vectrail train book.txt --run bpe "${pieces[@]}" --vocab-size 290
 expect_status 0
 vectrail train book.txt --run bpe-3 "${pieces[@]}" --tokenizer bpe/tokenizer.json --threads 3
 [ "$(sums bpe)" = "$(sums bpe-3)" ] || fail "a tokenizer that is given makes the same tokens, three threads the same bits"

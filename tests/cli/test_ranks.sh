@@ -27,7 +27,7 @@ fi
 
 # On one machine, as whoever we are, with more ranks than processors; leaks of MPI itself are not ours.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_btl=vader,self,tcp OMPI_MCA_btl_tcp_if_include=lo
-export OMPI_MCA_oob_tcp_if_include=lo OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+export OMPI_MCA_pml=ob1 OMPI_MCA_oob_tcp_if_include=lo OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 together() { # ARGUMENTS...: of mpirun
   command_line="mpirun $*"
@@ -42,7 +42,7 @@ same() { [ "$(hashes alone)" = "$(hashes "$1")" ] || fail "$1 should have the bi
 # ---- the same bits, one voice ----------------------------------------------------------------------------------------
 "$VECTRAIL" train text.txt --run alone --threads 1 --quiet "${settings[@]}" || fail "the text should train"
 # Under a sanitizer one of each kind: its ranks wait for each other on too few processors.
-cases=("2 2" "3 1" "4 2")
+cases=("2 2" "4 1")
 if [ -n "${SANITIZED:-}" ]; then cases=("2 2"); fi
 for case in "${cases[@]}"; do
   read -r ranks threads <<<"$case"
@@ -62,16 +62,14 @@ apart() { # MACHINES RANKS ARGUMENTS...: of the command
   together -n "$ranks" sh -c "export VECTRAIL_MACHINE=\$((OMPI_COMM_WORLD_RANK % $machines)); exec \"\$@\"" sh \
     "$VECTRAIL" "$@"
 }
-cases=("2 3 2" "4 4 1")
-if [ -n "${SANITIZED:-}" ]; then cases=("2 3 1"); fi
+cases=("2 3 1" "2 3 2 --deal-tables" "3 3 1 --deal-tables")
+if [ -n "${SANITIZED:-}" ]; then cases=("2 3 1 --deal-tables"); fi
 for case in "${cases[@]}"; do
-  read -r machines ranks threads <<<"$case"
-  apart "$machines" "$ranks" train text.txt --run "apart$ranks" --threads "$threads" --json "${settings[@]}"
+  read -r machines ranks threads deal <<<"$case"
+  # shellcheck disable=SC2086 # nothing where they are not dealt
+  apart "$machines" "$ranks" train text.txt --run "apart$machines$deal" --threads "$threads" $deal --json "${settings[@]}"
   expect_status 0
-  same "apart$ranks"
-  apart "$machines" "$ranks" train text.txt --run "dealt$ranks" --threads "$threads" --deal-tables --json "${settings[@]}"
-  expect_status 0
-  same "dealt$ranks"
+  same "apart$machines$deal"
 done
 apart 2 2 train text.txt --run other --deal-tables --sync periodic "${settings[@]}"
 expect_status 1

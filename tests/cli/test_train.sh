@@ -45,8 +45,12 @@ same "a compressed file" text.gz "${small[@]}"
 same "reading only" text.txt "${small[@]}" --watch king,queen --metrics 10 --probes 3
 # What changes the training changes the vectors, each in its way.
 seen=" $first "
-for other in "--model cbow" "--model cbow --cbow-classic" "--loss hs" "--model cbow --loss hs" "--optimizer adagrad" "--schedule constant" \
-  "--schedule cosine" "--l2 0.001" "--seed 2" "--window 4" "--lr 0.04" "--negative 6" "--sample 1e-3" "--block-tokens 128" "--blocks 2" "--noise-exponent 1" "--epochs 11"; do
+others=("--model cbow" "--loss hs" "--model cbow --loss hs" "--optimizer adagrad" "--model cbow --cbow-classic" "--epochs 3")
+if [ -z "${SANITIZED:-}" ]; then # numbers in the place of others
+  others+=("--schedule constant" "--schedule cosine" "--l2 0.001" "--seed 2" "--window 4" "--lr 0.04" "--negative 6" "--sample 1e-3" "--block-tokens 128"
+    "--blocks 2" "--noise-exponent 1")
+fi
+for other in "${others[@]}"; do
   # shellcheck disable=SC2086 # two words on purpose
   vectrail train text.txt --run other --force "${small[@]}" $other
   expect_status 0
