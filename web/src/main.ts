@@ -148,22 +148,28 @@ async function refresh(): Promise<void> {
 // ---- address ---------------------------------------------------------------------------------------------------------
 
 let writing: ReturnType<typeof setTimeout> | undefined;
-let written = "";
+const here = (): string => location.hash || "#";
+// The address that was last read or written. Another one is where a reader has just gone: it is about to be read.
+let known = here();
+let arriving: ReturnType<typeof fromAddress> | null = null; // at another run
 function writeAddress(): void {
   clearTimeout(writing);
   writing = setTimeout(() => {
     const { run, store, clock } = app;
-    if (!run || run.words.texts.length === 0 || clock.playing) return;
+    if (!run || run.words.texts.length === 0 || clock.playing || here() !== known) return;
     const step = run.frames > 0 && clock.frame !== run.frames - 1 ? run.stepOf(clock.frame) : null;
-    written = toAddress(store.state, step, run);
-    if (written !== location.hash && !(written === "#" && location.hash === "")) history.replaceState(null, "", written === "#" ? location.pathname + location.search : written);
+    known = toAddress(store.state, step, run);
+    if (known !== here()) history.replaceState(null, "", known === "#" ? location.pathname + location.search : known);
+    known = here(); // as the browser writes it
   }, 120);
 }
 
 function readAddress(): void {
-  if (location.hash === written || (written === "#" && location.hash === "")) return;
+  if (here() === known) return;
+  known = here();
   const wanted = fromAddress(location.hash, base()), sameRun = wanted.state.run === app.store.state.run;
   const { words, axes, ...rest } = wanted.state;
+  if (!sameRun) arriving = wanted;
   app.store.set(sameRun ? rest : { ...rest, words, axes });
   if (sameRun && app.run) {
     choose(app.run, wanted);
@@ -179,7 +185,10 @@ function connect(): void {
     if (changed.has("lang")) setLanguage(state.lang);
     if (changed.has("theme")) applyTheme(state.theme);
     shell.stateChanged(changed);
-    if (changed.has("run")) void openRun(state.run, null);
+    if (changed.has("run")) {
+      void openRun(state.run, arriving);
+      arriving = null;
+    }
     if (changed.has("axes")) void showPlane();
     if (changed.has("words") && app.run) shell.announce(state.words.length > 0 ? t.chosenWords(state.words.map(app.run.textOf)) : t.nothingChosen);
     writeAddress();

@@ -288,6 +288,21 @@ step("comes back by its address", async ({ context, shared, words }) => {
   assert.equal(now.color, "movement");
   assert.equal(now.trails, false);
   assert.deepEqual(now.camera, { x: 0.1, y: 0.2, zoom: 3 });
+  // The page stays, and goes where its address goes: to a word of another run, away, and back before it wrote of it.
+  const goes = (run) => page.evaluate((hash) => { location.hash = hash; }, `run=${run}&word=${words[1]}`);
+  const arrives = (run) => sooner(async () => assert.deepEqual(await page.evaluate(() => {
+    const { run, store } = window.vectrail.app;
+    return [run?.id, store.state.run, ...store.state.words.map((word) => run?.textOf(word))];
+  }), [run, run, words[1]]));
+  await goes(1);
+  await arrives(1);
+  await page.waitForTimeout(300);
+  await page.evaluate((hash) => new Promise((done) => {
+    const back = location.hash;
+    location.hash = hash;
+    setTimeout(() => { location.hash = back; done(); }, 20);
+  }), `run=0&word=${words[1]}`);
+  await arrives(1);
   assert.deepEqual(page.complaints, []);
   await page.close();
 });
@@ -329,17 +344,16 @@ step("shows a training as it goes on, and keeps what it has when the server ends
 
 step("has words for runs that are not as they should be", async ({ context }) => {
   const { child, address } = await serve("one", "few", "cut", "wild");
+  const page = await open(context, address);
   for (const [id, text] of [[0, /one snapshot/], [1, /Only 1\d words/], [2, /cut off at step.*vectrail resume cut/s], [3, /diverged/i]]) {
-    const page = await open(context, `${address}#run=${id}`);
-    await page.waitForFunction(() => document.querySelector(".notice"), undefined, { timeout: 30000 });
-    await sooner(async () => assert.match((await page.locator(".notice").allTextContents()).join(" "), text));
+    await page.goto(`${address}#run=${id}`); // the page stays, and opens another run
+    await sooner(async () => assert.match((await page.locator(".notice").allTextContents()).join(" "), text), 30000);
     if (id === 0) await axe(page, "a notice"); // one is like another
     assert.deepEqual(page.complaints, []);
-    await page.close();
   }
   await stop(child);
   const none = await serve();
-  const page = await open(context, none.address);
+  await page.goto(none.address);
   await page.waitForSelector(".state code");
   await sooner(async () => assert.match(await page.textContent(".state code"), /vectrail train/));
   await axe(page, "no runs");
