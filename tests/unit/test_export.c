@@ -231,11 +231,12 @@ static bool set_comma_locale(struct vtt_folder *folder) {
     if (setlocale(LC_ALL, installed[i]) != NULL) return true;
   char command[4096];
   const char *path = vtt_folder_path(folder);
-  (void)snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 --no-archive '%s/de_DE.UTF-8' >'%s/log' 2>&1",
+  /* Of few characters, which is made in a quarter of the time. */
+  (void)snprintf(command, sizeof command, "localedef -i de_DE -f ISO-8859-1 --no-archive '%s/de_DE' >'%s/log' 2>&1",
                  path, path);
   (void)!system(command); /* its warnings count as failure; whether the locale is there is what matters */
   (void)setenv("LOCPATH", path, 1);
-  return setlocale(LC_ALL, "de_DE.UTF-8") != NULL;
+  return setlocale(LC_ALL, "de_DE") != NULL;
 }
 
 static void test_locale_changes_nothing(void **state) {

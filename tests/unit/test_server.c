@@ -1,6 +1,6 @@
 /*
- * label: threads. Clients that ask at once are told the same. What one of them can hold: sizes, seconds and connections
- * are bounded, and whoever does not name this machine, or wants to write, is refused at once.
+ * label: threads, label: long. Clients that ask at once are told the same. What one of them can hold: sizes, seconds
+ * and connections are bounded, and whoever does not name this machine, or wants to write, is refused at once.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
