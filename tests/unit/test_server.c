@@ -247,12 +247,13 @@ static uint64_t told_of(const char *reply, size_t bytes) {
 
 /* What is being computed is answered by 503; it is asked for again. */
 static bool ask(struct client *client, const char *path, char *reply, uint64_t *told) {
-  char request[256];
+  char target[128], request[256];
   const char *word = strstr(path, "WATCHED");
-  int head = word == NULL ? (int)strlen(path) : (int)(word - path);
-  snprintf(request, sizeof request, "GET %.*s", head, path);
-  if (word != NULL) snprintf(request + strlen(request), 128, "%u%s", client->word, word + strlen("WATCHED"));
-  strcat(request, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  if (word == NULL)
+    snprintf(target, sizeof target, "%s", path);
+  else
+    snprintf(target, sizeof target, "%.*s%u%s", (int)(word - path), path, client->word, word + strlen("WATCHED"));
+  snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", target);
   double begun = vt_clock_seconds();
   do {
     int descriptor = connected();
