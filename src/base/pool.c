@@ -102,8 +102,8 @@ static void *member_main(void *argument) {
     if (atomic_load_explicit(&pool->stop, memory_order_acquire)) return NULL;
     pool->work(pool->context, member->worker);
     if (atomic_fetch_sub_explicit(&pool->running, 1, memory_order_acq_rel) == 1) {
-      /* Whoever looked before is asleep now; whoever looks later need not sleep. Woken with the lock held, it would wait
-       * for that next. */
+      /* Whoever looked before is asleep now; whoever looks later need not sleep. Woken with the lock held, it would
+       * wait for that next. */
       pthread_mutex_lock(&pool->mutex);
       pthread_mutex_unlock(&pool->mutex);
       pthread_cond_signal(&pool->done);
