@@ -113,18 +113,20 @@ check_alone() { # check_alone HEADER COMPILER OPTIONS...
   status=1
 }
 
-# A source that includes its own header first shows that whenever it is compiled; these are the others.
+# A source that includes a header before all others shows that whenever it is compiled; these are the others.
 # shellcheck disable=SC2086
 unshown=$(awk '
   FILENAME ~ /\.h$/ && FILENAME !~ /_template\.h$/ { headers[FILENAME] }
   /^#ifndef VECTRAIL_/ { guarded[FILENAME] }
-  /^#include/ && !(FILENAME in first) { first[FILENAME] = $0 }
+  /^#include/ && FILENAME ~ /\.c$/ && !(FILENAME in begun) {
+    begun[FILENAME]
+    shown[$2]
+  }
   END {
     for (header in headers) {
-      unit = name = header
-      sub(/\.h$/, ".c", unit)
-      sub(/^src\//, "", name)
-      if (!(header in guarded) || first[unit] != "#include \"" name "\"") print header
+      name = header
+      sub(/^(include|src|cli)\//, "", name)
+      if (!(header in guarded) || !("\"" name "\"" in shown)) print header
     }
   }
 ' $sources | sort)
