@@ -12,10 +12,9 @@
 #include <string.h>
 
 #include "support/planted.h"
-#include "vectrail/corpus.h"
+#include "support/rank_jobs.h"
 #include "vectrail/measure.h"
 #include "vectrail/run.h"
-#include "vectrail/train.h"
 
 enum { SNAPSHOTS = 5, DIM = 12 };
 
@@ -27,12 +26,10 @@ static int train(void **state) {
   folder = vtt_folder_create();
   const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 400, 1);
   static const char *const watched[] = {"syn0a", "syn0b"};
-  struct vt_train_request request = {.inputs = &corpus, .input_count = 1, .run_path = vtt_path(folder, "run")};
-  vt_corpus_options_init(&request.corpus);
-  vt_train_options_init(&request.train);
-  vt_record_options_init(&request.record);
+  struct vt_train_request request;
+  vtt_request_init(&request, &corpus, vtt_path(folder, "run"));
   request.corpus.min_count = 1;
-  request.corpus.threads = request.train.threads = 1;
+  request.corpus.threads = 1;
   request.train.dim = DIM;
   request.train.block_tokens = 128;
   request.train.blocks = 2;
@@ -41,7 +38,8 @@ static int train(void **state) {
   request.record.watch = watched;
   request.record.watch_count = 2;
   if (vt_train(&request, NULL, NULL) != VT_OK) return -1;
-  return vt_run_open(request.run_path, &run, NULL) == VT_OK ? 0 : -1;
+  run = vtt_run_open(request.run_path);
+  return 0;
 }
 
 static int forget(void **state) {
