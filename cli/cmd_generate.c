@@ -90,7 +90,7 @@ static const struct option options[] = {
      AT(threads),
      .low = 1,
      .high = 1024,
-     .unset = "the processors there are",
+     .unset = "the processors it may use",
      .help = "changes no result"},
     SHARED_JSON(AT(json), .aside = true),
 };

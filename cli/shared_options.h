@@ -11,7 +11,7 @@
 /* clang-format off */
 #define SHARED_THREADS(...)                                                                                            \
   {.kind = OPTION_INT, .name = "threads", .aliases = "thread workers", .value = "N", .low = 1, .high = 1024,           \
-   .unset = "the processors there are", .help = "threads; the result does not depend on them", __VA_ARGS__}
+   .unset = "the processors it may use", .help = "threads; the result does not depend on them", __VA_ARGS__}
 #define SHARED_FORCE(...)                                                                                              \
   {.kind = OPTION_FLAG, .name = "force", .help = "replace the run that is in that folder", __VA_ARGS__}
 #define SHARED_JSON(...)                                                                                               \

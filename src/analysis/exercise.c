@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/processors.h"
 #include "vectrail/compare.h"
 #include "vectrail/train.h"
 
@@ -23,7 +23,7 @@
 static const char *const words[VT_EXERCISE_WORDS] = {"time", "machine", "she"};
 
 void vt_exercise_request_init(struct vt_exercise_request *request) {
-  *request = (struct vt_exercise_request){.epochs = 25, .runs = 10, .seed = 1, .threads = vt_pool_processors()};
+  *request = (struct vt_exercise_request){.epochs = 25, .runs = 10, .seed = 1, .threads = vt_processors()};
 }
 
 const char *vt_exercise_word(size_t index) { return words[index]; }

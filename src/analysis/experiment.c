@@ -15,7 +15,7 @@
 #include "analysis/planted.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/processors.h"
 #include "vectrail/train.h"
 #include "vectrail/vectors.h"
 
@@ -27,7 +27,7 @@
 
 void vt_experiment_request_init(struct vt_experiment_request *request) {
   *request =
-      (struct vt_experiment_request){.dim = 50, .epochs = 10, .l2 = 0.001, .seed = 1, .threads = vt_pool_processors()};
+      (struct vt_experiment_request){.dim = 50, .epochs = 10, .l2 = 0.001, .seed = 1, .threads = vt_processors()};
 }
 
 const char *vt_verdict_text(enum vt_verdict verdict) {

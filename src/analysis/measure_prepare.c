@@ -12,6 +12,7 @@
 
 #include "analysis/cooccurrence.h"
 #include "base/memory.h"
+#include "base/processors.h"
 
 #define TOGETHER_PAIRS 500
 #define APART_PAIRS 500
@@ -26,7 +27,7 @@ void vt_measure_options_init(struct vt_measure_options *options) {
       .neighbor_words = 25,
       .among = 10000,
       .clusters = 20,
-      .threads = vt_pool_processors(),
+      .threads = vt_processors(),
   };
 }
 

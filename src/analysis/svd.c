@@ -13,6 +13,7 @@
 #include "analysis/shares.h"
 #include "base/blas.h"
 #include "base/memory.h"
+#include "base/processors.h"
 #include "run/run_recorder.h"
 #include "text/subsample.h"
 #include "vectrail/dimension.h"
@@ -42,7 +43,7 @@ void vt_svd_request_init(struct vt_svd_request *request) {
                                      .alpha = 0.5,
                                      .rank = 200,
                                      .seed = 1,
-                                     .threads = vt_pool_processors()};
+                                     .threads = vt_processors()};
   vt_corpus_options_init(&request->corpus);
 }
 

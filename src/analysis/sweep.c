@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/processors.h"
 #include "run/run_internal.h"
 
 #define HOPELESS_IN_A_ROW 2
@@ -26,7 +27,7 @@
 void vt_sweep_request_init(struct vt_sweep_request *request) {
   static const uint32_t dims[] = {10, 25, 50, 100, 200, 400};
   *request = (struct vt_sweep_request){
-      .seeds = 2, .pairs = 20000, .least = 3, .patience = 0.1, .budget = 0.5, .threads = vt_pool_processors()};
+      .seeds = 2, .pairs = 20000, .least = 3, .patience = 0.1, .budget = 0.5, .threads = vt_processors()};
   vt_corpus_options_init(&request->corpus);
   vt_train_options_init(&request->train);
   request->dim_count = sizeof dims / sizeof *dims;

@@ -9,6 +9,7 @@
 #include "analysis/association.h"
 #include "base/median.h"
 #include "base/memory.h"
+#include "base/processors.h"
 #include "run/run_counts.h"
 #include "run/run_internal.h"
 #include "run/run_text.h"
@@ -19,8 +20,7 @@
 #define RISE_MODES 10
 
 void vt_theory_options_init(struct vt_theory_options *options) {
-  *options =
-      (struct vt_theory_options){.modes = 10, .points = 4, .restrict_rows = 30000, .threads = vt_pool_processors()};
+  *options = (struct vt_theory_options){.modes = 10, .points = 4, .restrict_rows = 30000, .threads = vt_processors()};
 }
 
 double vt_theory_curve(double eigenvalue, double start, double tau) {

@@ -17,6 +17,7 @@
 #include "analysis/view_internal.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/processors.h"
 #include "run/run_internal.h"
 
 #define CACHE_LEAST (UINT64_C(1) << 30)
@@ -34,8 +35,7 @@ static uint64_t usual_cache(void) {
 }
 
 void vt_view_options_init(struct vt_view_options *options) {
-  *options =
-      (struct vt_view_options){.map_words = 200000, .cache_bytes = usual_cache(), .threads = vt_pool_processors()};
+  *options = (struct vt_view_options){.map_words = 200000, .cache_bytes = usual_cache(), .threads = vt_processors()};
 }
 
 /* ---- the cache of frames -------------------------------------------------------------------------------------------

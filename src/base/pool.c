@@ -9,16 +9,16 @@
  * generation (acquire) runs and then counts itself out of running (release); the caller waits for zero
  * (acquire). That is all the synchronisation there is.
  */
-#define _GNU_SOURCE /* sched_getaffinity */
+#define _POSIX_C_SOURCE 200809L
 #include "base/pool.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/memory.h"
+#include "base/processors.h"
 #include "base/relax.h"
 
 #define SPIN_ROUNDS 2000
@@ -53,13 +53,6 @@ struct vt_pool {
   int spin;                 /* rounds to spin before sleeping; none where threads outnumber processors */
   struct patience patience; /* of the caller */
 };
-
-int vt_pool_processors(void) {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  int count = CPU_COUNT(&set);
-  return count > 0 ? count : 1;
-}
 
 /* How many rounds to spin this time. */
 static int rounds_of(const struct vt_pool *pool, struct patience *patience) {
@@ -128,7 +121,7 @@ enum vt_status vt_pool_create(int size, struct vt_pool **out, struct vt_error *e
   }
   pool->size = size;
   pool->members = members;
-  pool->spin = size <= vt_pool_processors() ? SPIN_ROUNDS : 0;
+  pool->spin = size <= vt_processors() ? SPIN_ROUNDS : 0;
   pool->patience.left = VAIN_SPINS;
   pthread_mutex_init(&pool->mutex, NULL);
   pthread_cond_init(&pool->wake, NULL);

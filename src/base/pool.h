@@ -28,7 +28,4 @@ void vt_pool_run(struct vt_pool *pool, vt_pool_work *work, void *context);
 typedef void vt_pool_range(void *context, size_t begin, size_t end);
 void vt_pool_share(struct vt_pool *pool, size_t count, size_t piece, vt_pool_range *range, void *context);
 
-/* The processors this process may use; at least 1. */
-int vt_pool_processors(void);
-
 #endif

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/processors.h"
 #include "base/range.h"
 #include "base/rng.h"
 #include "kernel/kernel.h"
@@ -55,7 +55,7 @@ void vt_align_options_init(struct vt_align_options *options) {
                                        .length = 32,
                                        .seed = 1,
                                        .snapshots = 10,
-                                       .threads = vt_pool_processors()};
+                                       .threads = vt_processors()};
 }
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/pool.h"
+#include "base/processors.h"
 #include "base/range.h"
 #include "base/rng.h"
 #include "kernel/kernel.h"
@@ -49,7 +50,7 @@ void vt_contrast_options_init(struct vt_contrast_options *options) {
                                           .seed = 1,
                                           .snapshots = 10,
                                           .probes = 20,
-                                          .threads = vt_pool_processors()};
+                                          .threads = vt_processors()};
 }
 
 static enum vt_status check_options(const struct vt_contrast_options *options, struct vt_error *error) {

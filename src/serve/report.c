@@ -19,7 +19,7 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/processors.h"
 #include "serve/assets.h"
 #include "serve/routes.h"
 #include "serve/site.h"
@@ -45,7 +45,7 @@ struct report {
 };
 
 void vt_report_request_init(struct vt_report_request *request) {
-  *request = (struct vt_report_request){.words = 10000, .curve_bytes = 1600000, .threads = vt_pool_processors()};
+  *request = (struct vt_report_request){.words = 10000, .curve_bytes = 1600000, .threads = vt_processors()};
 }
 
 /* ---- blocks --------------------------------------------------------------------------------------------------------

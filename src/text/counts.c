@@ -2,7 +2,7 @@
 #include <inttypes.h>
 
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/processors.h"
 #include "text/cooccur.h"
 #include "text/subsample.h"
 #include "text/tally_row.h"
@@ -47,8 +47,8 @@ const char *vt_cooccur_sides_name(enum vt_cooccur_sides sides) { return sides ==
 /* ---- options and looking in -------------------------------------------------------------------------------------- */
 
 void vt_cooccur_options_init(struct vt_cooccur_options *options) {
-  *options = (struct vt_cooccur_options){
-      .window = 10, .memory_bytes = VT_COOCCUR_MEMORY_DEFAULT, .threads = vt_pool_processors()};
+  *options =
+      (struct vt_cooccur_options){.window = 10, .memory_bytes = VT_COOCCUR_MEMORY_DEFAULT, .threads = vt_processors()};
 }
 
 enum vt_status vt_cooccur_options_check(const struct vt_cooccur_options *options, struct vt_error *error) {

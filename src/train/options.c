@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "base/error.h"
-#include "base/pool.h"
+#include "base/processors.h"
 #include "base/range.h"
 #include "vectrail/cooccur.h"
 #include "vectrail/kernel.h"
@@ -37,7 +37,7 @@ void vt_train_options_init(struct vt_train_options *options) {
                   .decay = 0.01,
                   .accumulate = 1},
       .kernel = NULL,
-      .threads = vt_pool_processors(),
+      .threads = vt_processors(),
   };
 }
 
