@@ -4,13 +4,9 @@
  *
  * All of it is in double: in float the tables cannot come nearer to the optimum than their own last digits, where the
  * gradient still is some 1e-4 of its start. What observers see are the tables rounded to float.
- *
- * Threads take groups of rows; the BLAS runs single-threaded in each; each group sums its part of the output's
- * gradient, and the groups are added up in order: the same bits at any number of threads.
  */
 #include <inttypes.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/blas.h"
@@ -19,33 +15,13 @@
 #include "text/cooccur.h"
 #include "train/anchor.h"
 #include "train/pair_counts.h"
+#include "train/softmax_gradient.h"
 #include "train/softmax_ledger.h"
 #include "train/softmax_text.h"
 
-#define GROUPS 8
-#define ROWS 64 /* of a group, at a time */
 #define EPSILON 1e-8
 #define BETA_1 0.9
 #define BETA_2 0.999
-
-/* Input rows and their targets; weights NULL: one target of weight 1 for each row. */
-struct rows {
-  size_t count;
-  const uint32_t *inputs; /* may repeat */
-  const size_t *start;    /* with weights: count + 1 */
-  const uint32_t *targets;
-  const float *weights;
-  double scale;
-};
-
-struct work {
-  double *x;        /* ROWS x dim */
-  double *scores;   /* ROWS x words */
-  double *pull;     /* ROWS x dim */
-  double *gradient; /* of the output table: words x dim */
-  double *input;    /* of the input table: words x dim */
-  double loss;
-};
 
 struct pairs {
   size_t count;
@@ -64,32 +40,15 @@ struct full {
   double *squares[VT_TABLE_COUNT]; /* but with SGD */
   double *moments[VT_TABLE_COUNT]; /* with AdamW */
   struct vt_table seen[VT_TABLE_COUNT];
-  struct work work[GROUPS];
+  struct vt_softmax_gradient *gradient;
   struct vt_anchor anchor;          /* of a training that goes on with a run: its start is that of `seen` */
   struct vt_softmax_ledger booking; /* where a ledger is kept */
   double *rows_before;              /* of the watched words: watched x dim */
-  /* During a gradient. */
-  const struct rows *rows;
-  atomic_uint next;
 };
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------ */
 
 static size_t cells(const struct full *engine) { return (size_t)engine->words * engine->dim; }
-
-static enum vt_status create_work(struct full *engine, struct vt_error *error) {
-  for (int g = 0; g < GROUPS; g++) {
-    struct work *work = &engine->work[g];
-    work->x = vt_alloc_aligned(ROWS, engine->dim * sizeof(double));
-    work->scores = vt_alloc_aligned(ROWS, engine->words * sizeof(double));
-    work->pull = vt_alloc_aligned(ROWS, engine->dim * sizeof(double));
-    work->gradient = vt_alloc_aligned(cells(engine), sizeof(double));
-    work->input = vt_alloc_aligned(cells(engine), sizeof(double));
-    if (work->x == NULL || work->scores == NULL || work->pull == NULL || work->gradient == NULL || work->input == NULL)
-      return VT_FAIL_MEMORY(error, cells(engine) * sizeof(double));
-  }
-  return VT_OK;
-}
 
 static void show(struct full *engine) {
   for (int t = 0; t < VT_TABLE_COUNT; t++)
@@ -164,7 +123,7 @@ static enum vt_status create(struct vt_engine *base, struct vt_error *error) {
   VT_TRY(count_pairs(engine, error));
   VT_TRY(vt_pool_create(base->options.threads, &engine->pool, error));
   VT_TRY(create_tables(engine, error));
-  VT_TRY(create_work(engine, error));
+  VT_TRY(vt_softmax_gradient_create(engine->words, engine->dim, &engine->gradient, error));
   VT_TRY(vt_blas_open(error));
   base->state.steps = base->options.epochs;
   return VT_OK;
@@ -179,13 +138,7 @@ static void release(struct vt_engine *base) {
     vt_free_aligned(engine->moments[t]);
     vt_table_release(&engine->seen[t]);
   }
-  for (int g = 0; g < GROUPS; g++) {
-    vt_free_aligned(engine->work[g].x);
-    vt_free_aligned(engine->work[g].scores);
-    vt_free_aligned(engine->work[g].pull);
-    vt_free_aligned(engine->work[g].gradient);
-    vt_free_aligned(engine->work[g].input);
-  }
+  vt_softmax_gradient_free(engine->gradient);
   vt_anchor_release(&engine->anchor);
   vt_softmax_ledger_release(&engine->booking);
   vt_ledger_free(base->ledger);
@@ -197,83 +150,9 @@ static void release(struct vt_engine *base) {
 
 /* ---- the gradient ------------------------------------------------------------------------------------------------ */
 
-/* A row of scores becomes its row of G = scale (a P - w); returns its loss. */
-static double differentiate_row(const struct rows *rows, size_t row, uint32_t words, double *scores) {
-  size_t from = rows->weights == NULL ? row : rows->start[row],
-         to = rows->weights == NULL ? row + 1 : rows->start[row + 1];
-  double largest = scores[0], sum = 0, weight = 0, target_score = 0;
-  for (uint32_t c = 1; c < words; c++)
-    if (scores[c] > largest) largest = scores[c];
-  for (size_t t = from; t < to; t++) {
-    double w = rows->weights == NULL ? 1 : (double)rows->weights[t];
-    weight += w;
-    target_score += w * scores[rows->targets[t]];
-  }
-  for (uint32_t c = 0; c < words; c++) sum += scores[c] = exp(scores[c] - largest);
-  const double factor = rows->scale * weight / sum;
-  for (uint32_t c = 0; c < words; c++) scores[c] *= factor;
-  for (size_t t = from; t < to; t++)
-    scores[rows->targets[t]] -= rows->scale * (rows->weights == NULL ? 1 : (double)rows->weights[t]);
-  return weight * (largest + log(sum)) - target_score;
-}
-
-/* Rows first .. first + count of the batch. */
-static void add_rows(struct full *engine, struct work *work, size_t first, size_t count) {
-  const struct rows *rows = engine->rows;
-  const int n = (int)count, words = (int)engine->words, dim = (int)engine->dim;
-  const double *output = engine->tables[VT_TABLE_OUTPUT];
-  for (size_t i = 0; i < count; i++)
-    memcpy(work->x + i * engine->dim, engine->tables[VT_TABLE_INPUT] + (size_t)rows->inputs[first + i] * engine->dim,
-           engine->dim * sizeof(double));
-  vt_blas.cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, words, dim, 1, work->x, dim, output, dim, 0,
-                      work->scores, words);
-  for (size_t i = 0; i < count; i++)
-    work->loss += differentiate_row(rows, first + i, engine->words, work->scores + i * engine->words);
-  vt_blas.cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, dim, words, 1, work->scores, words, output, dim, 0,
-                      work->pull, dim);
-  vt_blas.cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, words, dim, n, 1, work->scores, words, work->x, dim, 1,
-                      work->gradient, dim);
-  for (size_t i = 0; i < count; i++) {
-    double *to = work->input + (size_t)rows->inputs[first + i] * engine->dim;
-    for (uint32_t k = 0; k < engine->dim; k++) to[k] += work->pull[i * engine->dim + k];
-  }
-}
-
-/* A group is a stretch of rows. */
-static void add_groups(void *context, int worker) {
-  struct full *engine = context;
-  (void)worker;
-  const size_t each = (engine->rows->count + GROUPS - 1) / GROUPS;
-  for (;;) {
-    unsigned group = atomic_fetch_add_explicit(&engine->next, 1, memory_order_relaxed);
-    if (group >= GROUPS) return;
-    struct work *work = &engine->work[group];
-    work->loss = 0;
-    memset(work->gradient, 0, cells(engine) * sizeof(double));
-    memset(work->input, 0, cells(engine) * sizeof(double));
-    size_t end = (group + 1) * each < engine->rows->count ? (group + 1) * each : engine->rows->count;
-    for (size_t first = group * each; first < end; first += ROWS)
-      add_rows(engine, work, first, end - first < ROWS ? end - first : ROWS);
-  }
-}
-
-/* The gradients of the loss, into engine->gradients; returns the loss, unscaled. */
-static double gradient(struct full *engine, const struct rows *rows) {
-  engine->rows = rows;
-  atomic_store_explicit(&engine->next, 0, memory_order_relaxed);
-  vt_pool_run(engine->pool, add_groups, engine);
-  double loss = 0;
-  for (int g = 0; g < GROUPS; g++) loss += engine->work[g].loss;
-  for (size_t k = 0; k < cells(engine); k++) {
-    double input = 0, output = 0;
-    for (int g = 0; g < GROUPS; g++) {
-      input += engine->work[g].input[k];
-      output += engine->work[g].gradient[k];
-    }
-    engine->gradients[VT_TABLE_INPUT][k] = input;
-    engine->gradients[VT_TABLE_OUTPUT][k] = output;
-  }
-  return loss;
+/* Of the loss, into engine->gradients; returns the loss, unscaled. */
+static double differentiate(struct full *engine, const struct vt_softmax_rows *rows) {
+  return vt_softmax_gradient_take(engine->gradient, rows, engine->tables, engine->gradients, engine->pool);
 }
 
 /* Adds the anchor's part, 2 mu (v - v(0)); rows that are frozen have no gradient at all. */
@@ -325,7 +204,7 @@ static double element_step(struct full *engine, int t, size_t k, double rate, do
 /* ---- the ledger -------------------------------------------------------------------------------------------------- */
 
 /* The pairs of one input row, as parts of its gradient: scale (a P_c u_c - w_c u_c). */
-static void note_row(struct full *engine, const struct rows *rows, size_t k, size_t row) {
+static void note_row(struct full *engine, const struct vt_softmax_rows *rows, size_t k, size_t row) {
   struct vt_ledger *ledger = engine->base.ledger;
   const double *v = engine->tables[VT_TABLE_INPUT] + (size_t)rows->inputs[row] * engine->dim;
   const double *output = engine->tables[VT_TABLE_OUTPUT];
@@ -347,7 +226,7 @@ static void note_row(struct full *engine, const struct rows *rows, size_t k, siz
                           output + (size_t)c * engine->dim);
 }
 
-static void note_words(struct full *engine, const struct rows *rows) {
+static void note_words(struct full *engine, const struct vt_softmax_rows *rows) {
   struct vt_ledger *ledger = engine->base.ledger;
   for (size_t k = 0; k < vt_ledger_words(ledger); k++) {
     const uint32_t id = vt_ledger_word(ledger, k);
@@ -413,9 +292,9 @@ static enum vt_status step(struct vt_engine *base, struct vt_error *error) {
   state->step++;
   state->epoch = (uint32_t)state->step;
   state->lr = vt_engine_rate(&base->options, (double)(state->step - 1) / (double)state->steps);
-  const struct rows rows = {counts->rows,    counts->inputs,  counts->start,
-                            counts->targets, counts->weights, 1 / counts->total};
-  state->loss_sum = gradient(engine, &rows) / counts->total;
+  const struct vt_softmax_rows rows = {counts->rows,    counts->inputs,  counts->start,
+                                       counts->targets, counts->weights, 1 / counts->total};
+  state->loss_sum = differentiate(engine, &rows) / counts->total;
   if (base->held) hold(engine);
   state->loss_pairs = 1;
   state->gradient = gradient_length(engine, base->options.l2);
@@ -484,8 +363,9 @@ static const struct vt_table *table(struct vt_engine *base, enum vt_table_role r
 
 static struct vt_probe_result measure(struct full *engine, const struct pairs *pairs) {
   if (pairs->count == 0) return (struct vt_probe_result){.loss = NAN, .gradient = NAN};
-  const struct rows rows = {pairs->count, pairs->inputs, NULL, pairs->targets, NULL, 1 / (double)pairs->count};
-  double loss = gradient(engine, &rows) / (double)pairs->count;
+  const struct vt_softmax_rows rows = {pairs->count,   pairs->inputs, NULL,
+                                       pairs->targets, NULL,          1 / (double)pairs->count};
+  double loss = differentiate(engine, &rows) / (double)pairs->count;
   return (struct vt_probe_result){.loss = loss, .gradient = gradient_length(engine, 0)};
 }
 
