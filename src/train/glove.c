@@ -22,9 +22,9 @@
 #include "train/engine_type.h"
 #include "train/glove_biases.h"
 #include "train/glove_ledger.h"
+#include "train/glove_probe.h"
 #include "train/glove_records.h"
 #include "train/glove_tune.h"
-#include "train/probe.h"
 
 #define CACHE_BYTES ((uint64_t)1 << 20)
 #define GROUPS_LEAST 16
@@ -56,9 +56,7 @@ struct glove {
   atomic_uint next;
   struct vt_glove_ledger *ledger; /* NULL: none is kept */
   struct vt_glove_tuning tuning;  /* of a training that goes on with a run */
-  /* Of the probe: of each record the derivative of the mean by its difference; of a row its gradient, zeros between. */
-  double *pulls;
-  double *gradient;
+  struct vt_glove_probe probe;
 };
 
 static float *row_of(const struct glove *engine, int table, uint32_t row) {
@@ -108,11 +106,9 @@ static enum vt_status create_work(struct glove *engine, struct vt_error *error) 
   engine->before_floats = (size_t)group_rows(engine, 0) * engine->width * VT_TABLE_COUNT;
   engine->before = vt_alloc_aligned_raw((size_t)engine->base.options.threads, engine->before_floats * sizeof(float));
   engine->outcomes = vt_alloc_zero(engine->groups, sizeof *engine->outcomes);
-  engine->pulls = vt_alloc(VT_PROBE_PAIRS, sizeof *engine->pulls);
-  engine->gradient = vt_alloc_zero((size_t)engine->dim + 2, sizeof *engine->gradient);
-  if (engine->before == NULL || engine->outcomes == NULL || engine->pulls == NULL || engine->gradient == NULL)
+  if (engine->before == NULL || engine->outcomes == NULL)
     return VT_FAIL_MEMORY(error, (size_t)engine->base.options.threads * engine->before_floats * sizeof(float));
-  return VT_OK;
+  return vt_glove_probe_init(&engine->probe, engine->dim, error);
 }
 
 static enum vt_status create(struct vt_engine *base, struct vt_error *error) {
@@ -140,8 +136,7 @@ static void release(struct vt_engine *base) {
   vt_free_aligned(engine->l2);
   vt_free_aligned(engine->before);
   vt_free(engine->outcomes);
-  vt_free(engine->pulls);
-  vt_free(engine->gradient);
+  vt_glove_probe_release(&engine->probe);
   vt_free(engine->held_out);
   vt_glove_records_release(&engine->records);
   vt_glove_ledger_free(engine->ledger);
@@ -347,23 +342,14 @@ static enum vt_status account(struct glove *engine, struct vt_error *error) {
   return VT_OK;
 }
 
-static double record_difference(const struct glove *engine, const struct vt_glove_record *record) {
-  const float *x = row_of(engine, VT_TABLE_INPUT, record->row), *y = row_of(engine, VT_TABLE_OUTPUT, record->column);
-  double sum = -(double)record->log_count;
-  for (uint32_t k = 0; k < engine->dim + 2; k++) sum += (double)x[k] * (double)y[k];
-  return sum;
-}
-
 /* Over all records, those of the probe too. */
 static void measure_all(struct glove *engine) {
   struct vt_engine_state *state = &engine->base.state;
   run_workers(engine, measure_rows);
+  const struct vt_glove_tables tables = tables_of(engine);
   double sum = 0;
   for (uint32_t a = 0; a < engine->groups; a++) sum += engine->outcomes[a].loss;
-  for (size_t k = 0; k < engine->records.probe_count; k++) {
-    double difference = record_difference(engine, &engine->records.probe[k]);
-    sum += (double)engine->records.probe[k].weight * difference * difference;
-  }
+  sum = vt_glove_add_losses(sum, &tables, engine->records.probe, engine->records.probe_count);
   state->objective = sum / (double)(engine->records.count + engine->records.probe_count);
   state->squared_error = sum / engine->records.weight;
 }
@@ -457,54 +443,16 @@ static size_t biases(const struct vt_engine *base, const float *biases[VT_TABLE_
   return 2 * engine->width;
 }
 
-/* Adds |sum of the gradients of records with the same row (or column)|^2, for stretches of them in order. */
-static double side_squared(const struct glove *engine, int t) {
-  const struct vt_glove_records *records = &engine->records;
-  double *gradient = engine->gradient;
-  const uint32_t one = t == VT_TABLE_INPUT ? engine->dim + 1 : engine->dim;
-  double squared = 0;
-  for (size_t k = 0; k < records->probe_count; k++) {
-    const size_t at = t == VT_TABLE_INPUT ? k : records->by_column[k];
-    const struct vt_glove_record *record = &records->probe[at], *next = NULL;
-    if (k + 1 < records->probe_count) next = &records->probe[t == VT_TABLE_INPUT ? k + 1 : records->by_column[k + 1]];
-    const uint32_t row = t == VT_TABLE_INPUT ? record->row : record->column;
-    const float *other = t == VT_TABLE_INPUT ? row_of(engine, VT_TABLE_OUTPUT, record->column)
-                                             : row_of(engine, VT_TABLE_INPUT, record->row);
-    for (uint32_t d = 0; d < engine->dim + 2; d++)
-      if (d != one) gradient[d] += engine->pulls[at] * (double)other[d];
-    if (next != NULL && (t == VT_TABLE_INPUT ? next->row : next->column) == row) continue;
-    for (uint32_t d = 0; d < engine->dim + 2; d++) {
-      squared += gradient[d] * gradient[d];
-      gradient[d] = 0;
-    }
-  }
-  return squared;
-}
-
 static struct vt_probe_result probe(struct vt_engine *base) {
-  const struct glove *engine = (const struct glove *)base;
-  const struct vt_glove_records *records = &engine->records;
-  struct vt_probe_result result = {.loss = NAN, .gradient = NAN};
-  if (records->probe_count == 0) return result;
-  double sum = 0;
-  for (size_t k = 0; k < records->probe_count; k++) {
-    double weight = (double)records->probe[k].weight, difference = record_difference(engine, &records->probe[k]);
-    sum += weight * difference * difference;
-    engine->pulls[k] = 2 * weight * difference / (double)records->probe_count;
-  }
-  result.loss = sum / (double)records->probe_count;
-  result.gradient = sqrt(side_squared(engine, VT_TABLE_INPUT) + side_squared(engine, VT_TABLE_OUTPUT));
-  return result;
+  struct glove *engine = (struct glove *)base;
+  const struct vt_glove_tables tables = tables_of(engine);
+  return vt_glove_probe_measure(&engine->probe, &tables, &engine->records);
 }
 
 static double held_out_loss(struct vt_engine *base) {
   const struct glove *engine = (const struct glove *)base;
-  double sum = 0;
-  for (size_t k = 0; k < engine->held_out_count; k++) {
-    const double difference = record_difference(engine, &engine->held_out[k]);
-    sum += (double)engine->held_out[k].weight * difference * difference;
-  }
-  return sum / (double)engine->held_out_count;
+  const struct vt_glove_tables tables = tables_of(engine);
+  return vt_glove_add_losses(0, &tables, engine->held_out, engine->held_out_count) / (double)engine->held_out_count;
 }
 
 static enum vt_status keep_ledger(struct vt_engine *base, const struct vt_ledger_options *options,
