@@ -15,6 +15,7 @@
 #include "base/memory.h"
 
 #define MODULE_NAME "vectrail_mpi.so"
+#define PIECE_BYTES ((size_t)16 << 20) /* of what is broadcast, for a message is held beside where it goes */
 #ifndef VECTRAIL_MODULES
 #define VECTRAIL_MODULES "/usr/local/lib/vectrail"
 #endif
@@ -176,8 +177,7 @@ enum vt_status vt_ranks_broadcast_box(struct vt_ranks *ranks, const void *data, 
   return size > 1 ? vt_ranks_settle(ranks, error) : VT_OK;
 }
 
-enum vt_status vt_ranks_broadcast(struct vt_ranks *ranks, void *data, size_t bytes, struct vt_error *error) {
-  if (vt_ranks_size(ranks) == 1) return VT_OK;
+static enum vt_status broadcast_piece(struct vt_ranks *ranks, void *data, size_t bytes, struct vt_error *error) {
   VT_TRY(vt_ranks_broadcast_box(ranks, data, bytes, &ranks->box, error));
   if (vt_ranks_rank(ranks) == 0) return VT_OK;
   if (ranks->box.bytes != bytes) {
@@ -186,6 +186,14 @@ enum vt_status vt_ranks_broadcast(struct vt_ranks *ranks, void *data, size_t byt
     return lost(ranks, error);
   }
   memcpy(data, ranks->box.data, bytes);
+  return VT_OK;
+}
+
+enum vt_status vt_ranks_broadcast(struct vt_ranks *ranks, void *data, size_t bytes, struct vt_error *error) {
+  if (vt_ranks_size(ranks) == 1) return VT_OK;
+  for (size_t at = 0; at < bytes; at += PIECE_BYTES)
+    VT_TRY(
+        broadcast_piece(ranks, (unsigned char *)data + at, bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES, error));
   return VT_OK;
 }
 

@@ -26,7 +26,6 @@
 /* That loss and gradient are measured on, at most, and the loss held out, which takes a third of the time. */
 #define PROBE_ROWS 2048
 #define HELD_OUT_ROWS 8192
-#define SPREAD_BYTES ((size_t)16 << 20)
 
 struct network {
   struct vt_engine base;
@@ -366,17 +365,11 @@ static enum vt_status wait_for_zero(struct vt_engine *base, struct vt_error *err
   return vt_reduction_wait(((struct network *)base)->reduction, error);
 }
 
-/* In pieces: a broadcast holds what it brings a second time. */
 static enum vt_status spread(struct vt_engine *base, struct vt_error *error) {
   struct vt_engine_part all[VT_ENGINE_PARTS_MAX];
   const size_t count = vt_engine_parts(base, all);
-  for (size_t k = 0; k < count; k++) {
-    const size_t bytes = (size_t)all[k].rows * all[k].stride_bytes;
-    unsigned char *data = all[k].data;
-    for (size_t at = 0; at < bytes; at += SPREAD_BYTES)
-      VT_TRY(vt_ranks_broadcast(base->options.ranks, data + at, bytes - at < SPREAD_BYTES ? bytes - at : SPREAD_BYTES,
-                                error));
-  }
+  for (size_t k = 0; k < count; k++)
+    VT_TRY(vt_ranks_broadcast(base->options.ranks, all[k].data, (size_t)all[k].rows * all[k].stride_bytes, error));
   return VT_OK;
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "dist/ranks.h"
 #include "support/planted.h"
 #include "support/rank_jobs.h"
@@ -279,6 +280,20 @@ static void all_diverge_together(void **state) {
 
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
 
+/* Longer than what is sent at once. */
+static void broadcast_much(void *context, struct vt_ranks *ranks) {
+  (void)context;
+  const size_t count = ((size_t)9 << 20) + 3;
+  uint32_t *numbers = vt_alloc_zero(count, sizeof *numbers);
+  assert_non_null(numbers);
+  for (uint32_t k = 0; vt_ranks_rank(ranks) == 0 && k < count; k++) numbers[k] = k;
+  assert_int_equal(vt_ranks_broadcast(ranks, numbers, count * sizeof *numbers, NULL), VT_OK);
+  uint32_t right = 0;
+  while (right < count && numbers[right] == right) right++;
+  assert_int_equal(right, count);
+  vt_free(numbers);
+}
+
 static void exchange_words(void *context, struct vt_ranks *ranks) {
   (void)context;
   int rank = vt_ranks_rank(ranks), size = vt_ranks_size(ranks), all[RANKS_MAX * 2 - 1];
@@ -301,6 +316,7 @@ static void exchange_words(void *context, struct vt_ranks *ranks) {
 static void collective_calls(void **state) {
   (void)state;
   for (int size = 1; size < RANKS_MAX * 2; size++) vtt_ranks_run(size, 1, exchange_words, NULL);
+  vtt_ranks_run(3, 1, broadcast_much, NULL);
 }
 
 int main(void) {
