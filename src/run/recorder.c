@@ -2,10 +2,8 @@
  * recorder.c: a queue, and the thread that empties it.
  *
  * One mutex guards the queue and the flags; the thread takes the whole queue at a time, after letting rows gather for a
- * tenth of a second, and works on it unlocked. A transaction is open from the first row taken until the queue has been
- * empty for a moment, a second has passed, or a snapshot was written. A snapshot's row is inserted after its file is
- * synced and renamed, so a reader never finds a row without its file. A checkpoint is put in place after everything
- * queued before it is committed.
+ * tenth of a second, and works on it unlocked (record_writer.h). What it wrote is committed once the queue has been
+ * empty for a moment, too.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -13,43 +11,28 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "run/folder.h"
-#include "run/store.h"
-#include "vectrail/ledger.h"
+#include "run/record_writer.h"
 
 #define BYTES_WAITING_MAX ((size_t)48 << 20) /* of rows */
 #define SNAPSHOTS_WAITING_MAX 2
-#define COMMIT_SECONDS 1.0
 /* Rows gather for so long, or until there are so many: each switch of threads takes time from the training. */
 #define LINGER_NANOSECONDS 100000000L
 #define LINGER_BYTES ((size_t)512 << 10)
-#define VALUES_MAX 6
 
-/* A row for the database, rows of the ledger, a snapshot or a checkpoint. What values and rows point to follows the
- * item in one block. */
+/* Something for the writer, in a queue. What values and rows point to follows it in one block. */
 struct item {
   struct item *next;
-  struct vt_snapshot *snapshot;           /* or NULL */
-  const struct vt_checkpoint *checkpoint; /* or NULL */
-  struct vt_checkpoint *copy;             /* what of it is ours to free */
-  struct vt_ledger_span ledger;           /* some rows at once; count 0: none */
-  uint64_t ledger_step;
-  enum vt_store_table table;
-  struct vt_store_value values[VALUES_MAX];
+  struct vt_record record;
   size_t bytes; /* of a row, with all it points to */
 };
 
 struct vt_recorder {
-  char *path;
-  struct vt_store *store; /* the thread's, once it runs */
+  struct vt_record_writer writer; /* the thread's, once it runs */
   pthread_t thread;
   bool running;
 
@@ -67,125 +50,14 @@ struct vt_recorder {
   bool failed;
   struct vt_error failure;
   struct vt_error checkpoint_failure; /* of the last one; its status is VT_OK where it was written */
-
-  /* The thread's own. */
-  bool in_transaction;
-  double transaction_began;
 };
 
 /* ---- the thread -------------------------------------------------------------------------------------------------- */
 
 static void item_free(struct item *item) {
-  vt_snapshot_free(item->snapshot);
-  vt_checkpoint_free(item->copy);
+  vt_snapshot_free(item->record.snapshot);
+  vt_checkpoint_free(item->record.copy);
   vt_free(item);
-}
-
-static enum vt_status begin(struct vt_recorder *recorder, struct vt_error *error) {
-  if (recorder->in_transaction) return VT_OK;
-  VT_TRY(vt_store_begin(recorder->store, error));
-  recorder->in_transaction = true;
-  recorder->transaction_began = vt_clock_seconds();
-  return VT_OK;
-}
-
-static enum vt_status commit(struct vt_recorder *recorder, struct vt_error *error) {
-  if (!recorder->in_transaction) return VT_OK;
-  recorder->in_transaction = false;
-  return vt_store_commit(recorder->store, error);
-}
-
-static enum vt_status write_snapshot(struct vt_recorder *recorder, const struct vt_snapshot *snapshot,
-                                     struct vt_error *error) {
-  char name[VT_SNAPSHOT_NAME_BYTES], sha256[VT_SHA256_TEXT_BYTES];
-  VT_TRY(vt_snapshot_write(snapshot, recorder->path, name, sha256, error));
-  VT_TRY(begin(recorder, error));
-  const struct vt_store_value values[] = {vt_store_integer(snapshot->step), vt_store_text(name),
-                                          vt_store_text(vt_dtype_name(snapshot->dtype)), vt_store_text(sha256)};
-  VT_TRY(vt_store_insert(recorder->store, VT_STORE_SNAPSHOT, values, error));
-  return commit(recorder, error);
-}
-
-/* The text was put in place without waiting for the disk. */
-static enum vt_status sync_corpus(const struct vt_recorder *recorder, struct vt_error *error) {
-  char *path = vt_path_join(recorder->path, VT_RUN_CORPUS);
-  if (path == NULL) return VT_FAIL_MEMORY(error, strlen(recorder->path));
-  struct vt_error reason;
-  enum vt_status status = vt_sync_file(path, &reason);
-  vt_free(path);
-  if (status == VT_OK || status == VT_ERROR_NOT_FOUND) return VT_OK;
-  *error = reason;
-  return status;
-}
-
-/* Who goes on from it relies on all rows before it: they are committed, and synced, first; and on the text. */
-static enum vt_status write_checkpoint(struct vt_recorder *recorder, const struct item *item, struct vt_error *error) {
-  VT_TRY(commit(recorder, error));
-  char *path = vt_path_join(recorder->path, VT_RUN_CHECKPOINT);
-  if (path == NULL) return VT_FAIL_MEMORY(error, strlen(recorder->path));
-  struct vt_error reason = {.status = VT_OK};
-  enum vt_status status = sync_corpus(recorder, &reason);
-  if (status == VT_OK) status = vt_checkpoint_write(item->checkpoint, path, &reason);
-  vt_free(path);
-  pthread_mutex_lock(&recorder->mutex);
-  recorder->checkpoint_failure = reason;
-  pthread_mutex_unlock(&recorder->mutex);
-  if (status == VT_OK || item->copy == NULL) return VT_OK;
-  VT_TRY(begin(recorder, error));
-  const struct vt_store_value values[] = {vt_store_integer(item->checkpoint->engine.step), vt_store_text("checkpoint"),
-                                          vt_store_text("warning"), vt_store_text(reason.message)};
-  return vt_store_insert(recorder->store, VT_STORE_EVENT, values, error);
-}
-
-/* A row of a span, by role and then source: what reads and writes in that order goes through memory and file in one
- * piece. */
-struct placed {
-  uint64_t place;
-  size_t entry;
-};
-
-static int compare_places(const void *a, const void *b) {
-  uint64_t x = ((const struct placed *)a)->place, y = ((const struct placed *)b)->place;
-  return (x > y) - (x < y);
-}
-
-static enum vt_status write_ledger(struct vt_recorder *recorder, const struct item *item, struct vt_error *error) {
-  const struct vt_ledger_span *span = &item->ledger;
-  struct placed *order = vt_alloc(span->count, sizeof *order);
-  if (order == NULL) return VT_FAIL_MEMORY(error, span->count * sizeof *order);
-  for (size_t e = 0; e < span->count; e++) {
-    const uint64_t role = vt_ledger_role_of(span->keys[e]), source = vt_ledger_source_of(span->keys[e]);
-    order[e] = (struct placed){role << (64 - VT_LEDGER_ROLE_BITS) | source, e};
-  }
-  qsort(order, span->count, sizeof *order, compare_places);
-  enum vt_status status = VT_OK;
-  for (size_t at = 0; at < span->count && status == VT_OK; at++) {
-    const size_t e = order[at].entry;
-    const enum vt_ledger_role role = vt_ledger_role_of(span->keys[e]);
-    const uint64_t source = vt_ledger_source_of(span->keys[e]);
-    const struct vt_store_value values[] = {
-        vt_store_integer(span->word),
-        vt_store_integer(source == VT_LEDGER_OTHERS ? (uint64_t)VT_LEDGER_OTHER_SOURCES : source),
-        vt_store_text(vt_ledger_role_name(role)),
-        vt_store_integer(item->ledger_step),
-        vt_store_integer(span->updates[e]),
-        vt_store_blob(span->vectors + e * span->stride, span->dim * sizeof *span->vectors)};
-    status = vt_store_insert(recorder->store, VT_STORE_LEDGER, values, error);
-  }
-  vt_free(order);
-  return status;
-}
-
-static enum vt_status write_item(struct vt_recorder *recorder, const struct item *item, struct vt_error *error) {
-  if (item->snapshot != NULL) return write_snapshot(recorder, item->snapshot, error);
-  if (item->checkpoint != NULL) return write_checkpoint(recorder, item, error);
-  VT_TRY(begin(recorder, error));
-  if (item->ledger.count > 0)
-    VT_TRY(write_ledger(recorder, item, error));
-  else
-    VT_TRY(vt_store_insert(recorder->store, item->table, item->values, error));
-  if (vt_clock_seconds() - recorder->transaction_began > COMMIT_SECONDS) return commit(recorder, error);
-  return VT_OK;
 }
 
 static void note_failure(struct vt_recorder *recorder, const struct vt_error *failure) {
@@ -197,12 +69,12 @@ static void note_failure(struct vt_recorder *recorder, const struct vt_error *fa
 }
 
 static void keep_spent(struct vt_recorder *recorder, struct item *item) {
-  if (item->snapshot->in_files) return; /* files are given back at once */
+  if (item->record.snapshot->in_files) return; /* files are given back at once */
   pthread_mutex_lock(&recorder->mutex);
   struct vt_snapshot *other = recorder->spent;
-  recorder->spent = item->snapshot;
+  recorder->spent = item->record.snapshot;
   pthread_mutex_unlock(&recorder->mutex);
-  item->snapshot = other;
+  item->record.snapshot = other;
 }
 
 /* Writes and frees a list; after a failure it only frees. */
@@ -211,17 +83,20 @@ static void write_items(struct vt_recorder *recorder, struct item *list, bool fa
   while (list != NULL) {
     struct item *item = list;
     list = item->next;
-    if (!failed && write_item(recorder, item, &error) != VT_OK) {
+    if (!failed && vt_record_write(&recorder->writer, &item->record, &error) != VT_OK) {
       failed = true;
       note_failure(recorder, &error);
     }
-    bool was_snapshot = item->snapshot != NULL, was_checkpoint = item->checkpoint != NULL;
+    bool was_snapshot = item->record.snapshot != NULL, was_checkpoint = item->record.checkpoint != NULL;
     if (was_snapshot) keep_spent(recorder, item);
     item_free(item);
     if (was_snapshot || was_checkpoint) {
       pthread_mutex_lock(&recorder->mutex);
       if (was_snapshot) recorder->snapshots_waiting--;
-      if (was_checkpoint) recorder->checkpoint_waiting = false;
+      if (was_checkpoint) {
+        recorder->checkpoint_waiting = false;
+        recorder->checkpoint_failure = recorder->writer.checkpoint_failure;
+      }
       pthread_cond_broadcast(&recorder->changed);
       pthread_mutex_unlock(&recorder->mutex);
     }
@@ -246,8 +121,8 @@ static void let_rows_gather(struct vt_recorder *recorder) {
 /* Waits for work with the mutex held; true when an open transaction should be committed first. */
 static bool wait_for_work(struct vt_recorder *recorder) {
   while (recorder->first == NULL && !recorder->stopping) {
-    if (recorder->in_transaction && recorder->flushing) return true;
-    if (!recorder->in_transaction) {
+    if (recorder->writer.in_transaction && recorder->flushing) return true;
+    if (!recorder->writer.in_transaction) {
       recorder->busy = false;
       pthread_cond_broadcast(&recorder->changed);
       pthread_cond_wait(&recorder->changed, &recorder->mutex);
@@ -277,11 +152,11 @@ static void *write_all(void *context) {
     pthread_cond_broadcast(&recorder->changed);
     pthread_mutex_unlock(&recorder->mutex);
     write_items(recorder, list, failed);
-    if (must_commit && commit(recorder, &error) != VT_OK) note_failure(recorder, &error);
+    if (must_commit && vt_record_commit(&recorder->writer, &error) != VT_OK) note_failure(recorder, &error);
     pthread_mutex_lock(&recorder->mutex);
   }
   pthread_mutex_unlock(&recorder->mutex);
-  if (commit(recorder, &error) != VT_OK) note_failure(recorder, &error);
+  if (vt_record_commit(&recorder->writer, &error) != VT_OK) note_failure(recorder, &error);
   return NULL;
 }
 
@@ -296,7 +171,7 @@ static enum vt_status failure(const struct vt_recorder *recorder, struct vt_erro
 
 /* Takes the item over in any case. */
 static enum vt_status append(struct vt_recorder *recorder, struct item *item, struct vt_error *error) {
-  bool is_snapshot = item->snapshot != NULL;
+  bool is_snapshot = item->record.snapshot != NULL;
   pthread_mutex_lock(&recorder->mutex);
   while (!recorder->failed && (recorder->bytes_waiting >= BYTES_WAITING_MAX ||
                                (is_snapshot && recorder->snapshots_waiting >= SNAPSHOTS_WAITING_MAX)))
@@ -311,7 +186,7 @@ static enum vt_status append(struct vt_recorder *recorder, struct item *item, st
     recorder->last = item;
     recorder->bytes_waiting += item->bytes;
     if (is_snapshot) recorder->snapshots_waiting++;
-    if (item->checkpoint != NULL) recorder->checkpoint_waiting = true;
+    if (item->record.checkpoint != NULL) recorder->checkpoint_waiting = true;
     if (was_empty || (is_urgent(recorder) && !was_urgent)) pthread_cond_broadcast(&recorder->changed);
   }
   pthread_mutex_unlock(&recorder->mutex);
@@ -326,13 +201,13 @@ static enum vt_status append_row(struct vt_recorder *recorder, enum vt_store_tab
   for (size_t k = 0; k < count; k++) bytes += values[k].bytes;
   struct item *item = vt_alloc(bytes, 1);
   if (item == NULL) return VT_FAIL_MEMORY(error, bytes);
-  *item = (struct item){.table = table, .bytes = bytes};
+  *item = (struct item){.record.table = table, .bytes = bytes};
   char *at = (char *)(item + 1);
   for (size_t k = 0; k < count; k++) {
-    item->values[k] = values[k];
+    item->record.values[k] = values[k];
     if (values[k].bytes == 0) continue;
     memcpy(at, values[k].data, values[k].bytes);
-    item->values[k].data = at;
+    item->record.values[k].data = at;
     at += values[k].bytes;
   }
   return append(recorder, item, error);
@@ -385,11 +260,11 @@ enum vt_status vt_recorder_ledger(struct vt_recorder *recorder, uint64_t step, c
   if (item == NULL) return VT_FAIL_MEMORY(error, bytes);
   uint64_t *keys = (uint64_t *)(item + 1), *updates = keys + span->count;
   float *vectors = (void *)(updates + span->count);
-  *item = (struct item){.ledger = *span, .ledger_step = step, .bytes = bytes};
-  item->ledger.keys = memcpy(keys, span->keys, numbers);
-  item->ledger.updates = memcpy(updates, span->updates, numbers);
-  item->ledger.vectors = vectors;
-  item->ledger.stride = span->dim;
+  *item = (struct item){.record = {.ledger = *span, .ledger_step = step}, .bytes = bytes};
+  item->record.ledger.keys = memcpy(keys, span->keys, numbers);
+  item->record.ledger.updates = memcpy(updates, span->updates, numbers);
+  item->record.ledger.vectors = vectors;
+  item->record.ledger.stride = span->dim;
   for (size_t e = 0; e < span->count; e++) memcpy(vectors + e * span->dim, span->vectors + e * span->stride, row);
   return append(recorder, item, error);
 }
@@ -403,7 +278,7 @@ enum vt_status vt_recorder_snapshot(struct vt_recorder *recorder, uint64_t step,
   recorder->spent = NULL;
   pthread_mutex_unlock(&recorder->mutex);
   enum vt_dtype dtype = float32 ? VT_DTYPE_F32 : VT_DTYPE_F16;
-  enum vt_status status = vt_snapshot_take(step, dtype, source, spent, &item->snapshot, error);
+  enum vt_status status = vt_snapshot_take(step, dtype, source, spent, &item->record.snapshot, error);
   if (status != VT_OK) {
     item_free(item);
     return status;
@@ -415,12 +290,12 @@ enum vt_status vt_recorder_checkpoint(struct vt_recorder *recorder, const struct
                                       struct vt_error *error) {
   struct item *item = vt_alloc_zero(1, sizeof *item);
   if (item == NULL) return VT_FAIL_MEMORY(error, sizeof *item);
-  enum vt_status status = wait ? VT_OK : vt_checkpoint_copy(checkpoint, &item->copy, error);
+  enum vt_status status = wait ? VT_OK : vt_checkpoint_copy(checkpoint, &item->record.copy, error);
   if (status != VT_OK) {
     item_free(item);
     return status;
   }
-  item->checkpoint = wait ? checkpoint : item->copy;
+  item->record.checkpoint = wait ? checkpoint : item->record.copy;
   VT_TRY(append(recorder, item, error));
   if (!wait) return VT_OK;
   VT_TRY(vt_recorder_flush(recorder, error));
@@ -452,46 +327,6 @@ enum vt_status vt_recorder_flush(struct vt_recorder *recorder, struct vt_error *
 
 /* ---- making and ending ------------------------------------------------------------------------------------------- */
 
-static enum vt_status write_words(struct vt_store *store, const struct vt_vocab *vocab, struct vt_error *error) {
-  VT_TRY(vt_store_begin(store, error));
-  for (uint32_t id = 0; id < vt_vocab_size(vocab); id++) {
-    const struct vt_store_value values[] = {vt_store_integer(id), vt_store_text(vt_vocab_text(vocab, id)),
-                                            vt_store_integer(vt_vocab_count(vocab, id))};
-    VT_TRY(vt_store_insert(store, VT_STORE_WORD, values, error));
-  }
-  return vt_store_commit(store, error);
-}
-
-static enum vt_status create_files(struct vt_recorder *recorder, const struct vt_vocab *vocab, struct vt_error *error) {
-  char *database = vt_path_join(recorder->path, VT_RUN_DATABASE);
-  char *snapshots = vt_path_join(recorder->path, VT_RUN_SNAPSHOTS);
-  enum vt_status status = VT_OK;
-  if (database == NULL || snapshots == NULL)
-    status = VT_FAIL_MEMORY(error, strlen(recorder->path));
-  else if (mkdir(snapshots, 0777) != 0)
-    status = VT_FAIL(error, VT_ERROR_IO, "%s: cannot make the folder: %s", snapshots, strerror(errno));
-  else
-    status = vt_store_create(database, &recorder->store, error);
-  vt_free(database);
-  vt_free(snapshots);
-  VT_TRY(status);
-  return write_words(recorder->store, vocab, error);
-}
-
-/* Opens the database, and removes what was recorded from `step` on; files after the rows that name them. */
-static enum vt_status open_cut(const char *run_path, uint64_t step, enum vt_store_events events,
-                               struct vt_store **store, struct vt_error *error) {
-  char *database = vt_path_join(run_path, VT_RUN_DATABASE);
-  if (database == NULL) return VT_FAIL_MEMORY(error, strlen(run_path));
-  enum vt_status status = vt_store_open_writable(database, store, error);
-  vt_free(database);
-  VT_TRY(status);
-  VT_TRY(vt_store_begin(*store, error));
-  VT_TRY(vt_store_cut(*store, step, events, error));
-  VT_TRY(vt_store_commit(*store, error));
-  return vt_run_folder_cut(run_path, step, error);
-}
-
 /* vocab: of a run that is made; NULL: go on at `step`. */
 static enum vt_status start(const char *run_path, const struct vt_vocab *vocab, uint64_t step, struct vt_recorder **out,
                             struct vt_error *error) {
@@ -503,14 +338,14 @@ static enum vt_status start(const char *run_path, const struct vt_vocab *vocab, 
   pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* a wall clock put back would hold up a commit */
   pthread_cond_init(&recorder->changed, &attributes);
   pthread_condattr_destroy(&attributes);
-  recorder->path = vt_copy_string(run_path);
+  recorder->writer.path = vt_copy_string(run_path);
   recorder->busy = true; /* until the thread says otherwise */
   enum vt_status status = VT_OK;
-  if (recorder->path == NULL)
+  if (recorder->writer.path == NULL)
     status = VT_FAIL_MEMORY(error, strlen(run_path));
   else
-    status = vocab != NULL ? create_files(recorder, vocab, error)
-                           : open_cut(run_path, step, VT_STORE_EVENTS_KEEP, &recorder->store, error);
+    status = vocab != NULL ? vt_record_writer_create(&recorder->writer, vocab, error)
+                           : vt_record_writer_open(&recorder->writer, step, VT_STORE_EVENTS_KEEP, error);
   if (status == VT_OK) {
     int code = pthread_create(&recorder->thread, NULL, write_all, recorder);
     recorder->running = code == 0;
@@ -535,9 +370,10 @@ enum vt_status vt_recorder_open(const char *run_path, uint64_t step, struct vt_r
 }
 
 enum vt_status vt_recorder_take_back(const char *run_path, uint64_t step, struct vt_error *error) {
-  struct vt_store *store = NULL;
-  enum vt_status status = open_cut(run_path, step, VT_STORE_EVENTS_CUT, &store, error);
-  vt_store_close(store);
+  struct vt_record_writer writer = {.path = vt_copy_string(run_path)};
+  if (writer.path == NULL) return VT_FAIL_MEMORY(error, strlen(run_path));
+  enum vt_status status = vt_record_writer_open(&writer, step, VT_STORE_EVENTS_CUT, error);
+  vt_record_writer_release(&writer);
   if (status != VT_OK) return status;
   return vt_sync_folder(run_path, error);
 }
@@ -564,10 +400,9 @@ void vt_recorder_free(struct vt_recorder *recorder) {
     dropped = next;
   }
   vt_snapshot_free(recorder->spent);
-  vt_store_close(recorder->store);
+  vt_record_writer_release(&recorder->writer);
   pthread_cond_destroy(&recorder->changed);
   pthread_mutex_destroy(&recorder->mutex);
-  vt_free(recorder->path);
   vt_free(recorder);
 }
 
@@ -575,7 +410,7 @@ enum vt_status vt_recorder_close(struct vt_recorder **recorder, struct vt_error 
   struct vt_recorder *ending = *recorder;
   *recorder = NULL;
   enum vt_status status = vt_recorder_flush(ending, error);
-  if (status == VT_OK) status = vt_sync_folder(ending->path, error);
+  if (status == VT_OK) status = vt_sync_folder(ending->writer.path, error);
   vt_recorder_free(ending);
   return status;
 }
