@@ -47,7 +47,7 @@ static const struct option options[] = {
 static enum exit_status run_together(const struct common_settings *common, const struct text_list *operands) {
   static const struct text_list nothing;
   struct vt_resume_request *request = &settings.request;
-  struct vt_train_result result;
+  struct vt_train_result result = {0};
   struct vt_error error;
   enum exit_status status = EXIT_DONE;
   if (request->kernel != NULL && vt_kernel_resolve(request->kernel, &request->kernel, &error) != VT_OK)
@@ -66,7 +66,7 @@ static enum exit_status run_together(const struct common_settings *common, const
   enum vt_status resumed = vt_resume(request, &result, &error);
   progress_clear(&told.progress);
   report_silence(!vt_ranks_reports(request->ranks));
-  if (resumed != VT_OK) return train_report_error(&told, &error);
+  if (resumed != VT_OK) return train_report_error(&told, &result, &error);
   if (!speaks) return EXIT_DONE;
   if (settings.json)
     train_report_json(&told, &result);

@@ -248,13 +248,13 @@ static enum exit_status train(const struct common_settings *common, const struct
   progress_init(&told.progress, common->quiet || !speaks);
   struct vt_train_request request;
   fill_request(&request, &told, operands, pairs, vocab);
-  struct vt_train_result result;
+  struct vt_train_result result = {0};
   struct vt_error error;
   interrupt_defer();
   enum vt_status trained = vt_train(&request, &result, &error);
   progress_clear(&told.progress);
   report_silence(!vt_ranks_reports(train_settings.train.ranks));
-  if (trained != VT_OK) return train_report_error(&told, &error);
+  if (trained != VT_OK) return train_report_error(&told, &result, &error);
   if (!speaks) return EXIT_DONE;
   enum exit_status status = train_settings.output != NULL ? write_output() : EXIT_DONE;
   if (status != EXIT_DONE) return status;

@@ -263,7 +263,7 @@ static enum exit_status tune(const struct common_settings *common, const struct 
   static const struct text_list nothing;
   struct train_report told = {.command = &command_tune, .run = settings.run, .watch = watch, .ledger = &nothing};
   struct vt_tune_request request = *asked;
-  struct vt_tune_result result;
+  struct vt_tune_result result = {0};
   struct vt_error error;
   progress_init(&told.progress, common->quiet);
   request.train.corpus.progress = progress_reading;
@@ -275,7 +275,7 @@ static enum exit_status tune(const struct common_settings *common, const struct 
   interrupt_defer();
   enum vt_status status = vt_tune(&request, &result, &error);
   progress_clear(&told.progress);
-  if (status != VT_OK) return train_report_error(&told, &error);
+  if (status != VT_OK) return train_report_error(&told, &result.train, &error);
   if (!settings.json && !common->quiet) train_report_result(&told, &result.train);
   return tell(operands->items[0], common->quiet, &result);
 }

@@ -84,12 +84,12 @@ void train_report_progress(void *context, const struct vt_train_progress *state)
   progress_training(&told->progress, state);
 }
 
-/* Once training has begun there is a run; of the ends it can come to, only divergence leaves nothing to go on from. */
-enum exit_status train_report_error(const struct train_report *told, const struct vt_error *error) {
+enum exit_status train_report_error(const struct train_report *told, const struct vt_train_result *result,
+                                    const struct vt_error *error) {
   char *help = NULL;
   size_t bytes;
   FILE *stream = NULL;
-  if (told->announced && error->status != VT_ERROR_DIVERGED) stream = open_memstream(&help, &bytes);
+  if (result->resumable) stream = open_memstream(&help, &bytes);
   if (stream != NULL) {
     const char *first = error->help;
     if (first[0] == '\0' && error->status != VT_ERROR_INTERRUPTED) first = "once that is put right";

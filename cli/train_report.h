@@ -29,7 +29,8 @@ void train_report_corpus(void *context, const struct vt_corpus_report *corpus, c
 void train_report_progress(void *context, const struct vt_train_progress *state);
 
 /* As report_error, with the command that goes on, where the run can be gone on with. */
-enum exit_status train_report_error(const struct train_report *told, const struct vt_error *error);
+enum exit_status train_report_error(const struct train_report *told, const struct vt_train_result *result,
+                                    const struct vt_error *error);
 void train_report_json(const struct train_report *told, const struct vt_train_result *result);
 /* For people: a summary, and the next commands to try. */
 void train_report_result(const struct train_report *told, const struct vt_train_result *result);

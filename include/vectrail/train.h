@@ -238,6 +238,7 @@ struct vt_train_result {
   uint64_t converged_step; /* the first; 0 where it never did */
   const char *kernel;      /* static */
   uint64_t ledger_bytes;   /* the most that the ledger held in memory at the end of a span */
+  bool resumable;          /* it did not end, and vt_resume may go on with what there is of it */
 };
 
 /* Reads the corpus, trains, records. On VT_ERROR_DIVERGED the message names the word and the step, and the run keeps

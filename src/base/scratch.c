@@ -13,8 +13,6 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-#define HELP_SPACE "make room on that disk, or choose another one by TMPDIR"
-
 static const char *default_folder(void) {
   const char *folder = getenv("TMPDIR");
   return folder == NULL || *folder == '\0' ? "/tmp" : folder;
@@ -33,8 +31,12 @@ enum vt_status vt_scratch_folder(char **path, struct vt_error *error) {
   return VT_OK;
 }
 
+static const char *help_with_room(const struct vt_scratch *scratch) {
+  return scratch->chosen ? "make room on that disk" : "make room on that disk, or choose another one by TMPDIR";
+}
+
 enum vt_status vt_scratch_open(const char *folder, struct vt_scratch *scratch, struct vt_error *error) {
-  *scratch = (struct vt_scratch){.descriptor = -1};
+  *scratch = (struct vt_scratch){.descriptor = -1, .chosen = folder != NULL};
   if (folder == NULL) folder = default_folder();
   if (*folder == '\0') folder = "/tmp";
   char *name = vt_path_join(folder, ".vectrail-XXXXXX");
@@ -47,8 +49,8 @@ enum vt_status vt_scratch_open(const char *folder, struct vt_scratch *scratch, s
   scratch->descriptor = mkstemp(name);
   enum vt_status status = VT_OK;
   if (scratch->descriptor < 0)
-    status =
-        VT_FAIL_HELP(error, VT_ERROR_IO, HELP_SPACE, "%s: cannot make a temporary file: %s", folder, strerror(errno));
+    status = VT_FAIL_HELP(error, VT_ERROR_IO, help_with_room(scratch), "%s: cannot make a temporary file: %s", folder,
+                          strerror(errno));
   else
     (void)unlink(name);
   vt_free(name);
@@ -76,8 +78,8 @@ enum vt_status vt_scratch_write(const struct vt_scratch *scratch, const void *da
     ssize_t put = pwrite(scratch->descriptor, from + done, bytes - done, (off_t)(offset + done));
     if (put < 0 && errno == EINTR) continue;
     if (put < 0)
-      return VT_FAIL_HELP(error, VT_ERROR_IO, HELP_SPACE, "%s: cannot write to a temporary file: %s", scratch->folder,
-                          strerror(errno));
+      return VT_FAIL_HELP(error, VT_ERROR_IO, help_with_room(scratch), "%s: cannot write to a temporary file: %s",
+                          scratch->folder, strerror(errno));
     done += (size_t)put;
   }
   return VT_OK;
@@ -98,8 +100,8 @@ enum vt_status vt_scratch_room(struct vt_scratch *scratch, size_t bytes, void **
   unmap(scratch);
   int refused = posix_fallocate(scratch->descriptor, 0, (off_t)bytes);
   if (refused != 0)
-    return VT_FAIL_HELP(error, VT_ERROR_IO, HELP_SPACE, "%s: no room for a temporary file of %zu bytes: %s",
-                        scratch->folder, bytes, strerror(refused));
+    return VT_FAIL_HELP(error, VT_ERROR_IO, help_with_room(scratch),
+                        "%s: no room for a temporary file of %zu bytes: %s", scratch->folder, bytes, strerror(refused));
   void *mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, scratch->descriptor, 0);
   if (mapping == MAP_FAILED)
     return VT_FAIL(error, VT_ERROR_IO, "%s: cannot map a temporary file: %s", scratch->folder, strerror(errno));

@@ -6,6 +6,7 @@
 #ifndef VECTRAIL_BASE_SCRATCH_H
 #define VECTRAIL_BASE_SCRATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@
 struct vt_scratch {
   int descriptor; /* -1: not open */
   char *folder;
+  bool chosen;               /* the folder was asked for, so TMPDIR is of no help where it is full */
   const unsigned char *data; /* of the mapping; NULL: none */
   size_t bytes;              /* mapped */
 };

@@ -129,6 +129,7 @@ static enum vt_status record_probe_pairs(struct vt_session *session, struct vt_e
 
 enum vt_status vt_session_train(struct vt_session *session, struct vt_error *error) {
   struct vt_observer observer = {.boundary = vt_session_boundary, .context = session};
+  session->is_in_place = true;
   vt_session_start_clock(session);
   const struct vt_engine_place place = {.folder = session->run_path, .interrupt = session->interrupt};
   enum vt_status status = vt_engine_begin(session->engine, &place, error);
@@ -158,6 +159,7 @@ void vt_session_result(const struct vt_session *session, enum vt_status status, 
       .converged = status == VT_OK && session->converged_step > 0,
       .converged_step = status == VT_OK ? session->converged_step : 0,
       .ledger_bytes = session->ledger_bytes,
+      .resumable = session->is_in_place && status != VT_OK && status != VT_ERROR_DIVERGED,
       .kernel = session->engine == NULL ? NULL : vt_engine_kernel_name(session->engine),
   };
 }

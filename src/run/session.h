@@ -81,6 +81,7 @@ struct vt_session {
   size_t measurement_capacity;
   uint64_t converged_step; /* 0: not yet */
   bool ended_early;        /* the training has converged, and was to end then */
+  bool is_in_place;        /* the run is where it belongs, and training has begun */
 };
 
 /* ---- boundary.c -------------------------------------------------------------------------------------------------- */

@@ -32,6 +32,21 @@ for snapshot in disk/run/snapshots/*.safetensors; do
 done
 rm -rf disk/run
 
+# The text fits, its counts do not: they are counted again once there is room.
+mount -o remount,size=2m disk
+awk 'BEGIN { for (i = 0; i < 4000; i++) { for (k = 1; k < 10; k++) printf "w%d ", (i * k * 7 + k * k) % 3001; print "" } }' >kinds.txt
+glove=(kinds.txt --model glove --min-count 1 --dim 4 --window 15 --epochs 2 --snapshots 3 --threads 1)
+vectrail train "${glove[@]}" --run disk/run --quiet
+expect_error 1 "No space left on device"
+expect_err_has "make room on that disk, go on with: vectrail resume disk/run"
+mount -o remount,size=20m disk
+vectrail resume disk/run --quiet
+expect_status 0
+"$VECTRAIL" train "${glove[@]}" --run counted --quiet || fail "the text should train"
+(cd counted/snapshots && sha256sum -- *) >all.sums
+(cd disk/run/snapshots && sha256sum -c --quiet "$work/all.sums") || fail "it should go on to the same bits"
+rm -rf disk/run
+
 mount -o remount,size=16k disk
 for file in vectors.txt vectors.bin vectors.npy vectors.safetensors vectors.tsv; do
   vectrail export run -o "disk/$file"
