@@ -202,8 +202,8 @@ static enum vt_status deal_table(struct vt_exchange *exchange, const struct coll
 enum vt_status vt_exchange_deal(struct vt_exchange *exchange, struct vt_error *error) {
   struct collection tables[4];
   size_t count = list_tables(exchange, true, tables);
-  unsigned char *piece;
-  VT_TRY(take_piece(exchange, tables, count, &piece, error));
+  unsigned char *piece = NULL; /* of what is sent */
+  if (exchange->machine->order == 0) VT_TRY(take_piece(exchange, tables, count, &piece, error));
   enum vt_status status = VT_OK;
   for (size_t k = 0; k < count && status == VT_OK; k++) status = deal_table(exchange, &tables[k], piece, error);
   vt_free_aligned(piece);
