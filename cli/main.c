@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -146,6 +147,9 @@ static bool hold_standard_streams(void) {
 
 int main(int argc, char **argv) {
   if (!hold_standard_streams()) return EXIT_FAILED;
+  /* Each of our threads calls OpenBLAS for itself. When it is loaded it would start as many as there are processors, and
+   * raise SIGINT where it cannot. */
+  (void)setenv("OPENBLAS_NUM_THREADS", "1", 1);
   interrupt_install();
   return (int)finish_output(dispatch(argc, argv));
 }

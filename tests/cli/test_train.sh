@@ -77,6 +77,15 @@ expect_status 0
 gradients() { "$VECTRAIL" info soft --metric gradient | cut -f2; }
 python3 -c 'import sys; g = [float(x) for x in sys.stdin]; sys.exit(0 if g[-1] < 1e-6 * max(g) else 1)' < <(gradients) ||
   fail "the exact gradient should fall"
+# The BLAS, of which all take one thread, starts no others: here are the command's own and the recorder's.
+"$VECTRAIL" train text.txt --run lone --loss softmax --epochs 100000 --dim 8 --threads 1 --quiet 2>/dev/null &
+process=$!
+while [ ! -e lone/run.db ] && kill -0 "$process" 2>/dev/null; do sleep 0.01; done
+threads=$(find "/proc/$process/task" -mindepth 1 -maxdepth 1 | wc -l)
+kill -TERM "$process"
+wait "$process"
+[ "$threads" -le 2 ] || fail "one thread was asked for, and there are $threads"
+
 vectrail train text.txt --run other --force --loss softmax --model cbow
 expect_status 2
 expect_err_has "the exact softmax is there for skip-gram only"
