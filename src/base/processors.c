@@ -93,8 +93,9 @@ int vt_processors_of_quota(const char *list, const char *mounted) {
 int vt_processors(void) {
   cpu_set_t set;
   char list[TEXT_BYTES];
-  int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-  if (count < 1) count = 1;
+  /* The set has room for 1,024; the call fails where there may be more. */
+  long count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
+  if (count < 1 || count > INT_MAX) count = 1;
   int quota = read_text("/proc/self", "cgroup", list) ? vt_processors_of_quota(list, "/sys/fs/cgroup") : 0;
-  return quota > 0 && quota < count ? quota : count;
+  return quota > 0 && quota < count ? quota : (int)count;
 }
