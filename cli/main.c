@@ -147,8 +147,8 @@ static bool hold_standard_streams(void) {
 
 int main(int argc, char **argv) {
   if (!hold_standard_streams()) return EXIT_FAILED;
-  /* Each of our threads calls OpenBLAS for itself. When it is loaded it would start as many as there are processors, and
-   * raise SIGINT where it cannot. */
+  /* Each of our threads calls OpenBLAS for itself. When it is loaded it would start as many as there are processors,
+   * and raise SIGINT where it cannot. */
   (void)setenv("OPENBLAS_NUM_THREADS", "1", 1);
   interrupt_install();
   return (int)finish_output(dispatch(argc, argv));

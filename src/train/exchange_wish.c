@@ -184,11 +184,6 @@ enum vt_status vt_exchange_wait(struct vt_exchange *exchange, struct vt_error *e
 static enum vt_status deal_table(struct vt_exchange *exchange, const struct collection *tables, unsigned char *piece,
                                  struct vt_error *error) {
   const struct vt_machine *machine = exchange->machine;
-  if (machine->order != 0) {
-    if (!vt_machine_leads(machine)) return VT_OK;
-    struct walk walk = walk_of(exchange, tables->from, machine->begin, machine->end);
-    return receive_walk(exchange, &walk, 0, error);
-  }
   for (uint32_t row = 0; row < tables->from->rows; row++)
     if (vt_table_holds(tables->from, row))
       memcpy(vt_table_held_row(tables->from, row), vt_table_row(tables->to, row), exchange->row_bytes);
@@ -199,11 +194,22 @@ static enum vt_status deal_table(struct vt_exchange *exchange, const struct coll
   return VT_OK;
 }
 
+static enum vt_status be_dealt(struct vt_exchange *exchange, const struct collection *tables, size_t count,
+                               struct vt_error *error) {
+  const struct vt_machine *machine = exchange->machine;
+  for (size_t k = 0; k < count && vt_machine_leads(machine); k++) {
+    struct walk walk = walk_of(exchange, tables[k].from, machine->begin, machine->end);
+    VT_TRY(receive_walk(exchange, &walk, 0, error));
+  }
+  return VT_OK;
+}
+
 enum vt_status vt_exchange_deal(struct vt_exchange *exchange, struct vt_error *error) {
   struct collection tables[4];
   size_t count = list_tables(exchange, true, tables);
-  unsigned char *piece = NULL; /* of what is sent */
-  if (exchange->machine->order == 0) VT_TRY(take_piece(exchange, tables, count, &piece, error));
+  unsigned char *piece;
+  if (exchange->machine->order != 0) return be_dealt(exchange, tables, count, error);
+  VT_TRY(take_piece(exchange, tables, count, &piece, error));
   enum vt_status status = VT_OK;
   for (size_t k = 0; k < count && status == VT_OK; k++) status = deal_table(exchange, &tables[k], piece, error);
   vt_free_aligned(piece);
