@@ -399,19 +399,6 @@ enum vt_status vt_store_cut(struct vt_store *store, uint64_t step, enum vt_store
   return VT_OK;
 }
 
-enum vt_status vt_store_cut_ledger(struct vt_store *store, uint32_t word, const char *role, struct vt_error *error) {
-  const char *sql =
-      role == NULL ? "DELETE FROM ledger WHERE word = ?" : "DELETE FROM ledger WHERE word = ? AND role = ?";
-  sqlite3_stmt *statement;
-  if (sqlite3_prepare_v2(store->database, sql, -1, &statement, NULL) != SQLITE_OK) return fail(store, error);
-  bool done = sqlite3_bind_int64(statement, 1, (int64_t)word) == SQLITE_OK &&
-              (role == NULL || sqlite3_bind_text(statement, 2, role, -1, SQLITE_STATIC) == SQLITE_OK) &&
-              sqlite3_step(statement) == SQLITE_DONE;
-  enum vt_status status = done ? VT_OK : fail(store, error);
-  sqlite3_finalize(statement);
-  return status;
-}
-
 /* argument: bound to the first parameter; NULL where the query has none. */
 static enum vt_status read_rows(struct vt_store *store, const char *sql, const struct vt_store_value *argument,
                                 vt_store_row *row, void *context, struct vt_error *error) {

@@ -98,8 +98,6 @@ enum vt_status vt_store_read_document(struct vt_store *store, uint64_t id, vt_st
  * the transaction. */
 enum vt_status vt_store_attach(struct vt_store *store, const char *path, struct vt_error *error);
 enum vt_status vt_store_take_attached(struct vt_store *store, struct vt_error *error);
-/* Deletes, inside a transaction, the rows of a word with one role; role NULL: all. */
-enum vt_status vt_store_cut_ledger(struct vt_store *store, uint32_t word, const char *role, struct vt_error *error);
 /* The last row of `step`, if there is one. */
 enum vt_status vt_store_read_last_step(struct vt_store *store, vt_store_row *row, void *context,
                                        struct vt_error *error);

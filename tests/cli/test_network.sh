@@ -112,6 +112,25 @@ vectrail generate nnlm --prompt king
 expect_error 2 "the network needs 6 tokens to begin with, and there are 1"
 vectrail generate nnlm --prompt "king queen castle crown knight throne" --length 4
 expect_status 0
+# Each window predicts the word behind it, whatever the lines, as the logits say.
+printf '%s\n' "king queen castle crown knight" "throne king queen" >lines.txt
+vectrail generate nnlm --score lines.txt --json
+expect_status 0
+mv "$captured/out" scored.json
+vectrail generate nnlm --prompt "king queen castle crown knight throne" --next --json
+mv "$captured/out" king.json
+vectrail generate nnlm --prompt "queen castle crown knight throne king" --next --json
+mv "$captured/out" queen.json
+python3 - <<'P' || fail "the score should be that of the logits"
+import json, math, sqlite3, sys
+loss = 0
+for word in "king", "queen":
+    [(target,)] = sqlite3.connect("nnlm/run.db").execute("SELECT id FROM word WHERE text = ?", (word,))
+    logits = json.load(open(word + ".json"))["logits"]
+    loss += math.log(sum(map(math.exp, logits))) - logits[target]
+score = json.load(open("scored.json"))
+sys.exit(not (score["tokens"] == 2 and abs(score["loss"] - loss / 2) < 1e-5))
+P
 vectrail generate gpt --ids 1,99
 expect_error 2 "token 99 does not fit a table of 26"
 vectrail generate text.txt

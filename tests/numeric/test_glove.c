@@ -105,6 +105,10 @@ static void one_record_by_hand(void **state) {
   const struct vt_glove_record_double record = {0, 0, 0.5, 1};
   struct vt_glove_double block = {
       .input = x, .output = y, .stride = 2 * WIDTH, .width = WIDTH, .records = &record, .count = 1, .rate = 0.1};
+  struct vt_glove_double measured = block;
+  vt_kernel_glove_loss_double(&measured);
+  assert_true(fabs(measured.loss - 0.5 * 4.5 * 4.5) < 1e-15);
+  assert_true(x[0] == 2 && y[0] == 3);
   vt_kernel_glove_double(&block);
   assert_true(fabs(block.loss - 0.5 * 4.5 * 4.5) < 1e-15);
   assert_true(fabs(x[0] - (2 - 0.675 / sqrt(1 + 0.675 * 0.675))) < 1e-15);
@@ -144,8 +148,10 @@ static void every_kernel_steps_alike(void **state) {
                                   .records = exact_records,
                                   .count = RECORDS,
                                   .rate = (double)0.05F};
+  struct vt_glove_double true_measure = truth;
+  vt_kernel_glove_loss_double(&true_measure);
   vt_kernel_glove_double(&truth);
-  double loss = 0;
+  double loss = 0, measure = 0;
   bool is_first = true;
   for (size_t n = 0; n < vt_kernel_count(); n++) {
     if (!vt_kernel_runs_here(n)) continue;
@@ -157,6 +163,12 @@ static void every_kernel_steps_alike(void **state) {
                              .records = records,
                              .count = RECORDS,
                              .rate = 0.05F};
+    struct vt_glove measured = block;
+    vt_kernel_at(n)->glove_loss(&measured);
+    assert_true(fabs(measured.loss - true_measure.loss) <= 1e-4 * true_measure.loss);
+    assert_true(is_first || measured.loss == measure);
+    measure = measured.loss;
+    assert_memory_equal(tables, start, sizeof tables);
     vt_kernel_at(n)->glove(&block);
     assert_true(fabs(block.loss - truth.loss) <= 1e-4 * truth.loss);
     for (int t = 0; t < 2; t++)
