@@ -138,6 +138,17 @@ PYTHON
 last=$(python3 -c 'import sqlite3; print(sqlite3.connect("watched/run.db").execute("SELECT cosine FROM pair JOIN word ON word.id = b WHERE word.text = \"queen\" ORDER BY step DESC LIMIT 1").fetchone()[0])')
 vectrail similarity watched king queen --json
 expect_json "abs(d['cosine'] - $last) < 1e-12"
+vectrail export watched -o watched.tfevents
+expect_status 0
+python3 "$SOURCE/tests/support/event_file.py" watched.tfevents >events.json || fail "TensorBoard could not read that"
+python3 - <<'PYTHON' || fail "pairs should be among the events"
+import json, sqlite3, struct, sys
+events = json.load(open("events.json"))
+recorded = sqlite3.connect("watched/run.db").execute(
+    "SELECT step, cosine FROM pair JOIN word ON word.id = b WHERE word.text = 'queen' ORDER BY step").fetchall()
+single = lambda x: struct.unpack("<f", struct.pack("<f", x))[0]
+sys.exit([(p[0], p[2]) for p in events["cosine/king queen"]] != [(step, single(x)) for step, x in recorded])
+PYTHON
 vectrail measure watched --json --only pairs
 expect_json '"cosine king apple" in d["series"] and "cosine king queen" in d["series"] and "cosine king plum" in d["series"]'
 vectrail train text.txt --run other --force "${small[@]}" --pairs king:qeen

@@ -9,6 +9,12 @@ expect_status 0
 vectrail train text.txt --run second --block-tokens 256 --blocks 2 --dim 12 --epochs 2 --snapshots 4 --min-count 2 --seed 2 --quiet --threads 2
 expect_status 0
 echo "not to be read" >secret.txt
+cp -r first damaged
+find damaged/snapshots -name '*.safetensors' -printf '%f\n' | sort -n | sed -n '3p;5p' >damaged.files
+{ read -r missing && read -r changed; } <damaged.files
+rm "damaged/snapshots/$missing"
+printf '\1' | dd of="damaged/snapshots/$changed" bs=1 seek=600 conv=notrunc status=none
+sed 's/[.].*//' damaged.files >damaged.steps
 
 vectrail serve nothing-here
 expect_error 1 "no run" ""

@@ -266,6 +266,27 @@ static void glove(struct vt_train_request *request) {
   request->record.output = true;
 }
 
+/* An epoch is a step. */
+static void full_batches(struct vt_train_request *request) {
+  request->train.loss = VT_LOSS_SOFTMAX;
+  request->train.optimizer = VT_OPTIMIZER_ADAMW;
+  request->train.batch = VT_BATCH_FULL;
+  request->train.epochs = 36;
+  request->train.lr = 0.01;
+  request->record.output = true;
+}
+static void quadratic(struct vt_train_request *request) {
+  request->train.loss = VT_LOSS_QUADRATIC;
+  request->train.batch = VT_BATCH_FULL;
+  request->train.epochs = 36;
+  request->train.held_out = 0;
+}
+static void quadratic_samples(struct vt_train_request *request) {
+  quadratic(request);
+  request->train.batch = 50;
+  request->train.lr = 0.1;
+}
+
 static void stopped_anywhere_it_ends_the_same(void **state) {
   void (*change)(struct vt_train_request *) = *(void (*const *)(struct vt_train_request *)) * state;
   struct vtt_folder *folder = vtt_folder_create();
@@ -698,8 +719,9 @@ static void a_finished_run_stays_as_it_is(void **state) {
   vtt_folder_remove(folder);
 }
 
-static void (*const changes[])(struct vt_train_request *) = {plain,          cbow,    hierarchical, penalty,
-                                                             strong_penalty, adagrad, softmax,      glove};
+static void (*const changes[])(struct vt_train_request *) = {plain,          cbow,      hierarchical,     penalty,
+                                                             strong_penalty, adagrad,   softmax,          glove,
+                                                             full_batches,   quadratic, quadratic_samples};
 
 int main(void) {
 #define STOPPED(index)                                                                                                 \
@@ -716,6 +738,9 @@ int main(void) {
       STOPPED(5),
       STOPPED(6),
       STOPPED(7),
+      STOPPED(8),
+      STOPPED(9),
+      STOPPED(10),
       cmocka_unit_test(stopped_again_and_again),
       cmocka_unit_test(what_came_after_the_checkpoint_is_done_again),
       cmocka_unit_test(stopped_while_reading_it_leaves_nothing),

@@ -1,7 +1,8 @@
-"""Asks a server of runs, sensibly and otherwise. usage: serve_client.py VECTRAIL REQUESTS, in a folder with two runs."""
+"""Asks a server of runs, sensibly and otherwise. usage: serve_client.py VECTRAIL REQUESTS, in a folder with runs."""
 
 import http.client
 import json
+import math
 import random
 import re
 import select
@@ -77,6 +78,10 @@ def check_routes(port):
     assert len(near) == frames and all(len(list_) == 4 for list_ in near)
     pair = told(port, f"/api/runs/0/pair?a={a}&b={near[5][0][0]}&ranks=1")["frames"]
     assert pair[5][1] == 1 and abs(pair[5][0] - near[5][0][1]) < 1e-5
+    numbers = told(port, f"/api/runs/0/coordinates?a={a}&b={b}")
+    lengths = [math.sqrt(sum(x * x for x in numbers[key])) for key in "ab"]
+    cosine = sum(x * y for x, y in zip(numbers["a"], numbers["b"])) / (lengths[0] * lengths[1])
+    assert len(numbers["a"]) == 12 and abs(cosine - numbers["cosine"]) < 1e-3, numbers
     story = told(port, f"/api/runs/0/word?word={a}")["frames"]
     assert story[0][1] == 0 and story[0][2] is None and story[5][1] > 0
     assert len(told(port, f"/api/runs/0/analogy?words={axes}")["frames"]) == frames
@@ -130,6 +135,21 @@ def check_refusals(port):
     assert reply.getheader("Content-Security-Policy").startswith("default-src 'self';")
     assert reply.getheader("Access-Control-Allow-Origin") is None
     assert b"app.js" in data and ask(port, "/", "HEAD")[1] == b""
+
+
+def check_damaged(port):
+    """Of six snapshots one is missing and one is not what was written: the run is shown without them."""
+    bad = [int(step) for step in open("damaged.steps").read().split()]
+    for _ in range(1500):
+        summary = told(port, "/api/runs/0")
+        if summary.get("map", {}).get("positions") == 4:
+            break
+        time.sleep(0.02)
+    facts = summary["map"]
+    assert sorted(summary["skipped"]) == bad, summary["skipped"]
+    assert len(facts["steps"]) == facts["positions"] == 4 and not set(bad) & set(facts["steps"])
+    assert len(get(port, "/api/runs/0/frames")) == 4 * facts["words"] * 4
+    assert len(told(port, "/api/runs/0/neighbors?word=1&k=4")["frames"]) == 4
 
 
 def noise(chance):
@@ -192,8 +212,9 @@ check_noise(port, child)
 # An explicit port that is taken is an error; the default one moves on.
 taken = subprocess.run([VECTRAIL, "serve", "first", "--port", str(port)], capture_output=True, text=True)
 assert taken.returncode == 1 and "cannot be listened on" in taken.stderr, taken
-second, other = serve("first")
+second, other = serve("damaged")
 assert other != port
+check_damaged(other)
 stop(second)
 stop(child)
 for stream in streams:
