@@ -43,6 +43,7 @@ rm "$killed/run.db-shm"
 
 "$VECTRAIL" neighbors "$plain" king >plain.said
 "$VECTRAIL" neighbors "$open" king >open.said
+rm -f "$open/run.db-wal" "$open/run.db-shm" # which a reader made that could
 writable ro
 vectrail neighbors "$plain" king
 expect_out "$(cat plain.said)"
