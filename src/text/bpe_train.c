@@ -96,7 +96,7 @@ static size_t find_word(const struct vt_bpe_trainer *trainer, const unsigned cha
 
 static bool grow_index(struct vt_bpe_trainer *trainer) {
   if (2 * trainer->word_count < trainer->index_size) return true;
-  size_t size = trainer->index_size == 0 ? 4096 : 2 * trainer->index_size;
+  size_t size = trainer->index_size == 0 ? 1024 : 2 * trainer->index_size;
   uint32_t *index = vt_alloc(size, sizeof *index);
   if (index == NULL) return false;
   vt_free(trainer->index);
@@ -147,7 +147,7 @@ static size_t find_pair(const struct vt_bpe_trainer *trainer, uint32_t left, uin
 
 static bool grow_pair_index(struct vt_bpe_trainer *trainer) {
   if (2 * trainer->pair_count < trainer->pair_index_size) return true;
-  size_t size = trainer->pair_index_size == 0 ? 65536 : 2 * trainer->pair_index_size;
+  size_t size = trainer->pair_index_size == 0 ? 4096 : 2 * trainer->pair_index_size;
   uint32_t *index = vt_alloc(size, sizeof *index);
   if (index == NULL) return false;
   vt_free(trainer->pair_index);

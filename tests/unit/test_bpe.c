@@ -121,31 +121,39 @@ static void learns_by_hand(void **state) {
   vt_bpe_trainer_free(trainer);
 }
 
-#define LINES 60
+#define LINES_MAX 1200
 #define LINE_BYTES 80
 #define TOKENS 420
 
-/* Lines of few letters, so that pairs overlap and spell the same in more than one way. */
-static void make_lines(char lines[LINES][LINE_BYTES], const char **at) {
+struct lines {
+  size_t count;
+  const char *at[LINES_MAX];
+  char text[LINES_MAX][LINE_BYTES];
+};
+
+/* Lines of the letters of an alphabet, of at least so many bytes each and less than `longest`. */
+static void make_lines(struct lines *lines, size_t count, const char *alphabet, size_t shortest, size_t longest) {
   struct vt_rng rng = vt_rng_make(VT_RNG_ORDER, 7, 0, 0);
-  for (size_t k = 0; k < LINES; k++) {
-    size_t length = 20 + vt_rng_below(&rng, LINE_BYTES - 21);
-    for (size_t c = 0; c < length; c++) lines[k][c] = "aaab bc"[vt_rng_below(&rng, 7)];
-    lines[k][length] = '\0';
-    at[k] = lines[k];
+  const uint32_t letters = (uint32_t)strlen(alphabet);
+  lines->count = count;
+  for (size_t k = 0; k < count; k++) {
+    size_t length = shortest + vt_rng_below(&rng, (uint32_t)(longest - shortest));
+    for (size_t c = 0; c < length; c++) lines->text[k][c] = alphabet[vt_rng_below(&rng, letters)];
+    lines->text[k][length] = '\0';
+    lines->at[k] = lines->text[k];
   }
 }
 
 struct naive {
-  uint32_t *words[LINES * LINE_BYTES];
-  size_t lengths[LINES * LINE_BYTES], count;
+  uint32_t *words[LINES_MAX * LINE_BYTES];
+  size_t lengths[LINES_MAX * LINE_BYTES], count;
   uint32_t pairs[TOKENS][TOKENS];
 };
 
-static void split(struct naive *naive, const char *const *lines) {
-  for (size_t k = 0; k < LINES; k++) {
-    const unsigned char *line = (const unsigned char *)lines[k];
-    const size_t bytes = strlen(lines[k]);
+static void split(struct naive *naive, const struct lines *lines) {
+  for (size_t k = 0; k < lines->count; k++) {
+    const unsigned char *line = (const unsigned char *)lines->at[k];
+    const size_t bytes = strlen(lines->at[k]);
     for (size_t at = 0, end; at < bytes; at = end) {
       end = vt_bpe_word_end(line, bytes, at);
       uint32_t *word = calloc(end - at, sizeof *word);
@@ -186,16 +194,12 @@ static void merge(struct naive *naive, const struct vt_bpe_merge *merge) {
   }
 }
 
-static void learns_what_counting_anew_finds(void **state) {
-  (void)state;
-  static char lines[LINES][LINE_BYTES];
-  const char *at[LINES], *backwards[LINES];
-  make_lines(lines, at);
-  struct vt_bpe *bpe = learn(at, LINES, TOKENS);
+static void expect_what_counting_anew_finds(const struct lines *lines) {
+  struct vt_bpe *bpe = learn(lines->at, lines->count, TOKENS);
   assert_true(bpe->merge_count > 100);
   struct naive *naive = calloc(1, sizeof *naive);
   assert_non_null(naive);
-  split(naive, at);
+  split(naive, lines);
   for (size_t m = 0; m < bpe->merge_count; m++) {
     uint32_t left = 0, right = 0;
     assert_true(most_frequent(naive, &left, &right));
@@ -209,12 +213,24 @@ static void learns_what_counting_anew_finds(void **state) {
   for (uint32_t a = 0; a < vt_bpe_size(bpe); a++)
     for (uint32_t b = 0; b < a; b++) assert_string_not_equal(vt_bpe_spelling(bpe, a), vt_bpe_spelling(bpe, b));
   /* The order of the lines does not matter. */
-  for (size_t k = 0; k < LINES; k++) backwards[k] = at[LINES - 1 - k];
-  struct vt_bpe *other = learn(backwards, LINES, TOKENS);
+  const char *backwards[LINES_MAX];
+  for (size_t k = 0; k < lines->count; k++) backwards[k] = lines->at[lines->count - 1 - k];
+  struct vt_bpe *other = learn(backwards, lines->count, TOKENS);
   assert_int_equal(other->merge_count, bpe->merge_count);
   assert_memory_equal(other->merges, bpe->merges, bpe->merge_count * sizeof *bpe->merges);
   vt_bpe_free(other);
   vt_bpe_free(bpe);
+}
+
+/* Of few letters, so that pairs overlap and spell the same in more than one way; and of so many that there are more
+ * words, and pairs, than the tables of either have room for at first. */
+static void learns_what_counting_anew_finds(void **state) {
+  (void)state;
+  static struct lines lines;
+  make_lines(&lines, 60, "aaab bc", 20, LINE_BYTES - 1);
+  expect_what_counting_anew_finds(&lines);
+  make_lines(&lines, LINES_MAX, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", 6, 14);
+  expect_what_counting_anew_finds(&lines);
 }
 
 /* ---- round trips and files --------------------------------------------------------------------------------------- */
@@ -236,10 +252,9 @@ static void any_bytes_come_back(void **state) {
 static void a_file_says_all_of_it(void **state) {
   (void)state;
   struct vtt_folder *folder = vtt_folder_create();
-  static char lines[LINES][LINE_BYTES];
-  const char *at[LINES];
-  make_lines(lines, at);
-  struct vt_bpe *bpe = learn(at, LINES, TOKENS), *again;
+  static struct lines lines;
+  make_lines(&lines, 60, "aaab bc", 20, LINE_BYTES - 1);
+  struct vt_bpe *bpe = learn(lines.at, lines.count, TOKENS), *again;
   const char *path = vtt_path(folder, "tokenizer.json"), *second = vtt_path(folder, "second.json");
   struct vt_error error;
   assert_int_equal(vt_bpe_write(bpe, path, &error), VT_OK);
