@@ -163,6 +163,21 @@ expect_error 1 'standard input'
 vectrail replay piped --corpus first.txt --ledger king --by document
 expect_status 0
 
+# Lines as other systems write them, one of them longer than what is kept of it.
+python3 - <<'P'
+lines = ["vua và hoàng hậu", "vua " + "trời ơi " * 700] + ["vua có hoàng hậu và vườn"] * 80
+open("marked.txt", "w", encoding="utf-8-sig", newline="").write("".join(line + "\r\n" for line in lines))
+P
+"$VECTRAIL" train marked.txt --run marked "${small[@]}" --quiet
+vectrail replay marked --ledger vua --by document
+expect_status 0
+python3 - <<'P' || fail "of a line its beginning is kept, in whole characters"
+import sqlite3
+text = {line: text for line, text in sqlite3.connect("marked/run.db").execute("SELECT line, text FROM document")}
+assert text[0] == "vua và hoàng hậu" and text[2] == "vua có hoàng hậu và vườn", text[0]
+assert ("vua " + "trời ơi " * 700).startswith(text[1]) and 4096 - 3 <= len(text[1].encode()) <= 4096, len(text[1].encode())
+P
+
 # Killed in the middle, a replay leaves the run as it was, and the next one clears up.
 "$VECTRAIL" train corpus.txt --run long "${small[@]}" --epochs "$(or_fewer 1200 200)" --quiet
 digest=$(sha256sum long/run.db)
