@@ -35,6 +35,7 @@
 #define MADV_COLLAPSE 25
 #endif
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
+#define LAZY_BYTES (16 * HUGE_PAGE_BYTES)
 #define SPIN_ROUNDS 2000
 #define LOOK_UP_NANOSECONDS 200000000
 
@@ -101,7 +102,7 @@ struct offer {
 
 static size_t whole_pages(size_t bytes) { return (bytes + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES; }
 
-/* Huge pages need a place that they fit at. */
+/* Huge pages need a place that they fit at. descriptor -1: this process's own memory, zeros. */
 static bool map(struct vt_machine_memory *memory, int descriptor) {
   size_t bytes = memory->bytes + HUGE_PAGE_BYTES;
   void *space = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -110,7 +111,8 @@ static bool map(struct vt_machine_memory *memory, int descriptor) {
   unsigned char *data = (unsigned char *)space + (place - (uintptr_t)space);
   memory->mapping = space;
   memory->mapping_bytes = bytes;
-  if (mmap(data, memory->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, descriptor, 0) == MAP_FAILED) {
+  int flags = MAP_FIXED | (descriptor < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED);
+  if (mmap(data, memory->bytes, PROT_READ | PROT_WRITE, flags, descriptor, 0) == MAP_FAILED) {
     (void)munmap(space, bytes);
     memory->mapping = NULL;
     return false;
@@ -200,6 +202,19 @@ static enum vt_status share_as_follower(struct vt_machine *machine, size_t bytes
              : VT_FAIL(error, VT_ERROR_IO, "cannot map the memory of another rank: %s", strerror(errno));
 }
 
+/* Where there is no other to share it with. Much of a large piece is room for the worst case, which is seldom needed:
+ * it takes no memory before it is written to. */
+static bool take_alone(struct vt_machine_memory *memory) {
+  if (memory->bytes < LAZY_BYTES) {
+    memory->data = vt_alloc_aligned(memory->bytes, 1);
+    return memory->data != NULL;
+  }
+  memory->bytes = whole_pages(memory->bytes);
+  if (!map(memory, -1)) return false;
+  (void)madvise(memory->data, memory->bytes, MADV_HUGEPAGE); /* refused: as good, only slower */
+  return true;
+}
+
 enum vt_status vt_machine_share(struct vt_machine *machine, size_t bytes, struct vt_machine_memory *memory,
                                 struct vt_error *error) {
   *memory = (struct vt_machine_memory){.bytes = bytes};
@@ -209,8 +224,7 @@ enum vt_status vt_machine_share(struct vt_machine *machine, size_t bytes, struct
     status = vt_machine_leads(machine) ? share_as_leader(machine, bytes, memory, &offer, error)
                                        : share_as_follower(machine, bytes, memory, error);
   } else {
-    memory->data = vt_alloc_aligned(bytes, 1);
-    if (memory->data == NULL) status = VT_FAIL_MEMORY(error, bytes);
+    if (!take_alone(memory)) status = VT_FAIL_MEMORY(error, bytes);
   }
   if (machine->ranks != NULL) status = vt_ranks_agree(machine->ranks, status, error);
   if (offer.descriptor >= 0) (void)close(offer.descriptor);

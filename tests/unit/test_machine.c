@@ -1,5 +1,6 @@
 /* The ranks of a machine (label: threads): they are counted machine by machine, see the same memory, and
  * each waits until all have come. tests/cli/test_ranks.sh has them as processes. */
+#define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,9 +9,12 @@
 #include <cmocka.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dist/machine.h"
+#include "support/temporary.h"
 #include "support/thread_ranks.h"
 
 #define ROUNDS 2000
@@ -83,7 +87,42 @@ static void alone(void **state) {
   vt_machine_release(&machine);
 }
 
+/* The kilobytes that this process has in memory. */
+static long resident(void) {
+  long pages = 0, all = 0;
+  FILE *file = fopen("/proc/self/statm", "re");
+  assert_non_null(file);
+  char line[128];
+  assert_non_null(fgets(line, sizeof line, file));
+  fclose(file);
+  char *end = NULL;
+  all = strtol(line, &end, 10);
+  pages = strtol(end, NULL, 10);
+  assert_true(all > 0 && pages > 0);
+  return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* Room for the worst case costs nothing before it is used. */
+static void much_memory_is_taken_where_it_is_written(void **state) {
+  (void)state;
+  const size_t bytes = ((size_t)400 << 20) + 5;
+  struct vt_machine machine;
+  struct vt_machine_memory memory;
+  assert_int_equal(vt_machine_find(NULL, &machine, NULL), VT_OK);
+  const long before = resident();
+  assert_int_equal(vt_machine_share(&machine, bytes, &memory, NULL), VT_OK);
+  unsigned char *data = memory.data;
+  assert_true((uintptr_t)data % 4096 == 0 && data[0] == 0 && data[bytes / 2] == 0 && data[bytes - 1] == 0);
+  data[bytes / 3] = data[bytes - 1] = 7;
+  assert_true(data[bytes / 3] == 7 && data[bytes / 3 + 1] == 0);
+  if (!vtt_sanitized) assert_true(resident() - before < 100 * 1024);
+  vt_machine_unshare(&machine, &memory);
+  assert_null(memory.data);
+  vt_machine_release(&machine);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(ranks_meet), cmocka_unit_test(alone)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(ranks_meet), cmocka_unit_test(alone),
+                                     cmocka_unit_test(much_memory_is_taken_where_it_is_written)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
