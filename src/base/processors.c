@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -49,6 +50,9 @@ static int quota_of_group(const char *folder) {
   return processors < INT_MAX ? (int)processors : INT_MAX;
 }
 
+/* Of two quotas, of which 0 is none. */
+static int lesser(int a, int b) { return a == 0 || (b != 0 && b < a) ? b : a; }
+
 /* The least of a group and of those above it; `path` begins with "/" and is used up. */
 static int quota_of_path(const char *mounted, char *path) {
   char folder[PATH_MAX];
@@ -56,8 +60,7 @@ static int quota_of_path(const char *mounted, char *path) {
   for (char *end = path + strlen(path); end != NULL; end = strrchr(path, '/')) {
     *end = '\0';
     int length = snprintf(folder, sizeof folder, "%s%s", mounted, path);
-    int quota = length >= 0 && (size_t)length < sizeof folder ? quota_of_group(folder) : 0;
-    if (quota > 0 && (least == 0 || quota < least)) least = quota;
+    if (length >= 0 && (size_t)length < sizeof folder) least = lesser(least, quota_of_group(folder));
   }
   return least;
 }
@@ -84,18 +87,25 @@ int vt_processors_of_quota(const char *list, const char *mounted) {
     bool second = strcmp(line, "0") == 0 && *controllers == '\0';
     if (!second && !names_cpu(controllers)) continue;
     snprintf(folder, sizeof folder, "%s%s", mounted, second ? "" : "/cpu");
-    int quota = quota_of_path(folder, path);
-    if (quota > 0 && (least == 0 || quota < least)) least = quota;
+    least = lesser(least, quota_of_path(folder, path));
   }
   return least;
 }
 
+/* Read once: teams are made many times in a process. */
+static pthread_once_t quota_read = PTHREAD_ONCE_INIT;
+static int quota;
+
+static void read_quota(void) {
+  char list[TEXT_BYTES];
+  if (read_text("/proc/self", "cgroup", list)) quota = vt_processors_of_quota(list, "/sys/fs/cgroup");
+}
+
 int vt_processors(void) {
   cpu_set_t set;
-  char list[TEXT_BYTES];
   /* The set has room for 1,024; the call fails where there may be more. */
   long count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
   if (count < 1 || count > INT_MAX) count = 1;
-  int quota = read_text("/proc/self", "cgroup", list) ? vt_processors_of_quota(list, "/sys/fs/cgroup") : 0;
+  (void)pthread_once(&quota_read, read_quota);
   return quota > 0 && quota < count ? quota : (int)count;
 }

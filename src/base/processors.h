@@ -5,7 +5,7 @@
 #define VECTRAIL_BASE_PROCESSORS_H
 
 /* The processors this process may use, at least 1: those it is bound to, or fewer where a quota of time (that of a
- * container, say) is that of fewer. What it cannot read sets no limit. Reads a few small files of the system's. */
+ * container, say) is that of fewer. What it cannot read sets no limit. The quota is read once in a process. */
 int vt_processors(void);
 
 /* The processors, rounded up, that make use of the quota of control groups (Linux's cgroup-v1 and cgroup-v2, "CPU

@@ -240,12 +240,11 @@ void vt_machine_unshare(const struct vt_machine *machine, struct vt_machine_memo
   *memory = (struct vt_machine_memory){0};
 }
 
-#define PIECE_BYTES ((size_t)16 << 20)
-
 static enum vt_status send_pieces(struct vt_machine *machine, int to, const unsigned char *data, size_t bytes,
                                   struct vt_error *error) {
-  for (size_t at = 0; at < bytes; at += PIECE_BYTES)
-    VT_TRY(vt_ranks_send(machine->ranks, to, data + at, bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES, error));
+  for (size_t at = 0; at < bytes; at += VT_RANKS_PIECE_BYTES)
+    VT_TRY(vt_ranks_send(machine->ranks, to, data + at,
+                         bytes - at < VT_RANKS_PIECE_BYTES ? bytes - at : VT_RANKS_PIECE_BYTES, error));
   return vt_ranks_settle(machine->ranks, error);
 }
 
@@ -254,7 +253,7 @@ static enum vt_status receive_pieces(struct vt_machine *machine, unsigned char *
   struct vt_box box = {0};
   enum vt_status status = VT_OK;
   for (size_t at = 0; at < bytes && status == VT_OK; at += box.bytes) {
-    size_t piece = bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES;
+    size_t piece = bytes - at < VT_RANKS_PIECE_BYTES ? bytes - at : VT_RANKS_PIECE_BYTES;
     status = vt_ranks_receive(machine->ranks, 0, &box, error);
     if (status != VT_OK) break;
     if (box.bytes != piece) {

@@ -15,7 +15,6 @@
 #include "base/memory.h"
 
 #define MODULE_NAME "vectrail_mpi.so"
-#define PIECE_BYTES ((size_t)16 << 20) /* of what is broadcast, for a message is held beside where it goes */
 #ifndef VECTRAIL_MODULES
 #define VECTRAIL_MODULES "/usr/local/lib/vectrail"
 #endif
@@ -191,9 +190,9 @@ static enum vt_status broadcast_piece(struct vt_ranks *ranks, void *data, size_t
 
 enum vt_status vt_ranks_broadcast(struct vt_ranks *ranks, void *data, size_t bytes, struct vt_error *error) {
   if (vt_ranks_size(ranks) == 1) return VT_OK;
-  for (size_t at = 0; at < bytes; at += PIECE_BYTES)
-    VT_TRY(
-        broadcast_piece(ranks, (unsigned char *)data + at, bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES, error));
+  for (size_t at = 0; at < bytes; at += VT_RANKS_PIECE_BYTES)
+    VT_TRY(broadcast_piece(ranks, (unsigned char *)data + at,
+                           bytes - at < VT_RANKS_PIECE_BYTES ? bytes - at : VT_RANKS_PIECE_BYTES, error));
   return VT_OK;
 }
 

@@ -28,6 +28,9 @@ enum vt_status vt_ranks_settle(struct vt_ranks *ranks, struct vt_error *error);
 enum vt_status vt_ranks_receive(struct vt_ranks *ranks, int from, struct vt_box *box, struct vt_error *error);
 void vt_box_release(struct vt_box *box); /* accepts an all-zero one */
 
+/* What goes at once of something long, for a message is held beside where it goes. */
+#define VT_RANKS_PIECE_BYTES ((size_t)16 << 20)
+
 /* From rank 0 to all; bytes are the same everywhere. Holds a few MB of them a second time. */
 enum vt_status vt_ranks_broadcast(struct vt_ranks *ranks, void *data, size_t bytes, struct vt_error *error);
 /* From rank 0 to all, of any length: the others find it in *box. */

@@ -30,8 +30,14 @@ static enum vt_status write_words(struct vt_store *store, const struct vt_vocab 
   return vt_store_commit(store, error);
 }
 
-enum vt_status vt_record_writer_create(struct vt_record_writer *writer, const struct vt_vocab *vocab,
+static enum vt_status take_path(struct vt_record_writer *writer, const char *path, struct vt_error *error) {
+  writer->path = vt_copy_string(path);
+  return writer->path == NULL ? VT_FAIL_MEMORY(error, strlen(path)) : VT_OK;
+}
+
+enum vt_status vt_record_writer_create(struct vt_record_writer *writer, const char *path, const struct vt_vocab *vocab,
                                        struct vt_error *error) {
+  VT_TRY(take_path(writer, path, error));
   char *database = vt_path_join(writer->path, VT_RUN_DATABASE);
   char *snapshots = vt_path_join(writer->path, VT_RUN_SNAPSHOTS);
   enum vt_status status = VT_OK;
@@ -47,8 +53,9 @@ enum vt_status vt_record_writer_create(struct vt_record_writer *writer, const st
   return write_words(writer->store, vocab, error);
 }
 
-enum vt_status vt_record_writer_open(struct vt_record_writer *writer, uint64_t step, enum vt_store_events events,
-                                     struct vt_error *error) {
+enum vt_status vt_record_writer_open(struct vt_record_writer *writer, const char *path, uint64_t step,
+                                     enum vt_store_events events, struct vt_error *error) {
+  VT_TRY(take_path(writer, path, error));
   char *database = vt_path_join(writer->path, VT_RUN_DATABASE);
   if (database == NULL) return VT_FAIL_MEMORY(error, strlen(writer->path));
   enum vt_status status = vt_store_open_writable(database, &writer->store, error);

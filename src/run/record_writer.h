@@ -33,20 +33,20 @@ struct vt_record {
 };
 
 struct vt_record_writer {
-  char *path; /* of the run; vt_record_writer_release frees it */
+  char *path; /* of the run; a copy */
   struct vt_store *store;
   bool in_transaction;
   double transaction_began;
   struct vt_error checkpoint_failure; /* of the last one; its status is VT_OK where it was written */
 };
 
-/* Of a zeroed writer with a path, on error also to be released. Makes run.db and snapshots/ in a folder that exists,
+/* Of a zeroed writer, on error also to be released. Makes run.db and snapshots/ in a folder that exists,
  * and writes all words. */
-enum vt_status vt_record_writer_create(struct vt_record_writer *writer, const struct vt_vocab *vocab,
+enum vt_status vt_record_writer_create(struct vt_record_writer *writer, const char *path, const struct vt_vocab *vocab,
                                        struct vt_error *error);
 /* Likewise, of a run that is there: removes what was recorded from `step` on. */
-enum vt_status vt_record_writer_open(struct vt_record_writer *writer, uint64_t step, enum vt_store_events events,
-                                     struct vt_error *error);
+enum vt_status vt_record_writer_open(struct vt_record_writer *writer, const char *path, uint64_t step,
+                                     enum vt_store_events events, struct vt_error *error);
 void vt_record_writer_release(struct vt_record_writer *writer);
 
 enum vt_status vt_record_write(struct vt_record_writer *writer, const struct vt_record *record, struct vt_error *error);

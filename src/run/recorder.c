@@ -338,14 +338,10 @@ static enum vt_status start(const char *run_path, const struct vt_vocab *vocab, 
   pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* a wall clock put back would hold up a commit */
   pthread_cond_init(&recorder->changed, &attributes);
   pthread_condattr_destroy(&attributes);
-  recorder->writer.path = vt_copy_string(run_path);
   recorder->busy = true; /* until the thread says otherwise */
-  enum vt_status status = VT_OK;
-  if (recorder->writer.path == NULL)
-    status = VT_FAIL_MEMORY(error, strlen(run_path));
-  else
-    status = vocab != NULL ? vt_record_writer_create(&recorder->writer, vocab, error)
-                           : vt_record_writer_open(&recorder->writer, step, VT_STORE_EVENTS_KEEP, error);
+  enum vt_status status = vocab != NULL
+                              ? vt_record_writer_create(&recorder->writer, run_path, vocab, error)
+                              : vt_record_writer_open(&recorder->writer, run_path, step, VT_STORE_EVENTS_KEEP, error);
   if (status == VT_OK) {
     int code = pthread_create(&recorder->thread, NULL, write_all, recorder);
     recorder->running = code == 0;
@@ -370,9 +366,8 @@ enum vt_status vt_recorder_open(const char *run_path, uint64_t step, struct vt_r
 }
 
 enum vt_status vt_recorder_take_back(const char *run_path, uint64_t step, struct vt_error *error) {
-  struct vt_record_writer writer = {.path = vt_copy_string(run_path)};
-  if (writer.path == NULL) return VT_FAIL_MEMORY(error, strlen(run_path));
-  enum vt_status status = vt_record_writer_open(&writer, step, VT_STORE_EVENTS_CUT, error);
+  struct vt_record_writer writer = {0};
+  enum vt_status status = vt_record_writer_open(&writer, run_path, step, VT_STORE_EVENTS_CUT, error);
   vt_record_writer_release(&writer);
   if (status != VT_OK) return status;
   return vt_sync_folder(run_path, error);

@@ -9,8 +9,6 @@
 #include "base/memory.h"
 #include "train/exchange_internal.h"
 
-#define PIECE_BYTES ((size_t)16 << 20)
-
 /* Rows of shards begin .. end of a table, one after the other. */
 struct walk {
   struct vt_table *table;
@@ -62,7 +60,7 @@ static bool gives(const struct vt_exchange *exchange, int order) { return order 
 
 static enum vt_status send_walk(struct vt_exchange *exchange, struct walk *walk, int to, unsigned char *piece,
                                 struct vt_error *error) {
-  for (size_t bytes; (bytes = walk_on(walk, piece, PIECE_BYTES, true)) > 0;) {
+  for (size_t bytes; (bytes = walk_on(walk, piece, VT_RANKS_PIECE_BYTES, true)) > 0;) {
     VT_TRY(vt_ranks_send(exchange->machine->ranks, to, piece, bytes, error));
     VT_TRY(vt_ranks_settle(exchange->machine->ranks, error));
   }
@@ -72,7 +70,7 @@ static enum vt_status send_walk(struct vt_exchange *exchange, struct walk *walk,
 /* Takes in as many rows as the walk has; from: an order. */
 static enum vt_status receive_walk(struct vt_exchange *exchange, struct walk *walk, int from, struct vt_error *error) {
   struct vt_box *box = &exchange->firsts[from];
-  const size_t row_bytes = walk->table->width * sizeof(float), whole = PIECE_BYTES / row_bytes * row_bytes;
+  const size_t row_bytes = walk->table->width * sizeof(float), whole = VT_RANKS_PIECE_BYTES / row_bytes * row_bytes;
   size_t left = 0;
   for (uint32_t shard = walk->begin; shard < walk->end; shard++) left += vt_shard_rows(shard, walk->table->rows);
   for (left *= row_bytes; left > 0; left -= box->bytes) {
@@ -92,7 +90,7 @@ static enum vt_status take_piece(struct vt_exchange *exchange, const struct coll
     size_t bytes = tables[k].from->rows * tables[k].from->width * sizeof(float);
     if (bytes > most) most = bytes;
   }
-  if (most > PIECE_BYTES) most = PIECE_BYTES;
+  if (most > VT_RANKS_PIECE_BYTES) most = VT_RANKS_PIECE_BYTES;
   *piece = vt_alloc_aligned_raw(most, 1);
   if (*piece != NULL) return VT_OK;
   vt_ranks_break(exchange->machine->ranks); /* whoever waits cannot tell a rank without memory from one that is late */

@@ -40,7 +40,6 @@ enum vt_status vt_softmax_gradient_create(uint32_t words, uint32_t dim, struct v
   if (work == NULL) return VT_FAIL_MEMORY(error, sizeof *work);
   work->words = words;
   work->dim = dim;
-  *out = work;
   for (int g = 0; g < GROUPS; g++) {
     struct group *group = &work->groups[g];
     group->x = vt_alloc_aligned(ROWS, dim * sizeof(double));
@@ -50,11 +49,11 @@ enum vt_status vt_softmax_gradient_create(uint32_t words, uint32_t dim, struct v
     group->input = vt_alloc_aligned(cells(work), sizeof(double));
     if (group->x == NULL || group->scores == NULL || group->pull == NULL || group->gradient == NULL ||
         group->input == NULL) {
-      *out = NULL;
       vt_softmax_gradient_free(work);
       return VT_FAIL_MEMORY(error, (size_t)words * dim * sizeof(double));
     }
   }
+  *out = work;
   return VT_OK;
 }
 

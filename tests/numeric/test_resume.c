@@ -268,12 +268,9 @@ static void glove(struct vt_train_request *request) {
 
 /* An epoch is a step. */
 static void full_batches(struct vt_train_request *request) {
-  request->train.loss = VT_LOSS_SOFTMAX;
-  request->train.optimizer = VT_OPTIMIZER_ADAMW;
+  softmax(request);
   request->train.batch = VT_BATCH_FULL;
   request->train.epochs = 36;
-  request->train.lr = 0.01;
-  request->record.output = true;
 }
 static void quadratic(struct vt_train_request *request) {
   request->train.loss = VT_LOSS_QUADRATIC;

@@ -41,6 +41,15 @@ void vtt_request_init(struct vt_train_request *request, const char *const *input
   request->record.output = true;
 }
 
+void vtt_request_small(struct vt_train_request *request, const char *const *inputs, const char *run, uint32_t dim) {
+  vtt_request_init(request, inputs, run);
+  request->corpus.min_count = 1;
+  request->corpus.threads = 1;
+  request->train.dim = dim;
+  request->train.block_tokens = 128;
+  request->train.blocks = 2;
+}
+
 void vtt_job_run(struct vtt_job *job, int ranks, int machines) { vtt_ranks_run(ranks, machines, take_part, job); }
 
 void vtt_job_expect(const struct vtt_job *job, int ranks, enum vt_status status) {

@@ -23,6 +23,8 @@ struct vtt_job {
 
 /* A request's defaults, but for what makes it small: two epochs, five snapshots with all there is. */
 void vtt_request_init(struct vt_train_request *request, const char *const *inputs, const char *run);
+/* The same of all words, in two blocks of 128, for tests of what reads a run. */
+void vtt_request_small(struct vt_train_request *request, const char *const *inputs, const char *run, uint32_t dim);
 
 void vtt_job_run(struct vtt_job *job, int ranks, int machines);
 /* Fails the test unless all ranks ended so. */

@@ -27,12 +27,7 @@ static int train(void **state) {
   const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 400, 1);
   static const char *const watched[] = {"syn0a", "syn0b"};
   struct vt_train_request request;
-  vtt_request_init(&request, &corpus, vtt_path(folder, "run"));
-  request.corpus.min_count = 1;
-  request.corpus.threads = 1;
-  request.train.dim = DIM;
-  request.train.block_tokens = 128;
-  request.train.blocks = 2;
+  vtt_request_small(&request, &corpus, vtt_path(folder, "run"), DIM);
   request.train.epochs = 3;
   request.record.snapshots = SNAPSHOTS;
   request.record.watch = watched;

@@ -67,12 +67,7 @@ static void *serve(void *unused) {
 static int train(const char *corpus, const char *run, uint64_t seed) {
   static const char *const watched[] = {"the1"};
   struct vt_train_request request;
-  vtt_request_init(&request, &corpus, run);
-  request.corpus.min_count = 1;
-  request.corpus.threads = 1;
-  request.train.dim = 8;
-  request.train.block_tokens = 128;
-  request.train.blocks = 2;
+  vtt_request_small(&request, &corpus, run, 8);
   request.train.seed = seed;
   request.record.ledger = watched;
   request.record.ledger_count = 1;

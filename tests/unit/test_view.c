@@ -28,12 +28,7 @@ static int train(void **state) {
   path = vtt_path(folder, "run");
   const char *corpus = vtt_planted_corpus(folder, "corpus.txt", 300, 1);
   struct vt_train_request request;
-  vtt_request_init(&request, &corpus, path);
-  request.corpus.min_count = 1;
-  request.corpus.threads = 1;
-  request.train.dim = DIM;
-  request.train.block_tokens = 128;
-  request.train.blocks = 2;
+  vtt_request_small(&request, &corpus, path, DIM);
   request.train.epochs = 4;
   request.record.snapshots = SNAPSHOTS;
   return vt_train(&request, NULL, NULL) == VT_OK ? 0 : -1;
@@ -188,9 +183,7 @@ static void what_is_not_there_is_refused(void **state) {
   assert_int_equal(vt_view_pair_at(view, 0, words, 0, false, &pair, NULL), VT_ERROR_ARGUMENT);
   assert_int_equal(vt_view_word_at(view, 0, SNAPSHOTS, &story, NULL), VT_ERROR_ARGUMENT);
   assert_int_equal(vt_view_plane_share(view, axes, share, NULL), VT_ERROR_EMPTY);
-  vt_view_free(view);
   uint64_t all[SNAPSHOTS], damaged = 0;
-  view = open_view(&options);
   for (size_t f = 0; f < SNAPSHOTS; f++) all[f] = vt_view_step(view, f);
   vt_view_free(view);
   options.skip = all;
